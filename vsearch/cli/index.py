@@ -1,0 +1,69 @@
+"""vsearch index: build an index, or bring it up to date."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+
+
+def index(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]...", help="Folders and pictures. Default: all known ones."),
+    ] = None,
+    index_folder: IndexOption = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Follow links; no place is visited twice.")
+    ] = False,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Include hidden files.")] = False,
+    no_ignore: Annotated[
+        bool,
+        typer.Option("--no-ignore", help="Do not read .gitignore, .ignore and .vsearchignore."),
+    ] = False,
+    max_megapixels: MegapixelsOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 when anything had to be skipped.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    r"""Build an index, or bring it up to date: only what is new or changed is read.
+
+    \b
+    vsearch index ~/Pictures
+    vsearch index                      bring all known folders up to date
+    vsearch index . --index .vsearch   keep the index beside the pictures
+
+    Ctrl-C is safe at any time: what was done stays.
+    """
+    from vsearch.config import index_location
+    from vsearch.indexing.events import Tally
+    from vsearch.indexing.run import Options, preview, update
+    from vsearch.models.folder import built_in
+    from vsearch.models.onnx import OnnxEncoder
+    from vsearch.output.progress import IndexingOutput, print_plan
+
+    folder = index_location(index_folder)
+    named = [os.fspath(path) for path in paths or ()]
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = workers or 1
+    options = Options(workers, pixels(max_megapixels, workers), follow, hidden, not no_ignore)
+    if dry_run:
+        for root, plan in preview(folder, named, options):
+            print_plan(root, plan)
+        return
+    tally = Tally()
+    with IndexingOutput(quiet=quiet) as output:
+        for event in update(folder, OnnxEncoder(built_in()), named, options):
+            tally.add(event)
+            output.show(event, tally)
+    output.close(tally)
+    if strict and not tally.complete:
+        raise typer.Exit(3)

@@ -1,0 +1,68 @@
+"""The app, and the one place where errors become a line on stderr and an exit code.
+
+Exit codes: 0 done; 1 nothing found; 2 wrong use or an error; 3 partly done under --strict;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+import vsearch
+from vsearch.cli import index, search, status
+from vsearch.errors import VsearchError
+from vsearch.output.terminal import say
+
+# Plain help: rich's panels would double the time of `vsearch --help`.
+app = typer.Typer(
+    name="vsearch",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("status")(status.status)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"vsearch {vsearch.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def vsearch_command(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    r"""Search your own pictures by words or by picture, offline.
+
+    \b
+    vsearch index ~/Pictures
+    vsearch search "a dog on a beach"
+    vsearch search holiday.jpg --minus people
+    """
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    # `vsearch search ... | head` ends quietly, as any other program in a pipe.
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        app()
+    except VsearchError as error:
+        if "--debug" in sys.argv:
+            raise
+        say(f"vsearch: {error}")
+        sys.exit(2)

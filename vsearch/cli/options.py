@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+IndexOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--index",
+        metavar="DIR",
+        help="The index. Default: $VSEARCH_INDEX, else the nearest .vsearch folder here or above, "
+        "else one in your data directory.",
+    ),
+]
+MegapixelsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-megapixels",
+        metavar="N",
+        min=0.001,
+        help="Skip pictures with more pixels to decode. Default: what memory allows.",
+    ),
+]
+
+
+def pixels(megapixels: float | None, workers: int) -> int:
+    """Return the most pixels each of `workers` may decode: as asked, or what memory allows."""
+    from vsearch.images.limits import pixel_limit
+
+    return pixel_limit(workers) if megapixels is None else int(megapixels * 1e6)

@@ -1,0 +1,42 @@
+"""Where things are: which index a command means, and who decided it.
+
+An option beats the environment, the environment beats the folder one stands in, and that beats the
+user's data directory.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+INDEX_VARIABLE = "VSEARCH_INDEX"
+PROJECT_FOLDER = ".vsearch"
+
+
+def index_location(option: Path | None) -> Path:
+    """Return the absolute path of the index a command works on; it need not exist yet.
+
+    `--index DIR`, else the environment variable VSEARCH_INDEX, else the nearest `.vsearch/` in the
+    current folder or one of its parents, else `default` in the user's data directory.
+    """
+    chosen = option or _from_environment() or _nearest_project_folder() or _user_default()
+    return Path(os.path.realpath(chosen))
+
+
+def _from_environment() -> Path | None:
+    value = os.environ.get(INDEX_VARIABLE)
+    return Path(value).expanduser() if value else None
+
+
+def _nearest_project_folder() -> Path | None:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / PROJECT_FOLDER).is_dir():
+            return folder / PROJECT_FOLDER
+    return None
+
+
+def _user_default() -> Path:
+    import platformdirs
+
+    return platformdirs.user_data_path("vsearch", appauthor=False) / "default"

@@ -1,0 +1,73 @@
+"""The one error family. Library code raises these; only `vsearch.cli` prints them.
+
+    VsearchError            anything a user can be told in one line
+    ├── UsageError          the command was called in a way that cannot work
+    ├── ImageError          one picture cannot be used (carries its `SkipReason`)
+    ├── ModelError          a model folder is missing, damaged, or not one we can run
+    └── StoreError          the index cannot be used as it stands
+        ├── IndexMissing    there is no index at the place asked for
+        ├── IndexLocked     another process is writing to it
+        ├── IndexDamaged    its files contradict each other
+        └── ModelMismatch   it was made with another model
+
+Every message reads "what, to what; what to do next".
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SkipReason(StrEnum):
+    """Why a file found on disk has no vector. The value is what a person reads."""
+
+    EMPTY = "empty file"
+    NOT_AN_IMAGE = "not an image"
+    DAMAGED = "damaged image"
+    TOO_LARGE = "too large"
+    UNSUPPORTED = "unsupported image"
+    UNREADABLE = "unreadable"
+    SPECIAL = "not a regular file"
+    LINK = "link not followed"
+    VISITED = "link to a place already visited"
+
+
+class VsearchError(Exception):
+    """Base of everything vsearch raises on purpose; `str(error)` is the line a user reads."""
+
+
+class UsageError(VsearchError):
+    """The command was called in a way that cannot work."""
+
+
+class ImageError(VsearchError):
+    """One picture cannot be used. `reason` is the kind, `detail` what exactly went wrong."""
+
+    def __init__(self, reason: SkipReason, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+
+
+class ModelError(VsearchError):
+    """A model folder is missing, damaged, or not one this version can run."""
+
+
+class StoreError(VsearchError):
+    """The index cannot be used as it stands."""
+
+
+class IndexMissing(StoreError):
+    """There is no index at the place asked for."""
+
+
+class IndexLocked(StoreError):
+    """Another process is writing to the index."""
+
+
+class IndexDamaged(StoreError):
+    """The files of the index contradict each other."""
+
+
+class ModelMismatch(StoreError):
+    """The index was made with another model than the one now asked for."""

@@ -1,0 +1,20 @@
+"""Pictures: finding the files, and turning any of them into what a model reads.
+
+The story of one file, each step in the module of its name:
+
+    find        a folder -> the files that may be pictures, and what was passed over and why
+    ignore      .gitignore, .ignore, .vsearchignore: which of them a person wants left alone
+    read        a path -> the whole file as bytes, and the hash of its content
+    formats     which kinds of picture we open, by their suffixes and by their first bytes
+    decode      bytes -> an upright RGB picture at a sufficient scale, and its facts
+      raw         the same for the raw files of cameras
+      color       any pixel mode -> RGB as a person sees it: transparency on white, 16 bits to 8
+      facts       when it was taken and with what: the EXIF part of `ImageFacts`
+    preprocess  an RGB picture -> model input (3, size, size) float32
+    limits      how much of this machine's memory one picture may take
+    load        all of it in one function, from path to model input
+
+The only third-party libraries here are Pillow, pillow-heif, rawpy, xxhash and numpy, each
+imported inside the functions that need it. Nothing here prints; what cannot be used is raised as
+`ImageError` or yielded as `PassedOver`, with exactly one `SkipReason`.
+"""

@@ -1,0 +1,54 @@
+"""An RGB picture -> model input: the shorter side to `size`, the middle square, normalised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vsearch.records import Preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+
+def to_model_input(
+    image: Image, spec: Preprocessing, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Return (3, size, size) float32, C order, each channel (value / 255 - mean) / std.
+
+    `image` is RGB of any size; pictures smaller than the model's input are enlarged. `out`, a row
+    of a batch, is filled and returned when given. The same pixels as resizing all of the picture
+    to (size, round(size * longer / shorter)) and cutting out the middle, rounded down: resampling
+    only the part that is kept costs less. This rounding is what the built-in model was made with;
+    torchvision's int() moves some pictures by half a pixel, and their embeddings to cosine 0.984.
+    """
+    import numpy as np
+    from PIL.Image import Resampling
+
+    size = spec.size
+    width, height = image.size
+    shorter = min(width, height)
+    full_width, full_height = round(width * size / shorter), round(height * size / shorter)
+    left, top = (full_width - size) // 2, (full_height - size) // 2
+    x, y = width / full_width, height / full_height  # source pixels for one of the model's
+    box = (left * x, top * y, (left + size) * x, (top + size) * y)
+    square = image.resize((size, size), Resampling[spec.interpolation.upper()], box=box)
+
+    pixels = np.asarray(square).transpose(2, 0, 1)  # (3, size, size) uint8
+    scale, shift = _affine(spec)
+    out = np.multiply(pixels, scale, out=out, dtype=np.float32, order="C")
+    out += shift
+    return out
+
+
+def _affine(spec: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (scale, shift), each (3, 1, 1) float32: value * scale + shift is normalised."""
+    import numpy as np
+
+    mean, std = np.array(spec.mean), np.array(spec.std)
+    scale, shift = 1 / (255 * std), -mean / std
+    return (
+        scale.astype(np.float32).reshape(3, 1, 1),
+        shift.astype(np.float32).reshape(3, 1, 1),
+    )

@@ -1,0 +1,72 @@
+"""A path -> the whole file as bytes, and the hash that tells two contents apart."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from vsearch.errors import ImageError, SkipReason
+
+_KINDS = (
+    (stat.S_ISDIR, "folder"),
+    (stat.S_ISFIFO, "fifo"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "character device"),
+    (stat.S_ISBLK, "block device"),
+)
+
+# Opening a fifo without O_NONBLOCK waits for a writer, for ever; both flags mean nothing to a
+# regular file. O_BINARY exists on Windows only, the others do not exist there.
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_CHUNK = 1 << 16
+
+
+def kind(mode: int) -> str:
+    """Name what a `st_mode` says the file is: "fifo", "folder", ...; "" for a regular file."""
+    if stat.S_ISREG(mode):
+        return ""
+    return next((name for test, name in _KINDS if test(mode)), "special file")
+
+
+def read(path: str, limit_bytes: int) -> bytes:
+    """Return the whole content of a regular file of 1 to `limit_bytes` bytes.
+
+    Not a memory map: a file that another process cuts short while it is mapped would kill this
+    process with SIGBUS. Raises `ImageError`: UNREADABLE with the system's words, SPECIAL for what
+    is not a regular file (looked at after opening, so nothing can be swapped in between), EMPTY,
+    or TOO_LARGE.
+    """
+    try:
+        with os.fdopen(os.open(path, _FLAGS), "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if special := kind(status.st_mode):
+                raise ImageError(SkipReason.SPECIAL, special)
+            size = status.st_size
+            parts: list[bytes] = []
+            # One byte more than it is long: the end is seen in the same call, and so is growth.
+            while size <= limit_bytes and (part := file.read(max(status.st_size + 1, _CHUNK))):
+                parts.append(part)
+                size = max(status.st_size, sum(map(len, parts)))
+    except OSError as error:
+        raise ImageError(SkipReason.UNREADABLE, error.strerror or type(error).__name__) from error
+    if size > limit_bytes:
+        raise ImageError(
+            SkipReason.TOO_LARGE,
+            f"{size:,} bytes, the limit is {limit_bytes:,}; raise it with --max-megapixels",
+        )
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    if not data:
+        raise ImageError(SkipReason.EMPTY)
+    return data
+
+
+def content_hash(data: bytes) -> bytes:
+    """Return the 16 bytes of XXH3-128 over the full content (10 GB/s; not a cryptographic hash)."""
+    import xxhash
+
+    return xxhash.xxh3_128_digest(data)

@@ -1,0 +1,16 @@
+"""The index on disk and the one object that keeps its three parts in step.
+
+    store.py     Index (read) and IndexWriter (read and write): what the floors above use
+    catalog.py   SQLite, the source of truth: roots, images, contents, rows, model identity
+    matrix.py    the embeddings: a flat file of float32 rows, append only
+    graph.py     hnswlib's graph over those rows: derived, checked before use, never trusted
+
+Commit order: rows are appended to the matrix and synced; then the catalog commits that they exist;
+then, some time later, the graph catches up. A crash between any two steps leaves a good index.
+"""
+
+from vsearch.index.catalog import Known, Root
+from vsearch.index.graph import Graph, GraphUnusable
+from vsearch.index.store import Index, IndexWriter
+
+__all__ = ["Graph", "GraphUnusable", "Index", "IndexWriter", "Known", "Root"]

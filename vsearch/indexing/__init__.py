@@ -1,0 +1,7 @@
+"""Folders -> index.
+
+scope.py    what a person named -> which roots, folders and files are meant
+plan.py     what is there and what is known -> what to read and what is gone; pure
+events.py   what happens while indexing, and the tally of it
+run.py      the work itself: a generator of events
+"""

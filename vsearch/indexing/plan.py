@@ -1,0 +1,77 @@
+"""What is there and what is known -> what to read and what is gone. Pure: it touches no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vsearch.errors import SkipReason
+from vsearch.images.find import FoundFile, PassedOver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vsearch.index import Known
+
+
+UNSETTLED = -1
+"""A recorded time of change that proves nothing: the file was read too soon after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What bringing one scope up to date takes.
+
+    `new`, `changed` and `again` are to be read, in walking order: never seen; another size or time
+    of change; unreadable, without its embedding, or too freshly written last time. `unchanged` counts files that need
+    nothing, `unchanged_skipped` those among them that have no embedding, by reason. `gone` are
+    recorded files that are no longer found. `passed_over` was not looked at.
+    """
+
+    new: list[FoundFile]
+    changed: list[FoundFile]
+    again: list[FoundFile]
+    unchanged: int
+    unchanged_skipped: dict[SkipReason, int]
+    gone: list[str]
+    passed_over: list[PassedOver]
+
+
+def plan(found: Iterable[FoundFile | PassedOver], known: Mapping[str, Known]) -> Plan:
+    """Compare what a walk found with what the index knows of the same place.
+
+    A record whose file was not found is gone, unless it lies in a folder (or is a file) that could
+    not be read: then nobody knows, and it is kept.
+    """
+    new: list[FoundFile] = []
+    changed: list[FoundFile] = []
+    again: list[FoundFile] = []
+    passed_over: list[PassedOver] = []
+    skipped: dict[SkipReason, int] = {}
+    unchanged = 0
+    left = dict(known)
+    for item in found:
+        if isinstance(item, PassedOver):
+            passed_over.append(item)
+            continue
+        before = left.pop(item.path, None)
+        if before is None:
+            new.append(item)
+        elif before.mtime_ns == UNSETTLED and before.size == item.size:
+            again.append(item)
+        elif (before.size, before.mtime_ns) != (item.size, item.mtime_ns):
+            changed.append(item)
+        elif before.reason is None and before.embedded:
+            unchanged += 1
+        elif before.reason is None or before.reason is SkipReason.UNREADABLE:
+            again.append(item)
+        else:
+            unchanged += 1
+            skipped[before.reason] = skipped.get(before.reason, 0) + 1
+    unread = [item.path for item in passed_over if item.reason is SkipReason.UNREADABLE]
+    gone = [path for path in left if not any(_covers(place, path) for place in unread)]
+    return Plan(new, changed, again, unchanged, skipped, gone, passed_over)
+
+
+def _covers(place: str, path: str) -> bool:
+    return place in (".", path) or path.startswith(place + "/")

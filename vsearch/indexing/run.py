@@ -1,0 +1,278 @@
+"""Bringing an index up to date, as a generator of events.
+
+    file -> bytes and hash -> upright RGB -> model input -> embedding -> matrix row and record
+
+One file's way is `_Reader.read`, from first to last; it runs on as many threads as there are cores,
+a bounded number of files ahead of the one thread that writes. The long steps (decoding, the model)
+leave Python's lock alone, so decoding one file overlaps with embedding another.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vsearch.errors import ImageError, IndexMissing, SkipReason
+from vsearch.images.find import find, find_one
+from vsearch.images.limits import byte_limit
+from vsearch.images.load import prepare
+from vsearch.images.read import content_hash, read
+from vsearch.index import Index, IndexWriter
+from vsearch.indexing.events import (
+    Committed,
+    Confirmed,
+    Done,
+    Embedded,
+    Event,
+    Gone,
+    GraphStarted,
+    Ignored,
+    Planned,
+    Reused,
+    RootMissing,
+    Skipped,
+)
+from vsearch.indexing.plan import UNSETTLED, Plan, plan
+from vsearch.indexing.scope import scopes, within
+from vsearch.vectors import unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.images.find import FoundFile, PassedOver
+    from vsearch.index import Known, Root
+    from vsearch.indexing.scope import Scope
+    from vsearch.models.encoder import Encoder
+    from vsearch.records import ImageFacts
+
+COMMIT_SECONDS = 2.0
+# Results wait in order behind the slowest file. They are small (one embedding), so the threads may
+# run far ahead; what is large, the decoded picture, exists once per thread at most.
+AHEAD_PER_WORKER = 32
+# A file changed this recently could be changed again without its time of change moving on (FAT
+# keeps 2 s, others a clock tick). It is recorded as unsettled, and the next run compares content.
+SETTLE_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to walk and read.
+
+    `workers` is the number of threads, `pixel_limit` the most pixels each may decode at a time.
+    """
+
+    workers: int
+    pixel_limit: int
+    follow_links: bool = False
+    hidden: bool = False
+    ignore: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What reading one file gave: a vector, a content known before (no vector), or a fault.
+
+    `at_ns` is when reading began, in nanoseconds since 1970.
+    """
+
+    at_ns: int
+    digest: bytes = b""
+    embedding: tuple[ImageFacts, NDArray[np.float32]] | None = None
+    fault: ImageError | None = None
+
+
+class _Reader:
+    """One file's way from its path to its embedding; used from many threads at once."""
+
+    def __init__(
+        self, encoder: Encoder, has_vector: Callable[[bytes], bool], pixel_limit: int
+    ) -> None:
+        self.encoder = encoder
+        self.has_vector = has_vector
+        self.pixel_limit = pixel_limit
+
+    def read(self, path: str) -> _Read:
+        """Return the embedding of the picture at `path`, or why there is none."""
+        now = time.time_ns()
+        try:
+            data = read(path, byte_limit(self.pixel_limit))
+            digest = content_hash(data)
+            if self.has_vector(digest):
+                return _Read(now, digest)
+            prepared = prepare(
+                data, self.encoder.preprocessing, pixel_limit=self.pixel_limit, path=path
+            )
+            vector = self.encoder.encode_images(prepared.pixels[None])[0]  # (dim,) float32
+            return _Read(now, digest, (prepared.facts, unit(vector)))
+        except ImageError as error:
+            return _Read(now, fault=error)
+
+
+def update(
+    folder: Path, encoder: Encoder, paths: Sequence[str], options: Options
+) -> Iterator[Event]:
+    """Bring `paths` up to date in the index in `folder`, telling each step as it happens.
+
+    No paths: all roots of the index. Commits every COMMIT_SECONDS and at the end. Stopped early
+    (the generator closed, Ctrl-C), it commits what is done and leaves a good index.
+
+    Raises UsageError for names that mean nothing, and StoreError when the index cannot be written;
+    the last commit then stands.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    asked = scopes(paths, _roots(folder))
+    with IndexWriter(folder, encoder.identity) as writer:
+        reader = _Reader(encoder, writer.has_vector, options.pixel_limit)
+        pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
+        try:
+            for scope in asked:
+                yield from _bring_up_to_date(writer, reader, pool, scope, options)
+        except (KeyboardInterrupt, GeneratorExit):
+            writer.commit()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        if writer.graph_due():
+            yield GraphStarted()
+            writer.extend_graph()
+        yield Done(writer.images())
+
+
+def preview(folder: Path, paths: Sequence[str], options: Options) -> Iterator[tuple[str, Plan]]:
+    """Yield (root, plan) for each part of `paths`: what `update` would do, with nothing done."""
+    try:
+        index = Index(folder)
+    except IndexMissing:
+        for scope in scopes(paths, ()):
+            yield scope.root, plan(walk(scope, options), {})
+        return
+    with index:
+        roots = index.roots()
+        for scope in scopes(paths, roots):
+            known: dict[str, Known] = {}
+            for root in roots:
+                # A new root takes in the records of those that lie below it.
+                if within(root.path, scope.root):
+                    above = os.path.relpath(root.path, scope.root)
+                    known |= {
+                        os.path.normpath(os.path.join(above, path)): record
+                        for path, record in index.known(root, scope.folder).items()
+                    }
+            yield scope.root, plan(walk(scope, options), _of(scope, known))
+
+
+def _roots(folder: Path) -> list[Root]:
+    try:
+        with Index(folder) as index:
+            return index.roots()
+    except IndexMissing:
+        return []
+
+
+def walk(scope: Scope, options: Options) -> Iterator[FoundFile | PassedOver]:
+    """Yield what there is in a scope, with paths relative to its root."""
+    if scope.files is not None:
+        return (find_one(scope.root, path) for path in scope.files)
+    return find(
+        os.path.join(scope.root, scope.folder),
+        follow_links=options.follow_links,
+        hidden=options.hidden,
+        ignore=options.ignore,
+    )
+
+
+def _bring_up_to_date(
+    writer: IndexWriter, reader: _Reader, pool: Executor, scope: Scope, options: Options
+) -> Iterator[Event]:
+    root = writer.add_root(scope.root, whole=scope.whole)
+    known = _of(scope, writer.known(root, scope.folder))
+    if _missing(root, bool(known)):
+        yield RootMissing(root.path, len(known))
+        return
+    writer.set_device(root, os.stat(root.path).st_dev)
+    todo = plan(walk(scope, options), known)
+    files = todo.new + todo.changed + todo.again
+    yield Planned(
+        root.path,
+        len(todo.new),
+        len(todo.changed),
+        len(files),
+        todo.unchanged,
+        todo.unchanged_skipped,
+        len(todo.gone),
+    )
+    for item in todo.passed_over:
+        path = os.path.normpath(os.path.join(root.path, item.path))
+        yield Skipped(path, item.reason, item.detail, opened=False)
+    last_commit = time.monotonic()
+    for file, future in _in_order(pool, reader, root, files, options.workers * AHEAD_PER_WORKER):
+        yield _record(writer, root, file, future.result())
+        if time.monotonic() - last_commit > COMMIT_SECONDS:
+            writer.commit()
+            yield Committed()
+            last_commit = time.monotonic()
+    # Last, so that a moved file is never missing from a committed state.
+    writer.remove(root, todo.gone)
+    for path in todo.gone:
+        yield Gone(os.path.join(root.path, path))
+    writer.commit()
+    yield Committed()
+
+
+def _of(scope: Scope, known: dict[str, Known]) -> dict[str, Known]:
+    """Keep what is known of the files that `scope` is about."""
+    if scope.files is None:
+        return known
+    return {path: known[path] for path in scope.files if path in known}
+
+
+def _missing(root: Root, has_records: bool) -> bool:
+    """Whether a root is not there: no folder, or the empty mount point of an unplugged drive."""
+    try:
+        device = os.stat(root.path).st_dev
+        with os.scandir(root.path) as entries:
+            empty = next(entries, None) is None
+    except OSError:
+        return True
+    return empty and has_records and root.device not in (None, device)
+
+
+def _in_order(
+    pool: Executor, reader: _Reader, root: Root, files: Iterable[FoundFile], ahead: int
+) -> Iterator[tuple[FoundFile, Future[_Read]]]:
+    """Read `files` on the pool, at most `ahead` of the consumer, and yield them in order."""
+    waiting: deque[tuple[FoundFile, Future[_Read]]] = deque()
+    for file in files:
+        waiting.append((file, pool.submit(reader.read, os.path.join(root.path, file.path))))
+        if len(waiting) >= ahead:
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
+
+
+def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> Event:
+    path = os.path.join(root.path, file.path)
+    recent = 0 <= result.at_ns - file.mtime_ns < SETTLE_NS
+    stamp = (file.size, UNSETTLED if recent else file.mtime_ns)
+    if result.fault is not None:
+        fault = result.fault
+        if fault.reason is SkipReason.NOT_AN_IMAGE and not file.named_image:
+            writer.remove(root, [file.path])
+            return Ignored(path)
+        writer.skip(root, file.path, *stamp, fault.reason, fault.detail)
+        return Skipped(path, fault.reason, fault.detail, opened=True)
+    if result.embedding is None:
+        same = writer.reuse(root, file.path, *stamp, result.digest)
+        return Confirmed(path) if same else Reused(path)
+    facts, vector = result.embedding
+    writer.add(root, file.path, *stamp, result.digest, facts, vector)
+    return Embedded(path)

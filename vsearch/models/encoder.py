@@ -1,0 +1,38 @@
+"""The interface between a model and everything that uses one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.records import Calibration, ModelIdentity, Preprocessing
+
+
+class Encoder(Protocol):
+    """Two towers into one space. Passed in where it is needed, never fetched from inside.
+
+    Both methods may be called from several threads at once.
+    """
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What makes vectors of this encoder comparable with others."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes this encoder's input."""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How a text-to-image cosine becomes a relevance; None when unknown."""
+
+    def encode_images(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed prepared pictures (n, 3, size, size) as unit vectors (n, dim)."""
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts as unit vectors (n, dim); what exceeds the context length is cut off."""

@@ -1,0 +1,129 @@
+"""Indexing as it goes on, for a person, and its closing line. All of it on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+from vsearch.output.terminal import console, count_of, is_terminal, printable, say
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from types import TracebackType
+
+    from rich.progress import Progress
+
+    from vsearch.errors import SkipReason
+    from vsearch.indexing.events import Event, Tally
+    from vsearch.indexing.plan import Plan
+
+
+class IndexingOutput:
+    """Shows events as they come: one line for each fault, and a moving bar on a terminal only."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._started = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if is_terminal(sys.stderr) and not self._quiet:
+            from rich import progress
+
+            self._bar = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TextColumn("{task.fields[rate]}"),
+                progress.TimeRemainingColumn(),
+                console=console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task("looking for pictures", total=None, rate="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, event: Event, tally: Tally) -> None:
+        """Show one event; `tally` has counted it already."""
+        from vsearch.indexing import events
+
+        match event:
+            case events.Skipped(path=path, reason=reason, detail=detail):
+                self._line(f"skipped: {path}: {reason}" + (f": {detail}" if detail else ""))
+            case events.RootMissing(root=root, kept=kept):
+                self._line(
+                    f"not there: {root}: {count_of(kept, 'record')} kept; is the drive plugged in?"
+                )
+            case events.GraphStarted() if self._bar:
+                self._bar.update(self._task, description="building the graph", rate="")
+            case _:
+                pass
+        if self._bar and tally.reading:
+            seconds = time.monotonic() - self._started
+            self._bar.update(
+                self._task,
+                description=self._bar.tasks[0].description
+                if isinstance(event, events.GraphStarted)
+                else "indexing",
+                total=tally.reading,
+                completed=tally.read,
+                rate=f"{tally.read / seconds:.0f}/s" if seconds > 0.5 else "",
+            )
+
+    def close(self, tally: Tally) -> None:
+        """Print the closing line."""
+        if not self._quiet:
+            seconds = time.monotonic() - self._started
+            total = count_of(tally.images, "picture")
+            say(f"{closing_line(tally)} in {seconds:.1f} s; {total} in the index")
+
+    def _line(self, message: str) -> None:
+        if self._quiet:
+            return
+        if self._bar:
+            self._bar.console.print(printable(message), style="yellow", soft_wrap=True)
+        else:
+            say(message)
+
+
+def closing_line(tally: Tally) -> str:
+    """Say what a run did, in one line: "12 embedded, 30 unchanged, 2 skipped (...)"."""
+    parts = [
+        f"{tally.embedded:,} embedded",
+        f"{tally.reused:,} moved or copied" if tally.reused else "",
+        f"{tally.unchanged:,} unchanged" if tally.unchanged else "",
+        f"{tally.gone:,} gone" if tally.gone else "",
+        _skipped("skipped", tally.skipped),
+        _skipped("skipped before", tally.skipped_before),
+        f"{count_of(tally.missing_roots, 'folder')} not there" if tally.missing_roots else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _skipped(word: str, reasons: Counter[SkipReason]) -> str:
+    if not reasons:
+        return ""
+    kinds = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    return f"{reasons.total():,} {word} ({kinds})"
+
+
+def print_plan(root: str, plan: Plan) -> None:
+    """Say on stderr what `index` would do with one root, and list it on stdout for a program."""
+    reading = len(plan.again)
+    say(
+        f"{root}: {len(plan.new):,} new, {len(plan.changed):,} changed, "
+        + (f"{reading:,} to read again, " if reading else "")
+        + f"{len(plan.gone):,} gone, {plan.unchanged:,} unchanged"
+    )
+    for item in plan.passed_over:
+        say(f"skipped: {item.path}: {item.reason}" + (f": {item.detail}" if item.detail else ""))

@@ -1,0 +1,73 @@
+"""Terminals: whether there is one, and making names safe to show on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Control characters, which a terminal obeys instead of showing; the marks that change the
+# direction of text, with which a name can pose as another; line and paragraph separators; and
+# lone surrogates, which stand for the bytes of a name that are no valid UTF-8.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with everything a terminal would not simply show written out.
+
+    A newline becomes \n, an escape \x1b, an undecodable byte \xff, a direction mark \u202e.
+    """
+    return _UNSAFE.sub(_written_out, text)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    character = match.group()
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def is_terminal(stream: Any) -> bool:  # noqa: ANN401  # any file-like object
+    """Whether `stream` is a terminal that understands more than plain lines."""
+    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a rich console on stdout or stderr; it honours NO_COLOR by itself."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+
+
+def say(message: str) -> None:
+    """Print one line for the person, on stderr."""
+    print(printable(message), file=sys.stderr)
+
+
+def shown_path(path: str, here: str) -> str:
+    """Return the absolute `path` as one would type it in the folder `here`."""
+    below = here.rstrip("/") + "/"
+    return path[len(below) :] if path.startswith(below) else path
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for reading: "154 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            digits = 0 if count >= 10 or unit == "bytes" else 1
+            return f"{count:.{digits}f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """Return "1 picture" or "2,000 pictures"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

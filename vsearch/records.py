@@ -1,0 +1,138 @@
+"""The values that travel between the rooms: frozen, slotted, with their units and ranges in words.
+
+Paths are `str` as Python's file functions give them: bytes that are no valid UTF-8 appear as lone
+surrogates ("surrogateescape"), so every name survives a round trip through `os.fsencode`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How an upright RGB picture becomes the model's input (3, size, size) float32.
+
+    The shorter side is resized to `size` pixels, the middle square is cut out, and each channel
+    becomes (value / 255 - mean) / std. Belongs to the model: the same picture prepared in another
+    way is another embedding.
+    """
+
+    size: int
+    resize: Literal["shortest"]
+    interpolation: Literal["bicubic", "bilinear"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What makes two vectors comparable: only vectors of one identity may share a set.
+
+    `weights` and `preprocessing` are hexadecimal digests, `dim` is the embedding's length.
+    """
+
+    name: str
+    weights: str
+    preprocessing: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A model's logistic from a text-to-image cosine to the probability that the two match.
+
+    relevance = 1 / (1 + exp(-(slope * cosine + bias))), fitted with as many matching as other pairs
+    (Platt scaling: Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
+    """
+
+    slope: float
+    bias: float
+
+    def relevance(self, cosine: float) -> float:
+        """Return the calibrated relevance of a cosine, in [0, 1]."""
+        return 1 / (1 + math.exp(-(self.slope * cosine + self.bias)))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a picture file says about itself, read on the way to its pixels.
+
+    `width` and `height` are pixels of the full picture as it is seen (upright), whatever smaller
+    scale it was decoded at. `taken_at` is ISO 8601 as the camera wrote it, local time without an
+    offset unless the camera stored one ("2021-05-04T12:33:10", "...+02:00"); None when unknown.
+    `camera` is maker and model in one string; None when unknown.
+    """
+
+    width: int
+    height: int
+    format: str
+    taken_at: str | None = None
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One picture file the index can answer with.
+
+    `root` is the absolute path of its root folder, `path` its path relative to that root; `row` is
+    the matrix row of its embedding (files of equal content share one row).
+    """
+
+    root: str
+    path: str
+    row: int
+    size: int
+    facts: ImageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One answer to a query.
+
+    `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
+    [-1, 1]. `relevance` is the calibrated probability that the picture matches, in [0, 1]; None
+    where the model has no calibration for this kind of query.
+    """
+
+    rank: int
+    path: str
+    score: float
+    relevance: float | None
+    facts: ImageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """A root folder: its absolute path, whether it is there now, and its pictures in the index.
+
+    `whole` is False where only single files of the folder were asked for.
+    """
+
+    path: str
+    there: bool
+    whole: bool
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an index holds.
+
+    `images` are files with an embedding, `rows` embeddings, of which `live_rows` belong to a file
+    that is still there; `graph_rows` are covered by the graph. `skipped` counts files without an
+    embedding by reason, `bytes` is the size on disk, `changed_at` seconds since 1970.
+    """
+
+    folder: str
+    model: ModelIdentity | None
+    roots: tuple[RootStatus, ...]
+    images: int
+    rows: int
+    live_rows: int
+    graph_rows: int
+    skipped: dict[str, int]
+    bytes: int
+    changed_at: float

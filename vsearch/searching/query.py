@@ -1,0 +1,97 @@
+"""What a person typed -> terms -> the query vector."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vsearch.errors import ImageError, UsageError
+from vsearch.images.formats import SUFFIXES
+from vsearch.images.limits import byte_limit
+from vsearch.images.load import prepare
+from vsearch.images.read import read
+from vsearch.vectors import blend
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.models.encoder import Encoder
+
+_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a query: words, or the path of a picture, and how much it counts.
+
+    `weight` is 1 unless said otherwise, negative for what the answer should be unlike.
+    """
+
+    text: str
+    is_image: bool
+    weight: float
+
+
+def parse(terms: Sequence[str], minus: Sequence[str] = ()) -> list[Term]:
+    """Return the terms of a query.
+
+    `2:term` counts twice. A term that names an existing file is a picture, any other is words.
+    Raises UsageError for an empty term, a weight of zero, and what is named like a picture but does
+    not exist.
+    """
+    return [_term(term, 1.0) for term in terms] + [_term(term, -1.0) for term in minus]
+
+
+def _term(typed: str, sign: float) -> Term:
+    if os.path.isfile(typed):
+        return Term(typed, True, sign)
+    weight, text = 1.0, typed
+    if match := _WEIGHTED.fullmatch(typed):
+        weight, text = float(match["weight"]), match["rest"]
+    text = text.strip() if not os.path.isfile(text) else text
+    if not text:
+        raise UsageError("an empty search term; name what you look for, or a picture")
+    if weight == 0:
+        raise UsageError(f"a weight of zero says nothing, in {typed!r}; leave the term out")
+    if os.path.isfile(text):
+        return Term(text, True, sign * weight)
+    if os.path.splitext(text)[1].lower() in SUFFIXES:
+        raise UsageError(f"no such picture, named {text!r}; check the path")
+    return Term(text, False, sign * weight)
+
+
+def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:
+    """Return the query vector (dim,): the direction of the weighted sum of the terms' embeddings.
+
+    Raises UsageError when a picture cannot be used or the terms cancel each other out.
+    """
+    import numpy as np
+
+    texts = [term.text for term in terms if not term.is_image]
+    words = iter(encoder.encode_texts(texts) if texts else ())
+    vectors = [
+        embed_image(term.text, encoder, pixel_limit) if term.is_image else next(words)
+        for term in terms
+    ]
+    try:
+        return blend(np.stack(vectors), [term.weight for term in terms])
+    except ValueError:
+        raise UsageError("the terms cancel each other out; change a weight") from None
+
+
+def embed_image(path: str, encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:
+    """Return the embedding (dim,) of the picture at `path`; UsageError when it cannot be used."""
+    try:
+        data = read(path, byte_limit(pixel_limit))
+        prepared = prepare(data, encoder.preprocessing, pixel_limit=pixel_limit, path=path)
+    except ImageError as error:
+        raise UsageError(
+            f"the query picture cannot be used ({error}), at {path!r}; choose another"
+        ) from error
+    vector: NDArray[np.float32] = encoder.encode_images(prepared.pixels[None])[0]
+    return vector

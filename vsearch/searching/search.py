@@ -1,0 +1,195 @@
+"""The search itself: query vector -> rows and cosines -> files -> matches."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from vsearch.index import GraphUnusable, Index
+from vsearch.records import ImageRecord, Match
+from vsearch.searching.query import Term, embed, parse
+from vsearch.searching.strategy import Strategy, choose
+from vsearch.vectors import best
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.index import Graph
+    from vsearch.models.encoder import Encoder
+    from vsearch.records import Calibration
+    from vsearch.searching.strategy import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer to a query: files with their cosines, best first, and how they were found.
+
+    `warning` says why the graph was asked for or wanted and not used; None otherwise.
+    """
+
+    records: list[tuple[ImageRecord, float]]
+    strategy: Strategy
+    warning: str | None
+
+
+class _Ranking(Protocol):
+    """Rows by similarity, as many as wanted."""
+
+    def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return (rows, cosines) of the `count` best rows, or of all there are, best first."""
+
+
+class _Exact:
+    """The ranking by scanning every row: computed once, cut as often as asked."""
+
+    def __init__(self, index: Index, query: NDArray[np.float32]) -> None:
+        self.scores = index.scores(query)
+
+    def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        rows = best(self.scores, count)
+        return rows, self.scores[rows]
+
+
+class _Approximate:
+    """The ranking by the graph, with the rows it does not cover scanned exactly and merged."""
+
+    def __init__(self, index: Index, graph: Graph, query: NDArray[np.float32]) -> None:
+        self.graph = graph
+        self.query = query
+        self.tail = index.scores(query, start=graph.rows)
+
+    def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        import numpy as np
+
+        rows, scores = self.graph.search(self.query, count)
+        tail = best(self.tail, count)
+        rows = np.concatenate([rows, tail + self.graph.rows])
+        scores = np.concatenate([scores, self.tail[tail]])
+        order = best(scores, count)
+        return rows[order], scores[order]
+
+
+def search(
+    index: Index,
+    query: NDArray[np.float32],
+    k: int,
+    *,
+    exclude: Collection[str] = (),
+    forced: Method | None = None,
+) -> Found:
+    """Return the `k` files most like the unit vector `query` (dim,), fewer where there are fewer.
+
+    Files of equal cosine come by row, those that share a row by path. `exclude` are absolute
+    paths that are never an answer: the query's own pictures.
+    """
+    strategy = choose(
+        row_bytes=4 * len(query),
+        rows=index.rows,
+        graph_rows=index.graph_rows(),
+        graph_bytes=index.graph_bytes(),
+        forced=forced,
+    )
+    warning = None
+    ranking: _Ranking | None = None
+    if strategy.method == "graph":
+        try:
+            ranking = _Approximate(index, index.graph(), query)
+        except GraphUnusable as error:
+            warning = f"the graph was not used: {error}; scanned all rows instead"
+    ranking = ranking or _Exact(index, query)
+    return Found(_files(index, ranking, k, exclude), strategy, warning)
+
+
+def _files(
+    index: Index, ranking: _Ranking, k: int, exclude: Collection[str]
+) -> list[tuple[ImageRecord, float]]:
+    """Turn the ranking's rows into `k` files; rows whose files are gone have none to give."""
+    count = k + len(exclude)
+    while True:
+        rows, scores = ranking.first(count)
+        images = index.images_of([int(row) for row in rows])
+        found = [
+            (record, float(score))
+            for row, score in zip(rows, scores, strict=True)
+            for record in images.get(int(row), ())
+            if os.path.join(record.root, record.path) not in exclude
+        ]
+        if len(found) >= k or count >= index.rows:
+            return found[:k]
+        count = min(4 * count, index.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query found, and how: `terms` as understood, `seconds` each step took, by its name.
+
+    `rows` is how many embeddings were searched.
+    """
+
+    matches: list[Match]
+    terms: list[Term]
+    strategy: Strategy
+    warning: str | None
+    rows: int
+    seconds: dict[str, float]
+
+
+def answer(
+    folder: Path,
+    encoder: Encoder,
+    terms: Sequence[str],
+    minus: Sequence[str],
+    k: int,
+    *,
+    forced: Method | None,
+    pixel_limit: int,
+) -> Answer:
+    """Answer one query on the index in `folder`: terms -> query vector -> rows -> matches.
+
+    Raises UsageError for terms that cannot be used, StoreError when the index cannot.
+    """
+    clock = _Clock()
+    parsed = parse(terms, minus)
+    with Index(folder) as index:
+        index.require_model(encoder.identity)
+        clock.lap("open the index")
+        query = embed(parsed, encoder, pixel_limit)  # (dim,) float32
+        clock.lap("embed the query")
+        own = {os.path.realpath(term.text) for term in parsed if term.is_image}
+        found = search(index, query, k, exclude=own, forced=forced)
+        clock.lap("search")
+        listed = list(_matches(found, parsed, encoder.calibration))
+        return Answer(listed, parsed, found.strategy, found.warning, index.rows, clock.seconds)
+
+
+class _Clock:
+    """Wall time between laps, in seconds, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
+
+
+def _matches(
+    found: Found, terms: Sequence[Term], calibration: Calibration | None
+) -> Iterator[Match]:
+    """Yield what was found as matches; relevance only where the calibration speaks of it.
+
+    It was fitted on one text against pictures: blends and query pictures have other cosines.
+    """
+    speaks = len(terms) == 1 and not terms[0].is_image and terms[0].weight > 0
+    for rank, (record, score) in enumerate(found.records, start=1):
+        relevance = calibration.relevance(score) if calibration and speaks else None
+        path = os.path.join(record.root, record.path)
+        yield Match(rank, path, score, relevance, record.facts)

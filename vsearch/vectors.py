@@ -1,0 +1,58 @@
+"""Arithmetic on unit vectors: similarity is the dot product (cosine), nothing else, everywhere.
+
+Embeddings are float32 and of length one, so "nearest" always means "largest dot product". The one
+place where a library speaks of distances (hnswlib's "ip": 1 - dot) turns them into cosines itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `vectors` (..., dim) scaled to length one, float32.
+
+    Raises ValueError when a vector is zero or not finite: it has no direction.
+    """
+    import numpy as np
+
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    if not np.all(np.isfinite(length)) or np.any(length < 1e-12):
+        raise ValueError("a vector without a direction (zero or not finite)")
+    return np.asarray(vectors / length, dtype=np.float32)
+
+
+def blend(vectors: NDArray[np.float32], weights: Sequence[float]) -> NDArray[np.float32]:
+    """Return the unit vector along the weighted sum of `vectors` (n, dim): (dim,) float32.
+
+    Negative weights push away from a vector. Raises ValueError when the terms cancel out.
+    """
+    import numpy as np
+
+    return unit(np.asarray(weights, dtype=np.float32) @ vectors)
+
+
+def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Return the positions of the `k` largest `scores` (n,), best first; equal scores by position.
+
+    Returns all n positions when k >= n. Costs O(n) and a sort of what is kept, so asking again
+    with a larger k is cheap.
+    """
+    import numpy as np
+
+    n = len(scores)
+    if k >= n:
+        kept = np.arange(n)
+    else:
+        # argpartition breaks ties at the border arbitrarily; everything above or at the k-th
+        # score is kept here and cut after the sort, so equal scores always answer alike.
+        border = np.partition(scores, n - k)[n - k]
+        kept = np.flatnonzero(scores >= border)
+    order = np.lexsort((kept, -scores[kept]))
+    return kept[order[:k]].astype(np.int64)
