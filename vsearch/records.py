@@ -53,7 +53,8 @@ class Calibration:
 
     def relevance(self, cosine: float) -> float:
         """Return the calibrated relevance of a cosine, in [0, 1]."""
-        return 1 / (1 + math.exp(-(self.slope * cosine + self.bias)))
+        # The same as the formula above, without its overflow far below zero.
+        return 0.5 + 0.5 * math.tanh((self.slope * cosine + self.bias) / 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,16 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def blend(vectors: NDArray[np.float32], weights: Sequence[float]) -> NDArray[np.float32]:
     """Return the unit vector along the weighted sum of `vectors` (n, dim): (dim,) float32.
 
-    Negative weights push away from a vector. Raises ValueError when the terms cancel out.
+    Negative weights push away from a vector. Raises ValueError when the terms cancel out, up to
+    what float32 rounds off: the direction of that would be noise.
     """
     import numpy as np
 
-    return unit(np.asarray(weights, dtype=np.float32) @ vectors)
+    counts = np.asarray(weights, dtype=np.float64)
+    total = counts / np.abs(counts).sum() @ vectors
+    if np.linalg.norm(total) < 1e-6:
+        raise ValueError("terms that cancel out have no direction")
+    return unit(total.astype(np.float32))
 
 
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
@@ -52,7 +57,7 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     else:
         # argpartition breaks ties at the border arbitrarily; everything above or at the k-th
         # score is kept here and cut after the sort, so equal scores always answer alike.
-        border = np.partition(scores, n - k)[n - k]
+        border = np.partition(scores, -k)[-k]
         kept = np.flatnonzero(scores >= border)
     order = np.lexsort((kept, -scores[kept]))
     return kept[order[:k]].astype(np.int64)

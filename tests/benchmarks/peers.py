@@ -15,7 +15,11 @@ run in turn, A B A B, after one uncounted run each, so files are in the page cac
 compiled; figures are medians of 7 pairs (queries) or 3 pairs (indexing). Memory is the resident
 peak of the largest process that took part.
 
-What makes it fair to rclip, and what it costs to prepare (kept in the cache folder, 1.2 GB):
+What is prepared first: rclip and its models, kept in the cache folder (0.9 GB), and the data, made
+anew each time unless --keep is given (1.1 GB). Run it on a machine with nothing else to do: work
+beside it has been seen to double rclip's times.
+
+What makes it fair to rclip:
 
 * rclip comes from the package index into its own virtual environment, unchanged, and runs with its
   defaults. Its data directory is private to each run: `RCLIP_DATADIR` points at it.
@@ -155,7 +159,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where everything lies: what is kept in `cache`, what goes away in `data`."""
+    """Where everything lies: what is kept in `cache`, what may go away in `data`."""
 
     cache: Path
     data: Path

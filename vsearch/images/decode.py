@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images import formats
-from vsearch.images.raster import DECODER_ERRORS, Decoded, decode_raster
+from vsearch.images.raster import DECODER_ERRORS, Decoded, decode_raster, quieten
 from vsearch.images.raw import decode_raw
 
 __all__ = ["Decoded", "decode"]
 
-_DNG_VERSION = b"\x12\xc6\x01\x00\x04\x00\x00\x00", b"\xc6\x12\x00\x01\x00\x00\x00\x04"
+_DNG_VERSION = 50706  # the TIFF tag that makes a DNG (Digital Negative 1.7, chapter 4)
 _CANNOT = re.compile(
     r"unsupported|unimplemented|unknown|cannot handle|not (?:available|supported|implemented)", re.I
 )
@@ -34,6 +35,7 @@ def decode(data: bytes, *, shorter: int, pixel_limit: int, suffix: str = "") -> 
     """
     if not data:
         raise ImageError(SkipReason.EMPTY)
+    quieten()
     name = None
     try:
         if formats.is_raw(data, suffix) or _is_dng(data):
@@ -58,8 +60,14 @@ def decode(data: bytes, *, shorter: int, pixel_limit: int, suffix: str = "") -> 
 
 
 def _is_dng(data: bytes) -> bool:
-    """Whether a TIFF has the DNGVersion tag (50706, 4 bytes), whatever its suffix."""
-    return formats.is_tiff(data) and any(tag in data[:4096] for tag in _DNG_VERSION)
+    """Whether a TIFF has the tag DNGVersion in its first directory, whatever its suffix."""
+    if not formats.is_tiff(data):
+        return False
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    at = int.from_bytes(data[4:8], order)
+    entries = int.from_bytes(data[at : at + 2], order)  # of 12 bytes each, the tag first
+    places = range(at + 2, at + 2 + 12 * entries, 12)
+    return any(int.from_bytes(data[place : place + 2], order) == _DNG_VERSION for place in places)
 
 
 def _one_line(text: str) -> str:

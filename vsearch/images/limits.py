@@ -67,7 +67,7 @@ def _cgroups() -> Iterator[int]:
             continue
         folder = path.strip("/")
         while True:
-            yield from _room(os.path.join(top, folder), *names)
+            yield from _room(os.path.join(top, folder).rstrip("/"), *names)
             if not folder:
                 break
             folder = os.path.dirname(folder)

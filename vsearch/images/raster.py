@@ -29,8 +29,10 @@ They parse in Python and document OSError and SyntaxError only; the others are w
 unpacking and computing with the bytes of a file led to in a run of mutated files of all formats.
 """
 
-_MARGIN = 2
+_MARGIN = 2  # times the size asked for; see `_check_jpeg_size`
 _NAMES = {"MPO": "JPEG", "DIB": "BMP"}
+
+# Width and height in the headers of PNG and JPEG 2000, wherever they are.
 _SIZES_INSIDE = re.compile(
     rb"(?:IHDR|ihdr)(.{4})(.{4})|\xff\x4f\xff\x51.{4}(.{4})(.{4})", re.DOTALL
 )
@@ -52,16 +54,16 @@ def decode_raster(
     `orientation` overrides the file's own, for a preview that knows less than the file around it.
     Raises `ImageError` TOO_LARGE before any pixel is decoded, and `DECODER_ERRORS`.
     """
+    if name in {"PNG", "ICO", "CUR", "ICNS"}:  # an icon's pictures have sizes of their own
+        for sizes in _SIZES_INSIDE.findall(data, 0, 32 if name == "PNG" else len(data)):
+            width, height = (int.from_bytes(size) for size in sizes if size)
+            check_size(width, height, pixel_limit)
     opened = open_raster(data, name)
     full = opened.size
     if name == "JPEG":
         _check_jpeg_size(opened, data, shorter, pixel_limit)
     else:
         check_size(*opened.size, pixel_limit)
-    if name in {"ICO", "CUR", "ICNS"}:  # the pictures inside have sizes of their own
-        for sizes in _SIZES_INSIDE.findall(data):
-            width, height = (int.from_bytes(size) for size in sizes if size)
-            check_size(width, height, pixel_limit)
     reduced = opened.size != full
     opened.load()
     if not reduced:
@@ -81,7 +83,6 @@ def open_raster(data: bytes, name: str) -> ImageFile:
     """Read the header of a picture of Pillow's format `name`; no pixel is decoded."""
     from PIL import Image
 
-    _quieten()
     if name == "TIFF":
         _quieten_libtiff()
     factory, _ = Image.OPEN[name]
@@ -163,7 +164,7 @@ def _quieten_libtiff() -> None:
         return
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Switch off what Pillow would do on its own account, for the whole process; idempotent."""
     from PIL import Image
 

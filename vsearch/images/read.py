@@ -42,16 +42,19 @@ def read(path: str, limit_bytes: int) -> bytes:
     or TOO_LARGE.
     """
     try:
-        with os.fdopen(os.open(path, _FLAGS), "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
+        file = os.open(path, _FLAGS)
+        try:
+            status = os.fstat(file)
             if special := kind(status.st_mode):
                 raise ImageError(SkipReason.SPECIAL, special)
             size = status.st_size
             parts: list[bytes] = []
-            # One byte more than it is long: the end is seen in the same call, and so is growth.
-            while size <= limit_bytes and (part := file.read(max(status.st_size + 1, _CHUNK))):
+            # Until nothing comes: some files are longer than their size says (/proc), some grow.
+            while size <= limit_bytes and (part := os.read(file, max(status.st_size, _CHUNK))):
                 parts.append(part)
                 size = max(status.st_size, sum(map(len, parts)))
+        finally:
+            os.close(file)
     except OSError as error:
         raise ImageError(SkipReason.UNREADABLE, error.strerror or type(error).__name__) from error
     if size > limit_bytes:

@@ -121,20 +121,23 @@ class Catalog:
         self.folder = folder
         self._path = folder / "catalog.sqlite"
         if not write and not self._path.is_file():
-            raise IndexMissing(
-                f"there is no index, in {folder}; make one with `vsearch index FOLDER`"
-            )
+            raise _no_index(folder)
         self._connection = self._open(write=write)
-        self._check_format(write=write)
+        try:
+            self._check_format(write=write)
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self, *, write: bool) -> sqlite3.Connection:
         import sqlite3
 
         uri = self._path.absolute().as_uri()
         mode = "rwc" if write else "ro"
-        if not write and not os.access(self.folder, os.W_OK):
-            # A reader of a WAL database needs its -shm file. On a read-only disk there can be no
-            # writer either, so the file can be read as it stands.
+        log = self._path.with_name("catalog.sqlite-wal")
+        if not write and not os.access(self.folder, os.W_OK) and not log.exists():
+            # A reader of a WAL database makes files beside it, which it may not do here. Without
+            # a log there is no writer and no commit outside the file: it is read as it stands.
             mode = "ro&immutable=1"
         try:
             connection = sqlite3.connect(
@@ -150,7 +153,10 @@ class Catalog:
 
     def _check_format(self, *, write: bool) -> None:
         version = self._one("PRAGMA user_version")[0]
-        if version == 0 and write and self._one("SELECT count(*) FROM sqlite_master")[0] == 0:
+        if version == 0 and self._one("SELECT count(*) FROM sqlite_master")[0] == 0:
+            # New, or the work of a writer killed before its first commit.
+            if not write:
+                raise _no_index(self.folder)
             self._script(
                 f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id={APPLICATION_ID};"
                 f" PRAGMA user_version={FORMAT}; COMMIT;"
@@ -244,14 +250,16 @@ class Catalog:
     # Images
 
     def known(self, root: Root, prefix: str = "") -> dict[str, Known]:
-        """Return what is remembered of the files of `root`, by path; only below folder `prefix`."""
-        # All paths below "a" lie between "a/" and "a0", since "0" is the byte after "/".
-        first, last = (os.fsencode(prefix) + end for end in (b"/", b"0")) if prefix else (b"", None)
+        """Return what is remembered of the files of `root`, by path; at or below `prefix`."""
+        # All paths below "a" lie between "a/" and "a0", since "0" is the byte after "/"; "a"
+        # itself may have been a file before it was a folder.
+        name = os.fsencode(prefix)
+        first, last = (name + b"/", name + b"0") if prefix else (b"", None)
         found = self._all(
             "SELECT path, size, mtime_ns, reason, rows.row IS NOT NULL FROM images"
             " LEFT JOIN rows ON rows.content=images.content AND rows.vector_set='whole'"
-            " WHERE root=? AND path>=? AND (?3 IS NULL OR path<?3)",
-            (root.id, first, last),
+            " WHERE root=?1 AND (path>=?2 AND (?3 IS NULL OR path<?3) OR path=?4)",
+            (root.id, first, last, name),
         )
         return {
             os.fsdecode(path): Known(size, mtime, SkipReason(reason) if reason else None, bool(row))
@@ -285,12 +293,12 @@ class Catalog:
         roots = {root.id: root.path for root in self.roots()}
         found = self._all(
             "SELECT root, path, reason, detail FROM images WHERE reason IS NOT NULL"
-            " ORDER BY root, path"
         )
-        return [
+        skipped = [
             (os.path.join(roots[root], os.fsdecode(path)), SkipReason(reason), detail or "")
             for root, path, reason, detail in found
         ]
+        return sorted(skipped, key=lambda entry: os.fsencode(entry[0]))
 
     # Contents and rows
 
@@ -326,11 +334,14 @@ class Catalog:
         """Return the files that answer for each of these matrix rows, by path; none: left out."""
         roots = {root.id: root.path for root in self.roots()}
         found = self._all(
-            "SELECT rows.row, images.root, images.path, images.size, width, height, format, taken_at, camera"
+            # CROSS JOIN: SQLite keeps the order written, from the few wanted rows outwards. Left to
+            # itself it scans every row of the set first (91 ms of 100,000, against 0.1 ms).
+            "SELECT rows.row, images.root, images.path, images.size,"
+            " width, height, format, taken_at, camera"
             " FROM json_each(?) AS wanted"
-            " JOIN rows ON rows.vector_set='whole' AND rows.row=wanted.value"
-            " JOIN contents ON contents.id=rows.content"
-            " JOIN images ON images.content=rows.content",
+            " CROSS JOIN rows ON rows.vector_set='whole' AND rows.row=wanted.value"
+            " CROSS JOIN contents ON contents.id=rows.content"
+            " CROSS JOIN images ON images.content=rows.content",
             (json.dumps(list(rows)),),
         )
         records: dict[int, list[ImageRecord]] = {}
@@ -431,6 +442,10 @@ class Catalog:
             f"the catalog cannot be used ({error}), in {self._path}; "
             "check the disk and the permissions of the folder"
         )
+
+
+def _no_index(folder: Path) -> IndexMissing:
+    return IndexMissing(f"there is no index, in {folder}; make one with `vsearch index FOLDER`")
 
 
 def _is_below(path: str, folder: str) -> bool:

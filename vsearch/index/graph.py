@@ -66,11 +66,14 @@ class Graph:
     def card(cls, folder: Path) -> GraphCard:
         """Return what `graph.json` says, unchecked. Raises GraphUnusable when it cannot be read."""
         try:
-            return GraphCard(**json.loads((folder / "graph.json").read_bytes()))
+            card = GraphCard(**json.loads((folder / "graph.json").read_bytes()))
         except FileNotFoundError:
             raise GraphUnusable("there is no graph yet") from None
         except (OSError, ValueError, TypeError) as error:
             raise GraphUnusable(f"graph.json cannot be read ({error})") from None
+        if not all(type(number) is int for number in (card.dim, card.rows, card.bytes)):
+            raise GraphUnusable("graph.json cannot be read (not a number)")
+        return card
 
     @classmethod
     def load(cls, folder: Path, dim: int, rows: int) -> Graph:
@@ -134,13 +137,18 @@ class Graph:
         """Return (rows, cosines) of about the `k` nearest covered rows to `query` (dim,).
 
         Best first, equal cosines by row; min(k, rows) of each. Approximate: see EF_SEARCH.
+        Raises GraphUnusable when it cannot reach that many.
         """
         import numpy as np
 
-        # hnswlib raises instead of answering with fewer than k, and needs ef >= k.
+        # hnswlib raises instead of answering with fewer than k, and needs ef >= k. Many equal
+        # vectors link to each other only and make islands (seen: k = 2,000 of 4 vectors x 500).
         k = min(k, self.rows)
         self._index.set_ef(max(EF_SEARCH, 2 * k))
-        labels, distances = self._index.knn_query(query, k=k, num_threads=1)
+        try:
+            labels, distances = self._index.knn_query(query, k=k, num_threads=1)
+        except RuntimeError:
+            raise GraphUnusable(f"the graph does not reach {k} of its {self.rows} rows") from None
         rows, cosines = labels[0].astype(np.int64), (1.0 - distances[0]).astype(np.float32)
         order = np.lexsort((rows, -cosines))
         return rows[order], cosines[order]
@@ -155,7 +163,7 @@ class Graph:
         try:
             # hnswlib reports no error of any kind while writing (seen: a full disk, a missing
             # folder), so the length it must have is compared with the length it has.
-            self._index.save_index(os.fspath(new_graph))
+            self._index.save_index(os.fsencode(new_graph))  # bytes: it refuses odd names in str
             with new_graph.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != self._index.index_file_size():

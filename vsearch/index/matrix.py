@@ -7,9 +7,10 @@ are the remains of an interrupted writer, and the next writer writes over them.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vsearch.errors import IndexDamaged
+from vsearch.errors import IndexDamaged, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,32 +46,26 @@ class Matrix:
         """
         import numpy as np
 
-        step = max(1, BLOCK_BYTES // (self.dim * FLOAT))
-        buffer = np.empty((step, self.dim), dtype="<f4")
         if start >= self.rows:
             return
-        try:
-            with self.path.open("rb", buffering=0) as file:
-                file.seek(start * self.dim * FLOAT)
-                for first in range(start, self.rows, step):
-                    block = buffer[: min(step, self.rows - first)]
-                    self._fill(file, block)
-                    yield first, block
-        except FileNotFoundError:
-            raise self._damaged() from None
+        step = max(1, BLOCK_BYTES // (self.dim * FLOAT))
+        buffer = np.empty((step, self.dim), dtype="<f4")
+        with self._opened() as file:
+            file.seek(start * self.dim * FLOAT)
+            for first in range(start, self.rows, step):
+                block = buffer[: min(step, self.rows - first)]
+                self._fill(file, block)
+                yield first, block
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the given `rows` (n,) as a new array (n, dim)."""
         import numpy as np
 
         found = np.empty((len(rows), self.dim), dtype="<f4")
-        try:
-            with self.path.open("rb", buffering=0) as file:
-                for place, row in enumerate(rows):
-                    file.seek(int(row) * self.dim * FLOAT)
-                    self._fill(file, found[place : place + 1])
-        except FileNotFoundError:
-            raise self._damaged() from None
+        with self._opened() as file:
+            for place, row in enumerate(rows):
+                file.seek(int(row) * self.dim * FLOAT)
+                self._fill(file, found[place : place + 1])
         return found
 
     def scores(self, query: NDArray[np.float32], start: int = 0) -> NDArray[np.float32]:
@@ -112,6 +107,19 @@ class Matrix:
         finally:
             os.close(handle)
         self.rows += len(vectors)
+
+    @contextmanager
+    def _opened(self) -> Iterator[FileIO]:
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                yield file
+        except FileNotFoundError:
+            raise self._damaged() from None
+        except OSError as error:
+            raise StoreError(
+                f"the matrix cannot be read ({error.strerror}), in {self.path}; "
+                "check the disk and the permissions of the folder"
+            ) from error
 
     def _fill(self, file: FileIO, block: NDArray[np.float32]) -> None:
         target = memoryview(block.data).cast("B")

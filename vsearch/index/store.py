@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from vsearch.errors import IndexLocked, ModelMismatch, StoreError
@@ -100,7 +101,7 @@ class Index:
         return self._catalog.roots()
 
     def known(self, root: Root, prefix: str = "") -> dict[str, Known]:
-        """Return what is remembered of the files of `root`, by path; only below `prefix`."""
+        """Return what is remembered of the files of `root`, by path; at or below `prefix`."""
         return self._catalog.known(root, prefix)
 
     def status(self) -> Status:
@@ -146,16 +147,17 @@ class IndexWriter:
         """
         self.folder = folder
         _make_folder(folder)
-        self._lock = _locked(folder)
-        try:
+        self._vectors: list[NDArray[np.float32]] = []
+        with ExitStack() as opened:
+            self._lock = _locked(folder)
+            opened.callback(self._lock.release)
             self._catalog = Catalog(folder, write=True)
+            opened.callback(self._catalog.close)
             self._catalog.begin_writing()
             self._adopt(identity)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._lookup = _Lookup(folder)
-        self._vectors: list[NDArray[np.float32]] = []
+            self._lookup = _Lookup(folder)
+            opened.callback(self._lookup.close)
+            self._opened = opened.pop_all()
 
     def _adopt(self, identity: ModelIdentity) -> None:
         stored = self._catalog.model()
@@ -186,9 +188,7 @@ class IndexWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lookup.close()
-        self._catalog.close()
-        self._lock.release()
+        self._opened.close()
 
     def roots(self) -> list[Root]:
         """Return the roots, by path."""
@@ -203,7 +203,7 @@ class IndexWriter:
         self._catalog.set_device(root, device)
 
     def known(self, root: Root, prefix: str = "") -> dict[str, Known]:
-        """Return what is remembered of the files of `root`, by path; only below `prefix`."""
+        """Return what is remembered of the files of `root`, by path; at or below `prefix`."""
         return self._catalog.known(root, prefix)
 
     def images(self) -> int:

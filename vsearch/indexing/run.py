@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, IndexMissing, SkipReason
-from vsearch.images.find import find, find_one
+from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.limits import byte_limit
 from vsearch.images.load import prepare
 from vsearch.images.read import content_hash, read
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vsearch.images.find import FoundFile, PassedOver
+    from vsearch.images.find import PassedOver
     from vsearch.index import Known, Root
     from vsearch.indexing.scope import Scope
     from vsearch.models.encoder import Encoder
     from vsearch.records import ImageFacts
 
-COMMIT_SECONDS = 2.0
+COMMIT_SECONDS = 1.0
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
 # run far ahead; what is large, the decoded picture, exists once per thread at most.
 AHEAD_PER_WORKER = 32
@@ -111,9 +111,17 @@ class _Reader:
                 data, self.encoder.preprocessing, pixel_limit=self.pixel_limit, path=path
             )
             vector = self.encoder.encode_images(prepared.pixels[None])[0]  # (dim,) float32
-            return _Read(now, digest, (prepared.facts, unit(vector)))
+            return _Read(now, digest, (prepared.facts, _checked(vector)))
         except ImageError as error:
             return _Read(now, fault=error)
+
+
+def _checked(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `vector` at length one; one picture the model fails on must not stop the others."""
+    try:
+        return unit(vector)
+    except ValueError as error:
+        raise ImageError(SkipReason.UNSUPPORTED, f"the model answers with {error}") from error
 
 
 def update(
@@ -167,6 +175,7 @@ def preview(folder: Path, paths: Sequence[str], options: Options) -> Iterator[tu
                         os.path.normpath(os.path.join(above, path)): record
                         for path, record in index.known(root, scope.folder).items()
                     }
+            scope = _settled(scope, known)
             yield scope.root, plan(walk(scope, options), _of(scope, known))
 
 
@@ -181,20 +190,31 @@ def _roots(folder: Path) -> list[Root]:
 def walk(scope: Scope, options: Options) -> Iterator[FoundFile | PassedOver]:
     """Yield what there is in a scope, with paths relative to its root."""
     if scope.files is not None:
-        return (find_one(scope.root, path) for path in scope.files)
-    return find(
-        os.path.join(scope.root, scope.folder),
-        follow_links=options.follow_links,
-        hidden=options.hidden,
-        ignore=options.ignore,
-    )
+        for path in scope.files:
+            if os.path.lexists(os.path.join(scope.root, path)):
+                yield find_one(scope.root, path)
+        return
+    top = os.path.join(scope.root, scope.folder)
+    if scope.folder and not os.path.lexists(top):
+        return
+    for item in find(
+        top, follow_links=options.follow_links, hidden=options.hidden, ignore=options.ignore
+    ):
+        yield _below(scope.folder, item) if scope.folder else item
+
+
+def _below(folder: str, item: FoundFile | PassedOver) -> FoundFile | PassedOver:
+    path = os.path.normpath(os.path.join(folder, item.path))
+    return item._replace(path=path) if isinstance(item, FoundFile) else replace(item, path=path)
 
 
 def _bring_up_to_date(
     writer: IndexWriter, reader: _Reader, pool: Executor, scope: Scope, options: Options
 ) -> Iterator[Event]:
     root = writer.add_root(scope.root, whole=scope.whole)
-    known = _of(scope, writer.known(root, scope.folder))
+    known = writer.known(root, scope.folder)
+    scope = _settled(scope, known)
+    known = _of(scope, known)
     if _missing(root, bool(known)):
         yield RootMissing(root.path, len(known))
         return
@@ -226,6 +246,13 @@ def _bring_up_to_date(
         yield Gone(os.path.join(root.path, path))
     writer.commit()
     yield Committed()
+
+
+def _settled(scope: Scope, known: dict[str, Known]) -> Scope:
+    """Name the files of a root of single files where nobody did: those that are recorded."""
+    if scope.whole or scope.files is not None:
+        return scope
+    return replace(scope, files=tuple(known))
 
 
 def _of(scope: Scope, known: dict[str, Known]) -> dict[str, Known]:

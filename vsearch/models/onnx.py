@@ -83,7 +83,14 @@ class OnnxEncoder:
     def _tokenizer(self) -> Any:  # noqa: ANN401  # only its encode_batch is used
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_buffer(self._folder.read("tokenizer.json"))
+        content = self._folder.read("tokenizer.json")
+        try:
+            tokenizer = Tokenizer.from_buffer(content)
+        except ValueError as error:
+            raise ModelError(
+                f"the tokenizer cannot be used ({error}), at {self._folder.path}; "
+                "reinstall the model"
+            ) from error
         tokenizer.no_padding()  # a batch is padded to its own longest text, not to a fixed length
         tokenizer.enable_truncation(self._folder.context_length)
         return tokenizer
@@ -95,15 +102,12 @@ class OnnxEncoder:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only: its warnings are for model authors
+        content = self._folder.read(name)
         try:
             return onnxruntime.InferenceSession(
-                self._folder.read(name), options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"]
             )
-        except (
-            RuntimeError,
-            ValueError,
-            onnxruntime.capi.onnxruntime_pybind11_state.Fail,
-        ) as error:
+        except Exception as error:  # a dozen unrelated classes of onnxruntime's own
             raise ModelError(
                 f"onnxruntime cannot run the model ({error}), at {self._folder.path / name}; "
                 "reinstall it or update onnxruntime"

@@ -63,7 +63,7 @@ def _print_lines(matches: list[Match], form: Form) -> None:
     for match in matches:
         path = shown_path(match.path, here)
         if form == "json":
-            out.write(_json(match) + b"\n")
+            out.write(_json(match, terminal=terminal) + b"\n")
         elif form == "tab":
             out.write(os.fsencode(_tab(match, path, terminal=terminal)) + b"\n")
         else:
@@ -86,7 +86,7 @@ def _explain(answer: Answer) -> None:
         say(f"time: {name} {1000 * seconds:.1f} ms")
 
 
-def _json(match: Match) -> bytes:
+def _json(match: Match, *, terminal: bool) -> bytes:
     entry = {
         "rank": match.rank,
         "path": match.path,
@@ -98,6 +98,8 @@ def _json(match: Match) -> bytes:
         "region": None,
         "duplicates": None,
     }
+    if terminal:
+        return json.dumps(entry).replace("\x7f", "\\u007f").encode()
     try:
         return json.dumps(entry, ensure_ascii=False).encode()
     except UnicodeEncodeError:

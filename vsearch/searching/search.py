@@ -96,14 +96,13 @@ def search(
         forced=forced,
     )
     warning = None
-    ranking: _Ranking | None = None
     if strategy.method == "graph":
         try:
             ranking = _Approximate(index, index.graph(), query)
+            return Found(_files(index, ranking, k, exclude), strategy, None)
         except GraphUnusable as error:
             warning = f"the graph was not used: {error}; scanned all rows instead"
-    ranking = ranking or _Exact(index, query)
-    return Found(_files(index, ranking, k, exclude), strategy, warning)
+    return Found(_files(index, _Exact(index, query), k, exclude), strategy, warning)
 
 
 def _files(

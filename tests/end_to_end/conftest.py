@@ -1,0 +1,66 @@
+"""The real command, in a process of its own, with a home of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PHOTOS = REPOSITORY / "examples" / "photos"
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return an environment in which nothing of the person who runs the tests shows."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("VSEARCH_", "XDG_")) and name not in ("NO_COLOR", "TERM", "COLUMNS")
+    }
+    return kept | {"HOME": os.fspath(home), "XDG_DATA_HOME": os.fspath(home / "data")}
+
+
+@pytest.fixture
+def vsearch(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a function that runs `vsearch ARGUMENT...` and gives exit code, stdout and stderr."""
+    home = tmp_path_factory.mktemp("home")
+
+    def run(
+        *arguments: str | bytes | Path,
+        cwd: Path | None = None,
+        environ: dict[str, str] | None = None,
+        preexec: Callable[[], None] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "vsearch", *arguments],
+            cwd=cwd or home,
+            env=environment(home) | (environ or {}),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+            preexec_fn=preexec,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def photos_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an index of the example photographs, made by the real command."""
+    folder = tmp_path_factory.mktemp("index") / "photos"
+    done = subprocess.run(
+        [sys.executable, "-m", "vsearch", "index", PHOTOS, "--index", folder],
+        env=environment(folder.parent),
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder

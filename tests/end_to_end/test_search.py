@@ -1,0 +1,171 @@
+"""`vsearch search` on the example photographs: whole outputs, in every form."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from end_to_end.conftest import PHOTOS, Run, environment
+
+
+def paths(stdout: bytes) -> list[str]:
+    return stdout.decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(["a dog"], ["IMG_0034.png", "IMG_0013.jpg"], id="words"),
+        pytest.param(["IMG_0010.jpg"], ["IMG_0010_q30.jpg"], id="a picture, not itself"),
+        pytest.param(["IMG_0003.heic"], ["IMG_0041.jpg"], id="heic"),
+        pytest.param(["castle", "IMG_0036.jpg"], ["IMG_0036_small.jpg"], id="words + picture"),
+    ],
+)
+def test_first_answers(
+    vsearch: Run, photos_index: Path, arguments: list[str], expected: list[str]
+) -> None:
+    done = vsearch(
+        "search",
+        *arguments,
+        "--index",
+        photos_index,
+        "--paths",
+        "-k",
+        str(len(expected)),
+        cwd=PHOTOS,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert paths(done.stdout) == expected
+
+
+def test_weights_move_the_answer(vsearch: Run, photos_index: Path) -> None:
+    def first(*terms: str) -> str:
+        done = vsearch("search", *terms, "--index", photos_index, "--paths", "-k", "1", cwd=PHOTOS)
+        return paths(done.stdout)[0]
+
+    assert first("9:a dog", "a castle") == first("a dog")
+    assert first("a dog", "9:a castle") == first("a castle")
+    assert first("an animal", "--minus", "a dog", "--minus", "a cat") not in (
+        first("a dog"),
+        first("a cat"),
+    )
+
+
+def test_forms_agree(vsearch: Run, photos_index: Path) -> None:
+    query = ["search", "a red fire engine", "--index", photos_index, "-k", "3"]
+    tab = vsearch(*query, cwd=PHOTOS)
+    plain = vsearch(*query, "--paths", cwd=PHOTOS)
+    nul = vsearch(*query, "-0", cwd=PHOTOS)
+    lines = vsearch(*query, "--json", cwd=PHOTOS)
+    listed = paths(plain.stdout)
+    assert len(listed) == 3
+    assert listed[0] == "IMG_0021.jpg"
+    assert nul.stdout == b"".join(path.encode() + b"\0" for path in listed)
+    objects = [json.loads(line) for line in lines.stdout.splitlines()]
+    assert [set(entry) for entry in objects] == [
+        {
+            "rank", "path", "score", "relevance", "width", "height", "taken_at", "region",
+            "duplicates",
+        }
+    ] * 3  # fmt: skip
+    assert [entry["path"] for entry in objects] == [str(PHOTOS / path) for path in listed]
+    assert [entry["rank"] for entry in objects] == [1, 2, 3]
+    assert tab.stdout.decode() == "".join(
+        f"{entry['rank']}\t{entry['score']:.4f}\t{entry['relevance']:.3f}\t{path}\n"
+        for entry, path in zip(objects, listed, strict=True)
+    )
+
+
+def test_paths_are_shown_from_where_one_stands(vsearch: Run, photos_index: Path) -> None:
+    query = ["search", "a rocket", "--index", photos_index, "--paths", "-k", "1"]
+    assert vsearch(*query, cwd=PHOTOS).stdout == b"IMG_0025.jpg\n"
+    assert vsearch(*query, cwd=PHOTOS.parent).stdout == b"photos/IMG_0025.jpg\n"
+    assert vsearch(*query, cwd=Path("/")).stdout.decode() == (
+        f"{os.path.relpath(PHOTOS, '/')}/IMG_0025.jpg\n"
+    )
+
+
+@pytest.mark.parametrize("way", ["--exact", "--graph"])
+def test_exact_and_graph_agree(vsearch: Run, photos_index: Path, way: str) -> None:
+    query = ["search", "a boat at sunset", "--index", photos_index, "-k", "48"]
+    done = vsearch(*query, way, "--explain")
+    assert done.returncode == 0
+    assert done.stdout == vsearch(*query).stdout
+    assert len(done.stdout.splitlines()) == 48
+    assert f"search: {way[2:]}, asked for with {way} (".encode() in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["nothere.jpg"], "no such picture, named 'nothere.jpg'; check", id="missing"),
+        pytest.param([" "], "an empty search term;", id="blank"),
+        pytest.param(["0:dog"], "a weight of zero says nothing, in '0:dog';", id="zero"),
+        pytest.param(["dog", "--minus", "dog"], "the terms cancel each other out;", id="cancel"),
+        pytest.param(["captions.csv"], "the query picture cannot be used (not an image)", id="csv"),
+        pytest.param(["dog", "--exact", "--graph"], "--exact and --graph exclude", id="both"),
+        pytest.param(["dog", "--json", "-0"], "--json cannot go with", id="json nul"),
+        pytest.param(["dog", "--index", "/nowhere"], "there is no index, in /nowhere;", id="none"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(
+    vsearch: Run, photos_index: Path, arguments: list[str], message: str
+) -> None:
+    done = vsearch("search", *arguments, cwd=PHOTOS, environ={"VSEARCH_INDEX": str(photos_index)})
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert done.stderr.decode().startswith(f"vsearch: {message}")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_an_empty_index_answers_with_exit_1(vsearch: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    index = tmp_path / "index"
+    assert vsearch("index", tmp_path / "photos", "--index", index).returncode == 0
+    done = vsearch("search", "a dog", "--index", index)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"vsearch: nothing found")
+
+
+def on_a_terminal(*arguments: str, home: Path, columns: int) -> str:
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vsearch", *arguments],
+        cwd=PHOTOS,
+        env=environment(home) | {"TERM": "xterm", "COLUMNS": str(columns)},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(master)
+    assert process.wait() == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_a_table(photos_index: Path, tmp_path: Path) -> None:
+    seen = on_a_terminal(
+        "search", "a dog", "-k", "2", "--index", str(photos_index), home=tmp_path, columns=80
+    )
+    lines = [line.rstrip() for line in seen.splitlines()]
+    assert re.fullmatch(r" +score +relevance +picture +size +taken", lines[0])
+    assert re.fullmatch(r" *1 +0\.\d{3} +\d\d% +IMG_0034\.png +\d+ × \d+", lines[2])
+    assert re.fullmatch(
+        r" *2 +0\.\d{3} +\d\d% +IMG_0013\.jpg +\d+ × \d+( +\d{4}-\d\d-\d\d)?", lines[3]
+    )
+    assert all(len(line) <= 80 for line in lines)

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Set up everything and run the tests: ./tests/run.sh [PYTEST ARGUMENT ...]
+# Needs Python 3.11 or newer with pip, a C++ compiler (hnswlib is built from source) and a package
+# registry. The second run skips the set-up. PYTHON names another interpreter.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source examples/environment.sh dev
+exec "$ENVIRONMENT/bin/python" -m pytest "$@"

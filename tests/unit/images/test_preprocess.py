@@ -1,0 +1,76 @@
+"""Model input, held against the plain way: resize everything, cut out, normalise."""
+
+import io
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from vsearch.images.decode import decode
+from vsearch.images.preprocess import to_model_input
+from vsearch.records import Preprocessing
+
+PHOTOS = Path(__file__).parents[3] / "examples/photos"
+MINI = Preprocessing(224, "shortest", "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+def plain(image: Image.Image, spec: Preprocessing) -> NDArray[np.float64]:
+    scale = spec.size / min(image.size)
+    width, height = (max(spec.size, round(side * scale)) for side in image.size)
+    image = image.resize((width, height), Image.Resampling[spec.interpolation.upper()])
+    left, top = (width - spec.size) // 2, (height - spec.size) // 2
+    image = image.crop((left, top, left + spec.size, top + spec.size))
+    pixels = np.asarray(image).astype(np.float64) / 255
+    return ((pixels - spec.mean) / spec.std).transpose(2, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [(224, 224), (500, 375), (375, 500), (640, 427), (225, 224), (100, 80), (1, 1), (3000, 20),
+     (333, 1001)],
+)  # fmt: skip
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_the_same_as_the_plain_way(
+    size: tuple[int, int], interpolation: Literal["bicubic", "bilinear"]
+) -> None:
+    spec = Preprocessing(224, "shortest", interpolation, (0.48, 0.45, 0.4), (0.26, 0.26, 0.27))
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    image = Image.fromarray(noise)
+    found, expected = to_model_input(image, spec), plain(image, spec)
+    assert found.shape == (3, 224, 224)
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    one_level = 1 / 255 / 0.26
+    assert np.abs(found - expected).max() <= 1.01 * one_level
+    assert np.abs(found - expected).mean() <= 0.05 * one_level
+
+
+def test_a_row_of_a_batch_is_filled_in_place() -> None:
+    image = Image.new("RGB", (300, 400), (255, 0, 128))
+    batch = np.zeros((2, 3, 224, 224), np.float32)
+    returned = to_model_input(image, MINI, out=batch[1])
+    assert returned.base is batch
+    assert batch[0].max() == 0
+    assert batch[1, :, 7, 7] == pytest.approx([1, -1, 128 / 127.5 - 1], abs=1e-6)
+
+
+def test_black_and_white_are_the_ends_of_the_range() -> None:
+    for value, expected in ((0, -1.0), (255, 1.0)):
+        pixels = to_model_input(Image.new("RGB", (224, 224), (value,) * 3), MINI)
+        assert pixels == pytest.approx(np.full((3, 224, 224), expected))
+
+
+@pytest.mark.parametrize("name", ["IMG_0001.jpg", "IMG_0006.jpg", "IMG_0023.jpg"])
+def test_the_reduced_decode_is_that_of_the_models_own_preprocessing(name: str) -> None:
+    """What the model was made with: `draft` to twice its size, then the plain way."""
+    big = Image.open(PHOTOS / name).resize((2400, 1600), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    big.save(buffer, "JPEG", quality=90)
+    reference = Image.open(buffer)
+    reference.draft("RGB", (448, 448))
+    decoded = decode(buffer.getvalue(), shorter=224, pixel_limit=10**8)
+    found = to_model_input(decoded.image, MINI)
+    assert np.abs(found - plain(reference.convert("RGB"), MINI)).max() <= 1.01 / 127.5

@@ -1,0 +1,53 @@
+"""`read` and `content_hash`: whole regular files, and one reason for everything else."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vsearch.errors import ImageError, SkipReason
+from vsearch.images.read import content_hash, read
+
+
+def test_the_whole_file_is_returned(tmp_path: Path) -> None:
+    data = os.urandom(200_001)
+    (tmp_path / "a").write_bytes(data)
+    assert read(str(tmp_path / "a"), len(data)) == data
+
+
+def test_a_file_whose_size_the_system_does_not_tell_is_read_to_its_end() -> None:
+    assert read("/proc/self/status", 1 << 20).startswith(b"Name:")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason", "detail"),
+    [
+        (lambda p: p.write_bytes(b""), SkipReason.EMPTY, ""),
+        (Path.absolute, SkipReason.UNREADABLE, "No such file or directory"),
+        (lambda p: p.mkdir(), SkipReason.SPECIAL, "folder"),
+        (os.mkfifo, SkipReason.SPECIAL, "fifo"),
+        (
+            lambda p: p.write_bytes(bytes(1001)),
+            SkipReason.TOO_LARGE,
+            "1,001 bytes, the limit is 1,000; raise it with --max-megapixels",
+        ),
+    ],
+    ids=["empty", "missing", "folder", "fifo", "too large"],
+)
+def test_what_cannot_be_read_has_one_reason(
+    tmp_path: Path, make: Callable[[Path], object], reason: SkipReason, detail: str
+) -> None:
+    path = tmp_path / "a.jpg"
+    make(path)
+    with pytest.raises(ImageError) as caught:
+        read(str(path), 1000)
+    assert (caught.value.reason, caught.value.detail) == (reason, detail)
+
+
+def test_the_hash_is_xxh3_of_the_full_content() -> None:
+    # The published test value of XXH3-128 for no bytes at all.
+    assert content_hash(b"").hex() == "99aa06d3014798d86001c324468d497f"
+    one, other = bytes(3_000_000), bytes(1_500_000) + b"\1" + bytes(1_499_999)
+    assert len(content_hash(one)) == 16
+    assert content_hash(one) != content_hash(other)

@@ -1,0 +1,64 @@
+"""`config`: option, then environment, then the nearest .vsearch, then the user's data folder."""
+
+from pathlib import Path
+
+import pytest
+
+from vsearch.config import index_location
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to stand in, two below a project folder, with a home and data folder of its own."""
+    here = tmp_path / "project" / "a" / "b"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("VSEARCH_INDEX", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return here
+
+
+@pytest.mark.usefixtures("here")
+def test_the_last_resort_is_the_users_data_folder(tmp_path: Path) -> None:
+    assert index_location(None) == tmp_path / "data" / "vsearch" / "default"
+
+
+def test_the_nearest_project_folder_beats_the_data_folder(here: Path, tmp_path: Path) -> None:
+    (tmp_path / "project" / ".vsearch").mkdir()
+    assert index_location(None) == tmp_path / "project" / ".vsearch"
+    (here.parent / ".vsearch").mkdir()
+    assert index_location(None) == here.parent / ".vsearch"
+    (here / ".vsearch").mkdir()
+    assert index_location(None) == here / ".vsearch"
+
+
+def test_a_file_named_vsearch_is_no_project_folder(here: Path, tmp_path: Path) -> None:
+    (here / ".vsearch").touch()
+    assert index_location(None) == tmp_path / "data" / "vsearch" / "default"
+
+
+def test_the_environment_beats_the_project_folder(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / ".vsearch").mkdir()
+    monkeypatch.setenv("VSEARCH_INDEX", "~/pictures-index")
+    assert index_location(None) == tmp_path / "home" / "pictures-index"
+
+
+def test_an_empty_variable_says_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / ".vsearch").mkdir()
+    monkeypatch.setenv("VSEARCH_INDEX", "")
+    assert index_location(None) == here / ".vsearch"
+
+
+def test_the_option_beats_everything(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / ".vsearch").mkdir()
+    monkeypatch.setenv("VSEARCH_INDEX", "/elsewhere")
+    assert index_location(Path("mine")) == here / "mine"
+
+
+def test_links_are_resolved_so_that_one_index_has_one_name(here: Path) -> None:
+    (here / "real").mkdir()
+    (here / "link").symlink_to("real")
+    assert index_location(Path("link/../link/index")) == here / "real" / "index"
