@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-REPOSITORY = Path(__file__).parents[2]
-PHOTOS = REPOSITORY / "examples" / "photos"
-
-Run = Callable[..., subprocess.CompletedProcess[bytes]]
-
-
-def environment(home: Path) -> dict[str, str]:
-    """Return an environment in which nothing of the person who runs the tests shows."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("VSEARCH_", "XDG_")) and name not in ("NO_COLOR", "TERM", "COLUMNS")
-    }
-    return kept | {"HOME": os.fspath(home), "XDG_DATA_HOME": os.fspath(home / "data")}
+from end_to_end.command import PHOTOS, Run, environment
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from end_to_end.conftest import PHOTOS, Run, environment
+from end_to_end.command import PHOTOS, Run, environment
 from end_to_end.pictures import png_header, write_pictures
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2

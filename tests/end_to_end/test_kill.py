@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from end_to_end.conftest import Run
+from end_to_end.command import Run
 from end_to_end.pictures import write_pictures
 from end_to_end.test_index import started
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
-from end_to_end.conftest import PHOTOS
+from end_to_end.command import PHOTOS
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from end_to_end.conftest import PHOTOS, Run, environment
+from end_to_end.command import PHOTOS, Run, environment
 
 
 def paths(stdout: bytes) -> list[str]:

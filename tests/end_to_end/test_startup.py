@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from end_to_end.conftest import PHOTOS, environment
+from end_to_end.command import PHOTOS, environment
 
 HEAVY = {"torch", "torchvision", "open_clip", "timm", "transformers", "scipy"}
 NOT_FOR_HELP = HEAVY | {
     "numpy", "onnxruntime", "tokenizers", "PIL", "rich", "hnswlib", "sqlite3", "platformdirs",
-    "xxhash", "filelock", "pathspec", "pydantic",
+    "xxhash", "filelock", "pydantic",
 }  # fmt: skip
-NOT_FOR_SEARCH = HEAVY | {"rich", "hnswlib", "filelock", "pathspec", "rawpy", "pillow_heif"}
+NOT_FOR_SEARCH = HEAVY | {"rich", "hnswlib", "filelock", "rawpy", "pillow_heif"}
 NOT_FOR_WORDS = NOT_FOR_SEARCH | {"PIL"}
 
 SPY = """

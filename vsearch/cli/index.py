@@ -34,7 +34,9 @@ def index(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    r"""Build an index, or bring it up to date: only what is new or changed is read.
+    """Build an index, or bring it up to date.
+
+    Only what is new or changed is read.
 
     \b
     vsearch index ~/Pictures

@@ -45,7 +45,7 @@ def vsearch_command(
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    r"""Search your own pictures by words or by picture, offline.
+    """Search your own pictures by words or by picture, offline.
 
     \b
     vsearch index ~/Pictures

@@ -36,13 +36,13 @@ def search(
     ] = False,
     max_megapixels: MegapixelsOption = None,
 ) -> None:
-    r"""Find pictures by words, by picture, or both.
+    """Find pictures by words, by picture, or both.
 
     \b
     vsearch search "a dog on a beach"
     vsearch search holiday.jpg                  what looks like it
     vsearch search 2:horse sunset --minus people
-    vsearch search castle --paths -k 3 | xargs -d '\n' xdg-open
+    vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     """
     from vsearch.config import index_location
     from vsearch.errors import UsageError

@@ -16,7 +16,7 @@ def status(
         bool, typer.Option("--skipped", help="List the files without an embedding, and why.")
     ] = False,
 ) -> None:
-    r"""Show what an index holds.
+    """Show what an index holds.
 
     \b
     vsearch status

@@ -7,12 +7,13 @@ The story of one file, each step in the module of its name:
     read        a path -> the whole file as bytes, and the hash of its content
     formats     which kinds of picture we open, by their suffixes and by their first bytes
     decode      bytes -> an upright RGB picture at a sufficient scale, and its facts
+      raster      the formats Pillow knows, JPEG at a reduced scale
       raw         the same for the raw files of cameras
       color       any pixel mode -> RGB as a person sees it: transparency on white, 16 bits to 8
       facts       when it was taken and with what: the EXIF part of `ImageFacts`
     preprocess  an RGB picture -> model input (3, size, size) float32
     limits      how much of this machine's memory one picture may take
-    load        all of it in one function, from path to model input
+    load        from bytes to model input in one function
 
 The only third-party libraries here are Pillow, pillow-heif, rawpy, xxhash and numpy, each
 imported inside the functions that need it. Nothing here prints; what cannot be used is raised as

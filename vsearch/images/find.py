@@ -94,9 +94,17 @@ def find_one(root: str, path: str) -> FoundFile | PassedOver:
 
 
 def find(
-    root: str, *, follow_links: bool = False, hidden: bool = False, ignore: bool = True
+    root: str,
+    below: str = "",
+    *,
+    follow_links: bool = False,
+    hidden: bool = False,
+    ignore: bool = True,
 ) -> Iterator[FoundFile | PassedOver]:
     """Walk the folder `root`, which may itself be hidden, ignored or a link, and all below it.
+
+    Only its folder `below` is walked when one is given; paths are relative to `root` all the same,
+    and the ignore files on the way down count.
 
     Yielded are the regular files with the suffix of a picture and those with no suffix at all;
     other files are nobody's pictures and not mentioned. Fifos, sockets and devices named like
@@ -107,7 +115,8 @@ def find(
     every folder is walked once and every linked file given at most once, under its own place in
     the tree where it has one. Unreadable folders are passed over and the walk goes on.
     """
-    stack = [_Folder("", _rules_above(root) if ignore else (), linked=False)]
+    start = below + "/" if below else ""
+    stack = [_Folder(start, _rules_on_the_way(root, below) if ignore else (), linked=False)]
     links: deque[_Link] = deque()
     seen: set[tuple[int, int]] = set()  # (st_dev, st_ino) of what was yielded, for links only
     while stack or links:
@@ -217,20 +226,31 @@ def _ignored(rules: tuple[_Rules, ...], kind: Literal["d", "f"], name: str, path
     return False
 
 
+def _rules_on_the_way(root: str, below: str) -> tuple[_Rules, ...]:
+    """Read the ignore files above `root`, in it and down to the folder that holds `below`."""
+    rules = _rules_above(root)
+    base = ""
+    for name in below.split("/") if below else ():
+        own, _ = ignoring.folder_rules(os.path.join(root, base), ignoring.NAMES)
+        if own:
+            rules = (_Rules(own, "", len(base)), *rules)
+        base += name + "/"
+    return rules
+
+
 def _rules_above(root: str) -> tuple[_Rules, ...]:
     """Read the ignore files of the folders above `root`, up to the top of its git work tree.
 
     Outside a work tree there are none. What cannot be read up there is not ours to report.
     """
     folder = os.path.realpath(root)
-    above: list[_Rules] = []
+    above: list[tuple[str, str]] = []  # each folder, and the way down from it to the root
     prefix = ""
     while not os.path.lexists(os.path.join(folder, ".git")):
         folder, name = os.path.split(folder)
         if not name:
             return ()
         prefix = f"{name}/{prefix}"
-        own, _ = ignoring.folder_rules(folder, list(ignoring.NAMES))
-        if own:
-            above.append(_Rules(own, prefix, 0))
-    return tuple(above)
+        above.append((folder, prefix))
+    read = ((ignoring.folder_rules(folder, ignoring.NAMES)[0], prefix) for folder, prefix in above)
+    return tuple(_Rules(own, prefix, 0) for own, prefix in read if own)

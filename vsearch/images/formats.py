@@ -107,6 +107,11 @@ def known_by_others(data: bytes) -> str | None:
     return next((name for at, magic, name in _OTHERS if data.startswith(magic, at)), None)
 
 
+def is_signed(data: bytes) -> bool:
+    """Whether a file that begins so (64 bytes are enough) says by its content it is a picture."""
+    return is_raw(data, "") or pillow_format(data, "") is not None
+
+
 def pillow_format(data: bytes, suffix: str) -> str | None:
     """Return the name of the Pillow format whose signature the content has, or None."""
     from PIL import Image

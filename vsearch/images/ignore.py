@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,7 +52,7 @@ class Rules:
 
 
 def folder_rules(
-    folder: str, names: list[str]
+    folder: str, names: Sequence[str]
 ) -> tuple[Rules | None, list[tuple[str, ImageError]]]:
     """Read the ignore files `names` of one folder, given in the order of `NAMES`.
 

@@ -68,6 +68,18 @@ def read(path: str, limit_bytes: int) -> bytes:
     return data
 
 
+def head(path: str, count: int = 64) -> bytes:
+    """Return the first `count` bytes of a regular file; nothing where they cannot be had."""
+    try:
+        file = os.open(path, _FLAGS)
+        try:
+            return b"" if kind(os.fstat(file).st_mode) else os.read(file, count)
+        finally:
+            os.close(file)
+    except OSError:
+        return b""
+
+
 def content_hash(data: bytes) -> bytes:
     """Return the 16 bytes of XXH3-128 over the full content (10 GB/s; not a cryptographic hash)."""
     import xxhash

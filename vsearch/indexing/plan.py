@@ -23,9 +23,9 @@ class Plan:
     """What bringing one scope up to date takes.
 
     `new`, `changed` and `again` are to be read, in walking order: never seen; another size or time
-    of change; unreadable, without its embedding, or too freshly written last time. `unchanged` counts files that need
-    nothing, `unchanged_skipped` those among them that have no embedding, by reason. `gone` are
-    recorded files that are no longer found. `passed_over` was not looked at.
+    of change; unreadable, without its embedding, or too freshly written last time. `unchanged`
+    counts files that need nothing, `unchanged_skipped` those among them without an embedding, by
+    reason. `gone` are recorded files that are no longer found. `passed_over` was not looked at.
     """
 
     new: list[FoundFile]

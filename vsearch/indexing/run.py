@@ -19,7 +19,7 @@ from vsearch.errors import ImageError, IndexMissing, SkipReason
 from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.limits import byte_limit
 from vsearch.images.load import prepare
-from vsearch.images.read import content_hash, read
+from vsearch.images.read import content_hash, head, read
 from vsearch.index import Index, IndexWriter
 from vsearch.indexing.events import (
     Committed,
@@ -99,9 +99,14 @@ class _Reader:
         self.has_vector = has_vector
         self.pixel_limit = pixel_limit
 
-    def read(self, path: str) -> _Read:
-        """Return the embedding of the picture at `path`, or why there is none."""
+    def read(self, path: str, named_image: bool) -> _Read:
+        """Return the embedding of the picture at `path`, or why there is none.
+
+        A file that is not named like a picture is read whole only if it begins like one.
+        """
         now = time.time_ns()
+        if not named_image and not is_signed(head(path)):
+            return _Read(now, fault=ImageError(SkipReason.NOT_AN_IMAGE))
         try:
             data = read(path, byte_limit(self.pixel_limit))
             digest = content_hash(data)
@@ -194,18 +199,15 @@ def walk(scope: Scope, options: Options) -> Iterator[FoundFile | PassedOver]:
             if os.path.lexists(os.path.join(scope.root, path)):
                 yield find_one(scope.root, path)
         return
-    top = os.path.join(scope.root, scope.folder)
-    if scope.folder and not os.path.lexists(top):
+    if not os.path.lexists(os.path.join(scope.root, scope.folder)):
         return
-    for item in find(
-        top, follow_links=options.follow_links, hidden=options.hidden, ignore=options.ignore
-    ):
-        yield _below(scope.folder, item) if scope.folder else item
-
-
-def _below(folder: str, item: FoundFile | PassedOver) -> FoundFile | PassedOver:
-    path = os.path.normpath(os.path.join(folder, item.path))
-    return item._replace(path=path) if isinstance(item, FoundFile) else replace(item, path=path)
+    yield from find(
+        scope.root,
+        scope.folder,
+        follow_links=options.follow_links,
+        hidden=options.hidden,
+        ignore=options.ignore,
+    )
 
 
 def _bring_up_to_date(
@@ -279,7 +281,8 @@ def _in_order(
     """Read `files` on the pool, at most `ahead` of the consumer, and yield them in order."""
     waiting: deque[tuple[FoundFile, Future[_Read]]] = deque()
     for file in files:
-        waiting.append((file, pool.submit(reader.read, os.path.join(root.path, file.path))))
+        path = os.path.join(root.path, file.path)
+        waiting.append((file, pool.submit(reader.read, path, file.named_image)))
         if len(waiting) >= ahead:
             yield waiting.popleft()
     while waiting:

@@ -301,3 +301,14 @@ def test_the_root_may_be_a_link(tmp_path: Path) -> None:
     make(tmp_path, "real/a.jpg")
     (tmp_path / "root").symlink_to("real")
     assert found(tmp_path / "root") == ["a.jpg"]
+
+
+def test_below_walks_one_folder_under_the_rules_on_the_way(tmp_path: Path) -> None:
+    make(tmp_path, "a/b/1.jpg", "a/b/2.png", "a/b/c/3.jpg", "a/4.jpg", "5.jpg", "a/b/6.gif")
+    (tmp_path / ".vsearchignore").write_text("*.png\n")
+    (tmp_path / "a/.ignore").write_text("/b/*.gif\n!*.png\n")
+    (tmp_path / "a/b/.ignore").write_text("c\n")
+    whole = found(tmp_path)
+    assert whole == ["5.jpg", "a/4.jpg", "a/b/1.jpg", "a/b/2.png"]
+    below = [item.path for item in find(str(tmp_path), "a/b") if isinstance(item, FoundFile)]
+    assert below == ["a/b/1.jpg", "a/b/2.png"]

@@ -44,10 +44,11 @@ _NAMES = ["a", "foo.jpg", "b.jpg", "x y.jpg", "c-d.jpg", "[z].jpg", "k .jpg", "!
 _PATTERNS = [
     "*", "!*/", "!*.jpg", "*.jpg", "a", "a/", "/a", "a/b", "a/b/", "/*", "a/*", "!a/b.jpg",
     "*/b.jpg", "b/**", "**/b.jpg", "a/**/b.jpg", "a/**/", "**", "**/", "!**/", "***", "a/***",
-    "a**/foo.jpg", "?", "?/", "foo*", "[ab]", "[!a]", "[^b].jpg", "[a-c]*", "[c-a].jpg", "[]-]*", "[a-].jpg", "[",
-    "[a", "\\[z].jpg", "[[]z[]].jpg", "[[:alpha:]].jpg", "[[:nonsense:]]", "[[:a]*", "[\\]z]*",
-    "x y.jpg", "x\\ y.jpg", "*.jpg ", "k\\ .jpg", "foo.jpg  ", "foo.jpg\r", "# comment", "\\#y.jpg",
-    "\\!x.jpg", "!\\!x.jpg", "c\\-d.jpg", "foo.jpg\\", "/", "!", "!/", "\\", "", " ", "//a", "a//",
+    "a**/foo.jpg", "?", "?/", "foo*", "[ab]", "[!a]", "[^b].jpg", "[a-c]*", "[c-a].jpg", "[]-]*",
+    "[a-].jpg", "[", "[a", "\\[z].jpg", "[[]z[]].jpg", "[[:alpha:]].jpg", "[[:nonsense:]]",
+    "[[:a]*", "[\\]z]*", "x y.jpg", "x\\ y.jpg", "*.jpg ", "k\\ .jpg", "foo.jpg  ", "foo.jpg\r",
+    "# comment", "\\#y.jpg", "\\!x.jpg", "!\\!x.jpg", "c\\-d.jpg", "foo.jpg\\", "/", "!", "!/",
+    "\\", "", " ", "//a", "a//",
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vsearch.errors import ImageError, SkipReason
-from vsearch.images.read import content_hash, read
+from vsearch.images.read import content_hash, head, read
 
 
 def test_the_whole_file_is_returned(tmp_path: Path) -> None:
@@ -51,3 +51,11 @@ def test_the_hash_is_xxh3_of_the_full_content() -> None:
     one, other = bytes(3_000_000), bytes(1_500_000) + b"\1" + bytes(1_499_999)
     assert len(content_hash(one)) == 16
     assert content_hash(one) != content_hash(other)
+
+
+def test_the_head_of_a_file_and_of_what_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(range(200)))
+    os.mkfifo(tmp_path / "fifo")
+    assert head(str(tmp_path / "file")) == bytes(range(64))
+    assert head(str(tmp_path / "file"), 3) == b"\0\1\2"
+    assert [head(str(tmp_path / name)) for name in ("fifo", "nowhere", ".")] == [b"", b"", b""]
