@@ -67,6 +67,14 @@ def test_terms_that_cancel_out_are_no_direction(weights: list[float]) -> None:
         blend(vectors(*[[0.48, 0.6, 0.64]] * 3), weights)
 
 
+def test_what_rounding_leaves_of_two_equal_terms_is_no_direction() -> None:
+    one, other = unit(vectors([0.48, 0.6, 0.64], [0.48, 0.6, 0.64 + 1e-7]))
+    assert one.tolist() != other.tolist()
+    with pytest.raises(ValueError, match="direction"):
+        blend(np.stack([one, other]), [1, -1])
+    assert blend(np.stack([one, other]), [1, 1]) == pytest.approx(one)
+
+
 # Few distinct values: ties, at the border too, in almost every example.
 @given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.25000003, 1.0])), st.integers(0, 40))
 def test_best_is_a_sort_by_score_then_position(scores: list[float], k: int) -> None:

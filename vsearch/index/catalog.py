@@ -187,8 +187,9 @@ class Catalog:
         self._run("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Make everything since `begin_writing` durable at once."""
-        self._run("COMMIT")
+        """Make everything since `begin_writing` durable at once; nothing where none has begun."""
+        if self._connection.in_transaction:
+            self._run("COMMIT")
 
     def rollback(self) -> None:
         """Forget everything since the transaction began, if one is open."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, IndexMissing, SkipReason
 from vsearch.images.find import FoundFile, find, find_one
+from vsearch.images.formats import is_signed
 from vsearch.images.limits import byte_limit
 from vsearch.images.load import prepare
 from vsearch.images.read import content_hash, head, read
@@ -180,7 +181,7 @@ def preview(folder: Path, paths: Sequence[str], options: Options) -> Iterator[tu
                         os.path.normpath(os.path.join(above, path)): record
                         for path, record in index.known(root, scope.folder).items()
                     }
-            scope = _settled(scope, known)
+            scope = _narrowed(scope, known)
             yield scope.root, plan(walk(scope, options), _of(scope, known))
 
 
@@ -215,7 +216,7 @@ def _bring_up_to_date(
 ) -> Iterator[Event]:
     root = writer.add_root(scope.root, whole=scope.whole)
     known = writer.known(root, scope.folder)
-    scope = _settled(scope, known)
+    scope = _narrowed(scope, known)
     known = _of(scope, known)
     if _missing(root, bool(known)):
         yield RootMissing(root.path, len(known))
@@ -250,7 +251,7 @@ def _bring_up_to_date(
     yield Committed()
 
 
-def _settled(scope: Scope, known: dict[str, Known]) -> Scope:
+def _narrowed(scope: Scope, known: dict[str, Known]) -> Scope:
     """Name the files of a root of single files where nobody did: those that are recorded."""
     if scope.whole or scope.files is not None:
         return scope

@@ -47,8 +47,10 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
         say(f"vsearch: {answer.warning}")
     if explain:
         _explain(answer)
-    if not answer.matches:
+    if not answer.rows:
         say("vsearch: nothing found, the index is empty; add pictures with `vsearch index FOLDER`")
+    elif not answer.matches:
+        say("vsearch: nothing found besides the query itself")
     elif form == "table":
         _print_table(answer.matches)
     else:
@@ -99,7 +101,7 @@ def _json(match: Match, *, terminal: bool) -> bytes:
         "duplicates": None,
     }
     if terminal:
-        return json.dumps(entry).replace("\x7f", "\\u007f").encode()
+        return json.dumps(entry).encode()
     try:
         return json.dumps(entry, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -66,19 +66,17 @@ class IndexingOutput:
                 )
             case events.GraphStarted() if self._bar:
                 self._bar.update(self._task, description="building the graph", rate="")
+            case _ if self._bar and tally.reading:
+                seconds = time.monotonic() - self._started
+                self._bar.update(
+                    self._task,
+                    description="indexing",
+                    total=tally.reading,
+                    completed=tally.read,
+                    rate=f"{tally.read / seconds:.0f}/s" if seconds > 0.5 else "",
+                )
             case _:
                 pass
-        if self._bar and tally.reading:
-            seconds = time.monotonic() - self._started
-            self._bar.update(
-                self._task,
-                description=self._bar.tasks[0].description
-                if isinstance(event, events.GraphStarted)
-                else "indexing",
-                total=tally.reading,
-                completed=tally.read,
-                rate=f"{tally.read / seconds:.0f}/s" if seconds > 0.5 else "",
-            )
 
     def close(self, tally: Tally) -> None:
         """Print the closing line."""

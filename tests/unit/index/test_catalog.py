@@ -158,7 +158,9 @@ def test_dropped_rows_leave_files_that_lost_their_embedding(catalog: Catalog) ->
 @pytest.mark.parametrize(
     ("prefix", "expected"),
     [
-        pytest.param("", ["a", "a!b", "a-b", "a.b", "a/1", "a/b/2", "a0b", "aa/3", "b/4"], id="all"),
+        pytest.param(
+            "", ["a", "a!b", "a-b", "a.b", "a/1", "a/b/2", "a0b", "aa/3", "b/4"], id="all"
+        ),
         pytest.param("a", ["a", "a/1", "a/b/2"], id="a folder, and the file it was before"),
         pytest.param("a/b", ["a/b/2"], id="a folder in a folder"),
         pytest.param("aa", ["aa/3"], id="a folder whose name begins like another's"),
@@ -299,8 +301,7 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path, wri
     with pytest.raises(IndexDamaged) as caught:
         Catalog(tmp_path, write=write)
     assert str(caught.value) == (
-        f"not a vsearch catalog, in {tmp_path / 'catalog.sqlite'}; "
-        "name another place with --index"
+        f"not a vsearch catalog, in {tmp_path / 'catalog.sqlite'}; name another place with --index"
     )
     connection = sqlite3.connect(tmp_path / "catalog.sqlite")
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("songs",)]

@@ -15,7 +15,7 @@ BLOCK_ROWS = BLOCK_BYTES // (4 * DIM)
 
 def units(count: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
     vectors = np.random.default_rng(seed).normal(size=(count, dim))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def matrix(folder: Path, vectors: NDArray[np.float32]) -> Matrix:
@@ -25,7 +25,9 @@ def matrix(folder: Path, vectors: NDArray[np.float32]) -> Matrix:
 
 
 # Around the borders of the blocks that it is read in.
-@pytest.mark.parametrize("rows", [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
+@pytest.mark.parametrize(
+    "rows", [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7]
+)
 def test_scores_are_the_products_in_double_precision(tmp_path: Path, rows: int) -> None:
     vectors, query = units(rows), units(1, seed=1)[0]
     plain = vectors.astype(np.float64) @ query.astype(np.float64)
@@ -40,7 +42,7 @@ def test_scores_are_the_products_in_double_precision(tmp_path: Path, rows: int) 
 def test_the_file_is_rows_of_little_endian_float32_and_nothing_else(tmp_path: Path) -> None:
     matrix(tmp_path, np.array([[1, 0], [0, -2]], np.float32))
     assert (tmp_path / "matrix.f32").read_bytes() == bytes.fromhex(
-        "0000803f" "00000000" "00000000" "000000c0"
+        "0000803f0000000000000000000000c0"
     )
 
 

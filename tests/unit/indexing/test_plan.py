@@ -83,7 +83,9 @@ knowns = st.builds(
     st.integers(1, 2), st.sampled_from([UNSETTLED, 1, 2]), reasons, st.booleans(),
 )  # fmt: skip
 items = st.one_of(
-    st.builds(FoundFile, st.sampled_from(PATHS), st.integers(1, 2), st.integers(1, 2), st.just(True)),
+    st.builds(
+        FoundFile, st.sampled_from(PATHS), st.integers(1, 2), st.integers(1, 2), st.just(True)
+    ),
     st.builds(PassedOver, st.sampled_from([*PATHS, "."]), st.sampled_from(list(SkipReason))),
 )
 
@@ -132,7 +134,5 @@ def test_it_is_a_plain_rule_for_each_file(
         path
         for path in known
         if path not in there
-        and not any(
-            place == "." or f"{path}/".startswith(f"{place}/") for place in unknowable
-        )
+        and not any(place == "." or f"{path}/".startswith(f"{place}/") for place in unknowable)
     ]

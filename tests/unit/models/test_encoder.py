@@ -12,9 +12,7 @@ from vsearch.models.encoder import Encoder
 
 def picture(path: Path) -> list[float]:
     encoder: Encoder = FakeEncoder()
-    prepared = prepare(
-        path.read_bytes(), encoder.preprocessing, pixel_limit=1000, path=str(path)
-    )
+    prepared = prepare(path.read_bytes(), encoder.preprocessing, pixel_limit=1000, path=str(path))
     return [float(value) for value in encoder.encode_images(prepared.pixels[None])[0]]
 
 

@@ -85,6 +85,17 @@ def test_what_exceeds_the_context_is_cut_off(mini: OnnxEncoder) -> None:
     assert vectors[0] @ vectors[2] < 0.9999
 
 
+def test_how_much_is_cut_off_is_what_the_card_says(copy: Copy) -> None:
+    folder = copy()
+    card = json.loads((folder / "model.json").read_text())
+    card["text"]["context_length"] = 6  # with a token before and after the words
+    (folder / "model.json").write_text(json.dumps(card))
+    encoder = OnnxEncoder(ModelFolder.open(folder))
+    vectors = encoder.encode_texts(["one two three four", "one two three four five", "one two"])
+    assert vectors[0].tolist() == vectors[1].tolist()
+    assert vectors[0].tolist() != vectors[2].tolist()
+
+
 def test_texts_need_no_image_tower(copy: Copy, mini: OnnxEncoder) -> None:
     folder = copy()
     (folder / "image.onnx").unlink()
@@ -145,9 +156,7 @@ def test_a_damaged_file_is_refused_by_its_digest(copy: Copy, name: str) -> None:
         pytest.param("tokenizer.json", b"{}", id="tokenizer without a model"),
     ],
 )
-def test_a_file_that_was_made_wrong_is_a_model_error(
-    copy: Copy, name: str, content: bytes
-) -> None:
+def test_a_file_that_was_made_wrong_is_a_model_error(copy: Copy, name: str, content: bytes) -> None:
     folder = copy()
     forge(folder, name, content)
     with pytest.raises(ModelError, match=r"cannot .*reinstall") as caught:

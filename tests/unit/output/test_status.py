@@ -1,0 +1,137 @@
+"""`status`: lines for a person, one JSON object for a program."""
+
+import json
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from vsearch.errors import SkipReason
+from vsearch.output.status import print_skipped, print_status
+from vsearch.records import ModelIdentity, RootStatus, Status
+
+EMPTY = Status(
+    folder="/index", model=None, roots=(), images=0, rows=0, live_rows=0, graph_rows=0,
+    skipped={}, bytes=4096, changed_at=0.0,
+)  # fmt: skip
+FULL = Status(
+    folder="/index",
+    model=ModelIdentity("mini", "0123456789abcdef", "feed", 384),
+    roots=(
+        RootStatus("/photos", there=True, whole=True, images=1_000),
+        RootStatus("/usb\x1b[2J/" + os.fsdecode(b"\xe9"), there=False, whole=True, images=20),
+        RootStatus("/some", there=True, whole=False, images=3),
+    ),
+    images=1_023,
+    rows=1_100,
+    live_rows=1_021,
+    graph_rows=1_078,
+    skipped={"empty file": 2, "damaged image": 11},
+    bytes=1_700_000,
+    changed_at=0.0,
+)
+
+
+def lines(status: Status, capsys: pytest.CaptureFixture[str], age: float = 0) -> list[str]:
+    print_status(replace(status, changed_at=time.time() - age), as_json=False)
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out.splitlines()
+
+
+def test_an_empty_index(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(EMPTY, capsys) == [
+        "index     /index",
+        "pictures  0",
+        "vectors   0",
+        "graph     none; every search scans all vectors",
+        "on disk   4.1 kB",
+        "changed   just now",
+    ]
+
+
+def test_a_full_index(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(FULL, capsys) == [
+        "index     /index",
+        "pictures  1,023 (2 copies of others among them)",
+        "      1,000  /photos",
+        r"         20  /usb\x1b[2J/\xe9, not there now",
+        "          3  /some, single files",
+        "skipped   13",
+        "         11  damaged image",
+        "          2  empty file",
+        "model     mini, 384 dimensions, 0123456789ab",
+        "vectors   1,100, 79 of pictures that are gone",
+        "graph     covers 1,078 of 1,100 vectors (98%)",
+        "on disk   1.7 MB",
+        "changed   just now",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        (-5, "just now"), (30, "just now"), (61, "1 minute ago"), (59 * 60 + 30, "59 minutes ago"),
+        (3601, "1 hour ago"), (5 * 3600 + 30, "5 hours ago"), (86401, "1 day ago"),
+        (1000 * 86400 + 30, "1,000 days ago"),
+    ],
+)  # fmt: skip
+def test_ages(capsys: pytest.CaptureFixture[str], age: float, expected: str) -> None:
+    assert lines(EMPTY, capsys, age)[-1] == f"changed   {expected}"
+
+
+def test_one_copy_is_a_copy(capsys: pytest.CaptureFixture[str]) -> None:
+    status = replace(FULL, images=1_022)
+    assert lines(status, capsys)[1] == "pictures  1,022 (1 copy of others among them)"
+
+
+def test_as_json_it_is_every_field_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_status(FULL, as_json=True)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert out.count("\n") == 1
+    assert json.loads(out) == {
+        "folder": "/index",
+        "model": {
+            "name": "mini", "weights": "0123456789abcdef", "preprocessing": "feed", "dim": 384,
+        },
+        "roots": [
+            {"path": "/photos", "there": True, "whole": True, "images": 1000},
+            {
+                "path": "/usb\x1b[2J/" + os.fsdecode(b"\xe9"),
+                "there": False, "whole": True, "images": 20,
+            },
+            {"path": "/some", "there": True, "whole": False, "images": 3},
+        ],
+        "images": 1023,
+        "rows": 1100,
+        "live_rows": 1021,
+        "graph_rows": 1078,
+        "skipped": {"empty file": 2, "damaged image": 11},
+        "bytes": 1_700_000,
+        "changed_at": 0.0,
+    }  # fmt: skip
+
+
+SKIPPED = [
+    ("/p/a\tb\n.png", SkipReason.DAMAGED, "cut\toff"),
+    ("/p/" + os.fsdecode(b"\xe9") + "🎉.png", SkipReason.EMPTY, ""),
+]
+
+
+def test_skipped_files_are_three_columns_whatever_the_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_skipped(SKIPPED, as_json=False)
+    assert capsys.readouterr().out == (
+        "damaged image\tcut\\toff\t/p/a\\tb\\n.png\nempty file\t\t/p/\\xe9🎉.png\n"
+    )
+
+
+def test_skipped_files_as_json_give_any_name_back(capsys: pytest.CaptureFixture[str]) -> None:
+    print_skipped(SKIPPED, as_json=True)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found == [
+        {"path": path, "reason": str(reason), "detail": detail} for path, reason, detail in SKIPPED
+    ]

@@ -1,0 +1,168 @@
+"""`parse` and `embed`: what was typed, and the direction it stands for."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_encoder import BLUE, GREEN, GREY, RED, FakeEncoder, paint
+
+from vsearch.errors import UsageError
+from vsearch.searching.query import Term, embed, embed_image, parse
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to stand in, with some oddly named files."""
+    monkeypatch.chdir(tmp_path)
+    paint(tmp_path / "red.png", RED)
+    paint(tmp_path / "green.png", GREEN)
+    for name in ("2:odd.png", " spaced .png", "dog", "Grüße.png", "3:", os.fsdecode(b"caf\xe9")):
+        (tmp_path / name).write_bytes((tmp_path / "red.png").read_bytes())
+    (tmp_path / "folder.png").mkdir()
+    return tmp_path
+
+
+PARSED = {
+    "words": ("a dog on a beach", ("a dog on a beach", False, 1)),
+    "spaces around words": ("  a dog\t", ("a dog", False, 1)),
+    "unicode": ("Grüße 写真 🎉", ("Grüße 写真 🎉", False, 1)),
+    "a weight": ("2:a cat", ("a cat", False, 2)),
+    "a fraction": ("0.5:a cat", ("a cat", False, 0.5)),
+    "spaces after a weight": ("2: a cat ", ("a cat", False, 2)),
+    "lines after a weight": ("2:a\ncat", ("a\ncat", False, 2)),
+    "a colon in words": ("warning: wet paint", ("warning: wet paint", False, 1)),
+    "a weight and a colon": ("2:warning: wet", ("warning: wet", False, 2)),
+    "a weight twice": ("2:3:x", ("3:x", False, 2)),
+    "a weight without a term is words": ("2:", ("2:", False, 1)),
+    "a colon without a weight is words": (":x", (":x", False, 1)),
+    "no negative weights": ("-1:x", ("-1:x", False, 1)),
+    "no exponents": ("1e3:x", ("1e3:x", False, 1)),
+    "no bare point": (".5:x", (".5:x", False, 1)),
+    "a time of day reads as a weight": ("10:30 clock", ("30 clock", False, 10)),
+    "an aspect ratio reads as a weight": ("16:9 screen", ("9 screen", False, 16)),
+    "a picture": ("red.png", ("red.png", True, 1)),
+    "a picture by another path": ("./red.png", ("./red.png", True, 1)),
+    "a weighted picture": ("2:red.png", ("red.png", True, 2)),
+    "a picture named like a weight": ("2:odd.png", ("2:odd.png", True, 1)),
+    "that picture weighted": ("0.5:2:odd.png", ("2:odd.png", True, 0.5)),
+    "a file that is only a weight": ("3:", ("3:", True, 1)),
+    "spaces in a picture's name": (" spaced .png", (" spaced .png", True, 1)),
+    "those weighted": ("2: spaced .png", (" spaced .png", True, 2)),
+    "an accent in a picture's name": ("Grüße.png", ("Grüße.png", True, 1)),
+    "a name that is no UTF-8": (os.fsdecode(b"caf\xe9"), (os.fsdecode(b"caf\xe9"), True, 1)),
+    "any file that is there": ("dog", ("dog", True, 1)),
+    "a suffix in the middle": ("the red.png file", ("the red.png file", False, 1)),
+    "a suffix of no picture": ("notes.txt", ("notes.txt", False, 1)),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("typed", "expected"), PARSED.values(), ids=PARSED.keys())
+def test_a_term(typed: str, expected: tuple[str, bool, float]) -> None:
+    text, is_image, weight = expected
+    assert parse([typed]) == [Term(text, is_image, weight)]
+    assert parse([], [typed]) == [Term(text, is_image, -weight)]
+
+
+REFUSED = {
+    "nothing": ("", "an empty search term; name what you look for, or a picture"),
+    "only spaces": (" \t\n", "an empty search term; name what you look for, or a picture"),
+    "a weight and spaces": ("2:  ", "an empty search term; name what you look for, or a picture"),
+    "a weight of zero": (
+        "0:dog", "a weight of zero says nothing, in '0:dog'; leave the term out",
+    ),
+    "zero in decimals": (
+        "0.00:dog", "a weight of zero says nothing, in '0.00:dog'; leave the term out",
+    ),
+    "a picture that is not there": (
+        "none.jpg", "no such picture, named 'none.jpg'; check the path",
+    ),
+    "in capitals": ("NONE.JPG", "no such picture, named 'NONE.JPG'; check the path"),
+    "weighted": ("2:none.heic", "no such picture, named 'none.heic'; check the path"),
+    "a folder named like a picture": (
+        "folder.png", "no such picture, named 'folder.png'; check the path",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("typed", "expected"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_term_that_is_refused(typed: str, expected: str) -> None:
+    for arguments in (([typed], []), (["fine"], [typed])):
+        with pytest.raises(UsageError) as caught:
+            parse(*arguments)
+        assert str(caught.value) == expected
+
+
+@pytest.mark.usefixtures("here")
+def test_terms_keep_their_order() -> None:
+    assert parse(["b", "2:red.png", "a"], ["d", "3:c"]) == [
+        Term("b", False, 1), Term("red.png", True, 2), Term("a", False, 1),
+        Term("d", False, -1), Term("c", False, -3),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("terms", "minus", "expected"),
+    [
+        pytest.param(["red"], [], (1, 0, 0), id="words"),
+        pytest.param(["green.png"], [], (0, 1, 0), id="a picture"),
+        pytest.param(["3:red", "4:green"], [], (0.6, 0.8, 0), id="weights"),
+        pytest.param(["4:blue", "3:green.png"], [], (0, 0.6, 0.8), id="words and a picture"),
+        pytest.param(["4:green.png", "3:blue"], [], (0, 0.8, 0.6), id="a picture and words"),
+        pytest.param(["4:blue"], ["3:red"], (-0.6, 0, 0.8), id="pushed away"),
+        pytest.param(["grey"], [], GREY, id="unknown words"),
+        pytest.param(["red", "blue"], ["2:blue", "red.png"], (0, 0, -1), id="only what is unlike"),
+    ],
+)
+def test_the_query_is_the_direction_of_the_weighted_sum(
+    terms: list[str], minus: list[str], expected: tuple[float, ...]
+) -> None:
+    query = embed(parse(terms, minus), FakeEncoder(), 1000)
+    assert query.dtype == np.float32
+    assert query == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.usefixtures("here")
+def test_all_words_are_embedded_in_one_call_and_none_without() -> None:
+    class Calls(FakeEncoder):
+        calls = 0
+
+        def encode_texts(self, texts):  # type: ignore[no-untyped-def]
+            self.calls += 1
+            return super().encode_texts(texts)
+
+    encoder = Calls()
+    embed(parse(["red", "green.png", "blue"]), encoder, 1000)
+    assert (encoder.calls, encoder.texts, encoder.pictures) == (1, 2, 1)
+    embed(parse(["green.png"]), encoder, 1000)
+    assert encoder.calls == 1
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("terms", "minus"),
+    [(["red"], ["red"]), (["red.png"], ["red"]), (["0.1:red", "0.2:red"], ["0.3:red"])],
+    ids=["words", "a picture and words", "up to rounding"],
+)
+def test_terms_that_cancel_out_are_told(terms: list[str], minus: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        embed(parse(terms, minus), FakeEncoder(), 1000)
+    assert str(caught.value) == "the terms cancel each other out; change a weight"
+
+
+def test_a_picture_that_cannot_be_used_is_told(here: Path) -> None:
+    (here / "bad.png").write_text("no picture")
+    with pytest.raises(UsageError) as caught:
+        embed(parse(["bad.png"]), FakeEncoder(), 1000)
+    assert str(caught.value).startswith("the query picture cannot be used (")
+    assert str(caught.value).endswith("), at 'bad.png'; choose another")
+
+
+def test_a_picture_above_the_limit_is_told(here: Path) -> None:
+    paint(here / "large.png", BLUE, (50, 50))
+    with pytest.raises(UsageError, match=r"cannot be used \(too large"):
+        embed_image("large.png", FakeEncoder(), 2499)
+    assert embed_image("large.png", FakeEncoder(), 2500).tolist() == [0, 0, 1]
