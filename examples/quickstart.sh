@@ -11,7 +11,14 @@ export VSEARCH_INDEX
 trap 'rm -rf "$VSEARCH_INDEX"' EXIT
 
 run() {
-    printf '\n$ %s\n' "$(printf '%q ' "$@" | sed 's/ $//; s/\\ / /g')"
+    local argument shown='$'
+    for argument; do
+        case $argument in
+        *' '*) shown="$shown \"$argument\"" ;;
+        *) shown="$shown $argument" ;;
+        esac
+    done
+    printf '\n%s\n' "$shown"
     "$@"
 }
 

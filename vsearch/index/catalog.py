@@ -292,9 +292,7 @@ class Catalog:
     def skipped(self) -> list[tuple[str, SkipReason, str]]:
         """Return (absolute path, reason, detail) of every file without an embedding, by path."""
         roots = {root.id: root.path for root in self.roots()}
-        found = self._all(
-            "SELECT root, path, reason, detail FROM images WHERE reason IS NOT NULL"
-        )
+        found = self._all("SELECT root, path, reason, detail FROM images WHERE reason IS NOT NULL")
         skipped = [
             (os.path.join(roots[root], os.fsdecode(path)), SkipReason(reason), detail or "")
             for root, path, reason, detail in found

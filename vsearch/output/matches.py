@@ -47,10 +47,11 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
         say(f"vsearch: {answer.warning}")
     if explain:
         _explain(answer)
-    if not answer.rows:
-        say("vsearch: nothing found, the index is empty; add pictures with `vsearch index FOLDER`")
-    elif not answer.matches:
+    if not answer.matches and answer.rows and any(term.is_image for term in answer.terms):
         say("vsearch: nothing found besides the query itself")
+    elif not answer.matches:
+        # Without rows, or with those of pictures that are gone only.
+        say("vsearch: nothing found, the index is empty; add pictures with `vsearch index FOLDER`")
     elif form == "table":
         _print_table(answer.matches)
     else:

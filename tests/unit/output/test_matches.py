@@ -8,6 +8,7 @@ import sys
 import threading
 import tty
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -247,12 +248,27 @@ def test_json_on_a_terminal_is_the_same_object_in_safe_characters(terminal: Show
 # Beside the matches
 
 
-def test_nothing_found_is_told_on_stderr(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    assert print_answer(answer(), "json", explain=False) is False
-    assert capsysbinary.readouterr() == (
-        b"",
-        b"vsearch: nothing found, the index is empty; add pictures with `vsearch index FOLDER`\n",
-    )
+@pytest.mark.parametrize(
+    ("rows", "terms", "expected"),
+    [
+        pytest.param(0, ["words"], "nothing found, the index is empty", id="no rows"),
+        pytest.param(0, ["picture"], "nothing found, the index is empty", id="no rows, a picture"),
+        pytest.param(5, ["words"], "nothing found, the index is empty", id="all files are gone"),
+        pytest.param(
+            5, ["words", "picture"], "nothing found besides the query itself", id="only itself"
+        ),
+    ],
+)
+def test_nothing_found_is_told_on_stderr(
+    capsysbinary: pytest.CaptureFixture[bytes], rows: int, terms: list[str], expected: str
+) -> None:
+    asked = [Term("a", kind == "picture", 1.0) for kind in terms]
+    given = replace(answer(), rows=rows, terms=asked)
+    assert print_answer(given, "json", explain=False) is False
+    out, err = capsysbinary.readouterr()
+    assert out == b""
+    hint = "; add pictures with `vsearch index FOLDER`" if "empty" in expected else ""
+    assert err.decode() == f"vsearch: {expected}{hint}\n"
 
 
 def test_a_warning_goes_to_stderr(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
