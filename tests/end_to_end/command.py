@@ -1,4 +1,4 @@
-"""What every end-to-end test knows of the command: where the photographs are, a clean environment."""
+"""What every end-to-end test knows: where the photographs are, and a clean environment."""
 
 from __future__ import annotations
 

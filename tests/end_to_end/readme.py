@@ -31,7 +31,9 @@ def commands(block: str) -> list[tuple[str, str]]:
     """Return (command, output) for each command of a block."""
     parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
     assert parts[0] == "", f"output before any command: {parts[0]!r}"
-    return [(command, output) for command, _, output in (part.partition("\n") for part in parts[1:])]
+    return [
+        (command, output) for command, _, output in (part.partition("\n") for part in parts[1:])
+    ]
 
 
 def on_a_terminal(command: str, folder: Path, home: Path) -> str:
@@ -80,9 +82,7 @@ def main() -> None:
     seen = iter(run_all(text))
 
     def fresh(match: re.Match[str]) -> str:
-        return "".join(
-            f"$ {command}\n{next(seen)[2]}" for command, _ in commands(match.group())
-        )
+        return "".join(f"$ {command}\n{next(seen)[2]}" for command, _ in commands(match.group()))
 
     README.write_text(BLOCK.sub(fresh, text), encoding="utf-8")
 

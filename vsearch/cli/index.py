@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
 
 def index(
     paths: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(metavar="[PATH]...", help="Folders and pictures. Default: all known ones."),
     ] = None,
     index_folder: IndexOption = None,
@@ -53,17 +52,16 @@ def index(
     from vsearch.output.progress import IndexingOutput, print_plan
 
     folder = index_location(index_folder)
-    named = [os.fspath(path) for path in paths or ()]
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = workers or 1
     options = Options(workers, pixels(max_megapixels, workers), follow, hidden, not no_ignore)
     if dry_run:
-        for root, plan in preview(folder, named, options):
+        for root, plan in preview(folder, paths or (), options):
             print_plan(root, plan)
         return
     tally = Tally()
     with IndexingOutput(quiet=quiet) as output:
-        for event in update(folder, OnnxEncoder(built_in()), named, options):
+        for event in update(folder, OnnxEncoder(built_in()), paths or (), options):
             tally.add(event)
             output.show(event, tally)
     output.close(tally)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from vsearch.errors import ImageError, SkipReason
 
@@ -41,22 +43,13 @@ def read(path: str, limit_bytes: int) -> bytes:
     is not a regular file (looked at after opening, so nothing can be swapped in between), EMPTY,
     or TOO_LARGE.
     """
-    try:
-        file = os.open(path, _FLAGS)
-        try:
-            status = os.fstat(file)
-            if special := kind(status.st_mode):
-                raise ImageError(SkipReason.SPECIAL, special)
-            size = status.st_size
-            parts: list[bytes] = []
-            # Until nothing comes: some files are longer than their size says (/proc), some grow.
-            while size <= limit_bytes and (part := os.read(file, max(status.st_size, _CHUNK))):
-                parts.append(part)
-                size = max(status.st_size, sum(map(len, parts)))
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise ImageError(SkipReason.UNREADABLE, error.strerror or type(error).__name__) from error
+    with _opened(path) as (file, length):
+        size = length
+        parts: list[bytes] = []
+        # Until nothing comes: some files are longer than their size says (/proc), some grow.
+        while size <= limit_bytes and (part := os.read(file, max(length, _CHUNK))):
+            parts.append(part)
+            size = max(length, sum(map(len, parts)))
     if size > limit_bytes:
         raise ImageError(
             SkipReason.TOO_LARGE,
@@ -69,15 +62,25 @@ def read(path: str, limit_bytes: int) -> bytes:
 
 
 def head(path: str, count: int = 64) -> bytes:
-    """Return the first `count` bytes of a regular file; nothing where they cannot be had."""
+    """Return the first `count` bytes of a regular file. Raises `ImageError` as `read` does."""
+    with _opened(path) as (file, _):
+        return os.read(file, count)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[int, int]]:
+    """Open a regular file; give its descriptor and its length in bytes."""
     try:
         file = os.open(path, _FLAGS)
         try:
-            return b"" if kind(os.fstat(file).st_mode) else os.read(file, count)
+            status = os.fstat(file)
+            if special := kind(status.st_mode):
+                raise ImageError(SkipReason.SPECIAL, special)
+            yield file, status.st_size
         finally:
             os.close(file)
-    except OSError:
-        return b""
+    except OSError as error:
+        raise ImageError(SkipReason.UNREADABLE, error.strerror or type(error).__name__) from error
 
 
 def content_hash(data: bytes) -> bytes:

@@ -107,6 +107,18 @@ class Graph:
         index.init_index(max_elements=1, M=M, ef_construction=EF_CONSTRUCTION)
         return cls(index, 0, dim)
 
+    def check(self, matrix: Matrix) -> None:
+        """Compare some of the graph's vectors, first to last, with the rows of `matrix`.
+
+        A catalog or matrix restored from elsewhere may have the right size and other rows. Raises
+        GraphUnusable where they differ.
+        """
+        import numpy as np
+
+        rows = np.unique(np.linspace(0, self.rows - 1, 16).astype(np.int64))
+        if not np.array_equal(np.asarray(self._index.get_items(rows)), matrix.read(rows)):
+            raise GraphUnusable("the graph holds other vectors than the matrix")
+
     def extend(self, matrix: Matrix) -> None:
         """Add the rows of `matrix` that the graph does not cover yet (0.5 ms a row and core)."""
         import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,6 @@ from vsearch.records import RootStatus, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     import numpy as np
     from filelock import FileLock
@@ -51,12 +51,7 @@ class Index:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._catalog.close()
 
     def require_model(self, identity: ModelIdentity) -> None:
@@ -79,7 +74,7 @@ class Index:
 
     def graph(self) -> Graph:
         """Load the graph. Raises GraphUnusable with the reason when there is none to trust."""
-        return Graph.load(self.folder / "sets" / "whole", self._matrix.dim, self.rows)
+        return _load_graph(self.folder, self._matrix)
 
     def graph_rows(self) -> int:
         """Return how many rows the graph's card says it covers; 0 when there is no usable card."""
@@ -113,8 +108,11 @@ class Index:
             )
             for root in self.roots()
         )
-        catalog = [self.folder / "catalog.sqlite", self.folder / "catalog.sqlite-wal"]
-        files = [file for file in self.folder.rglob("*") if file.is_file()]
+        # Sizes are taken as they are found: a writer may remove a file between two looks.
+        files = {file: _stat(file) for file in self.folder.rglob("*")}
+        catalog = [
+            files.get(self.folder / name) for name in ("catalog.sqlite", "catalog.sqlite-wal")
+        ]
         return Status(
             os.fspath(self.folder),
             self.model,
@@ -124,8 +122,8 @@ class Index:
             counts.live_rows,
             self.graph_rows(),
             {str(reason): count for reason, count in counts.skipped.items()},
-            sum(file.stat().st_size for file in files),
-            max(file.stat().st_mtime for file in catalog if file.exists()),
+            sum(found.st_size for found in files.values() if found and stat.S_ISREG(found.st_mode)),
+            max((found.st_mtime for found in catalog if found), default=0.0),
         )
 
     def skipped(self) -> list[tuple[str, SkipReason, str]]:
@@ -182,12 +180,7 @@ class IndexWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._opened.close()
 
     def roots(self) -> list[Root]:
@@ -284,7 +277,7 @@ class IndexWriter:
         """
         folder = self.folder / "sets" / "whole"
         try:
-            graph = Graph.load(folder, self._matrix.dim, self._matrix.rows)
+            graph = _load_graph(self.folder, self._matrix)
         except GraphUnusable:
             graph = Graph.empty(self._matrix.dim)
         graph.extend(self._matrix)
@@ -322,8 +315,21 @@ def _mismatch(folder: Path, stored: ModelIdentity, asked: ModelIdentity) -> str:
     )
 
 
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
 def _matrix_path(folder: Path) -> Path:
     return folder / "sets" / "whole" / "matrix.f32"
+
+
+def _load_graph(folder: Path, matrix: Matrix) -> Graph:
+    graph = Graph.load(folder / "sets" / "whole", matrix.dim, matrix.rows)
+    graph.check(matrix)
+    return graph
 
 
 def _graph_rows(folder: Path, rows: int) -> int:

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vsearch.errors import ImageError, IndexMissing, SkipReason
+from vsearch.errors import ImageError, IndexMissing, SkipReason, StoreError
 from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
 from vsearch.images.limits import byte_limit
@@ -106,9 +106,9 @@ class _Reader:
         A file that is not named like a picture is read whole only if it begins like one.
         """
         now = time.time_ns()
-        if not named_image and not is_signed(head(path)):
-            return _Read(now, fault=ImageError(SkipReason.NOT_AN_IMAGE))
         try:
+            if not named_image and not is_signed(head(path)):
+                raise ImageError(SkipReason.NOT_AN_IMAGE)
             data = read(path, byte_limit(self.pixel_limit))
             digest = content_hash(data)
             if self.has_vector(digest):
@@ -150,7 +150,9 @@ def update(
         try:
             for scope in asked:
                 yield from _bring_up_to_date(writer, reader, pool, scope, options)
-        except (KeyboardInterrupt, GeneratorExit):
+        except StoreError:
+            raise
+        except BaseException:  # Ctrl-C, a closed generator, a fault of ours: what is done stays
             writer.commit()
             raise
         finally:

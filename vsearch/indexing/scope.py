@@ -57,6 +57,8 @@ def scopes(paths: Sequence[str], roots: Iterable[RootLike]) -> list[Scope]:
     whole = [root.path for root in roots if root.whole]
     folders, files = set[str](), set[str]()
     for path in paths:
+        if not path:
+            raise UsageError("an empty name for a folder; name one, or none for all known ones")
         real = os.path.realpath(path)
         if os.path.isdir(real) or any(within(real, root) for root in whole):
             # A folder, or something that may just have gone from a root.

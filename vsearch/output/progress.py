@@ -10,7 +10,6 @@ from vsearch.output.terminal import console, count_of, is_terminal, printable, s
 
 if TYPE_CHECKING:
     from collections import Counter
-    from types import TracebackType
 
     from rich.progress import Progress
 
@@ -44,12 +43,7 @@ class IndexingOutput:
             self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         if self._bar:
             self._bar.stop()
 
@@ -116,7 +110,7 @@ def _skipped(word: str, reasons: Counter[SkipReason]) -> str:
 
 
 def print_plan(root: str, plan: Plan) -> None:
-    """Say on stderr what `index` would do with one root, and list it on stdout for a program."""
+    """Say on stderr what `index` would do with one root."""
     reading = len(plan.again)
     say(
         f"{root}: {len(plan.new):,} new, {len(plan.changed):,} changed, "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # direction of text, with which a name can pose as another; line and paragraph separators; and
 # lone surrogates, which stand for the bytes of a name that are no valid UTF-8.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -53,9 +53,13 @@ def say(message: str) -> None:
 
 
 def shown_path(path: str, here: str) -> str:
-    """Return the absolute `path` as one would type it in the folder `here`."""
+    """Return the absolute `path` as one would type it in the folder `here`.
+
+    A name that begins with a dash comes as "./-name", so that no program takes it for an option.
+    """
     below = here.rstrip("/") + "/"
-    return path[len(below) :] if path.startswith(below) else path
+    shown = path[len(below) :] if path.startswith(below) else path
+    return f"./{shown}" if shown.startswith("-") else shown
 
 
 def size(count: float) -> str:

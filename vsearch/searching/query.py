@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, UsageError
-from vsearch.images.formats import SUFFIXES
+from vsearch.images.formats import SUFFIXES, is_signed
 from vsearch.images.limits import byte_limit
 from vsearch.images.load import prepare
-from vsearch.images.read import read
+from vsearch.images.read import head, read
 from vsearch.vectors import blend
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class Term:
 def parse(terms: Sequence[str], minus: Sequence[str] = ()) -> list[Term]:
     """Return the terms of a query.
 
-    `2:term` counts twice. A term that names an existing file is a picture, any other is words.
+    `2:term` counts twice; "10:30" and "16:9" are words, since a weight is not followed by a digit.
+    A term that names an existing file is a picture, any other is words; a file without a suffix,
+    named without a folder, is one only if it begins like a picture.
+
     Raises UsageError for an empty term, a weight of zero, and what is named like a picture but does
     not exist.
     """
@@ -48,21 +51,35 @@ def parse(terms: Sequence[str], minus: Sequence[str] = ()) -> list[Term]:
 
 
 def _term(typed: str, sign: float) -> Term:
-    if os.path.isfile(typed):
+    if _is_picture(typed):
         return Term(typed, True, sign)
     weight, text = 1.0, typed
     if match := _WEIGHTED.fullmatch(typed):
-        weight, text = float(match["weight"]), match["rest"]
-    text = text.strip() if not os.path.isfile(text) else text
-    if not text:
-        raise UsageError("an empty search term; name what you look for, or a picture")
+        rest = match["rest"]
+        if _is_picture(rest) or not rest[0].isdigit():
+            weight, text = float(match["weight"]), rest
     if weight == 0:
         raise UsageError(f"a weight of zero says nothing, in {typed!r}; leave the term out")
-    if os.path.isfile(text):
+    if _is_picture(text):
         return Term(text, True, sign * weight)
+    text = text.strip()
+    if not text:
+        raise UsageError("an empty search term; name what you look for, or a picture")
     if os.path.splitext(text)[1].lower() in SUFFIXES:
         raise UsageError(f"no such picture, named {text!r}; check the path")
     return Term(text, False, sign * weight)
+
+
+def _is_picture(text: str) -> bool:
+    """Whether a term means a file: a folder named `dog` or a note of that name is no picture."""
+    if not os.path.isfile(text):
+        return False
+    if os.sep in text or os.path.splitext(text)[1]:
+        return True
+    try:
+        return is_signed(head(text))
+    except ImageError:
+        return False
 
 
 def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:

@@ -26,13 +26,13 @@ def make(root: Path, *names: str) -> None:
 
 
 def found(root: Path, **options: bool) -> list[str]:
-    return [item.path for item in find(str(root), **options) if isinstance(item, FoundFile)]
+    return [item.path for item in find(str(root), "", **options) if isinstance(item, FoundFile)]
 
 
 def passed(root: Path, **options: bool) -> list[tuple[str, SkipReason, str]]:
     return [
         (item.path, item.reason, item.detail)
-        for item in find(str(root), **options)
+        for item in find(str(root), "", **options)
         if isinstance(item, PassedOver)
     ]
 

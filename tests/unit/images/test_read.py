@@ -58,4 +58,11 @@ def test_the_head_of_a_file_and_of_what_is_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     assert head(str(tmp_path / "file")) == bytes(range(64))
     assert head(str(tmp_path / "file"), 3) == b"\0\1\2"
-    assert [head(str(tmp_path / name)) for name in ("fifo", "nowhere", ".")] == [b"", b"", b""]
+    for name, reason in (
+        ("fifo", SkipReason.SPECIAL),
+        ("nowhere", SkipReason.UNREADABLE),
+        (".", SkipReason.SPECIAL),
+    ):
+        with pytest.raises(ImageError) as caught:
+            head(str(tmp_path / name))
+        assert caught.value.reason is reason

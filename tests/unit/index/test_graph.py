@@ -314,3 +314,15 @@ def test_a_disk_that_takes_only_a_part_leaves_the_old_graph(
     assert ran.stdout == f"graph.hnsw was written only in part ({limit} bytes)\n"
     assert Graph.load(tmp_path, DIM, 90).rows == 60
     assert sorted(os.listdir(tmp_path)) == ["graph.hnsw", "graph.json", "matrix.f32"]
+
+
+def test_a_graph_of_other_vectors_is_refused(tmp_path: Path) -> None:
+    graph = built(tmp_path, units(50))
+    for name in ("same", "longer", "other"):
+        (tmp_path / name).mkdir()
+    graph.check(matrix(tmp_path / "same", units(50)))
+    graph.check(matrix(tmp_path / "longer", units(80)))
+    other = units(50).copy()
+    other[49] = -other[49]
+    with pytest.raises(GraphUnusable, match="holds other vectors than the matrix"):
+        graph.check(matrix(tmp_path / "other", other))

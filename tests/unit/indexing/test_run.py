@@ -716,13 +716,15 @@ def playground() -> Iterator[Path]:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(edits=st.lists(edits, min_size=1, max_size=25))
+@given(edits=st.lists(edits, min_size=3, max_size=25))
 def test_after_any_edits_the_index_is_that_of_a_fresh_run(
     playground: Path, edits: list[tuple[str, str, str | bytes | None]]
 ) -> None:
     shutil.rmtree(playground)
     playground.mkdir()
     tree = Tree(playground / "photos")
+    for number, name in enumerate(("a.png", "b.bmp", "d/a.png", "d/b.bmp", "d/e/a.png", "noname")):
+        tree.apply("write", name, CONTENTS[number])
     grown, encoder = playground / "grown", FakeEncoder()
     bring_up(grown, tree.root, encoder=encoder)
     for kind, name, more in edits:

@@ -20,6 +20,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("2:odd.png", " spaced .png", "dog", "Grüße.png", "3:", os.fsdecode(b"caf\xe9")):
         (tmp_path / name).write_bytes((tmp_path / "red.png").read_bytes())
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "note").write_text("buy milk\n")
     return tmp_path
 
 
@@ -33,14 +34,14 @@ PARSED = {
     "lines after a weight": ("2:a\ncat", ("a\ncat", False, 2)),
     "a colon in words": ("warning: wet paint", ("warning: wet paint", False, 1)),
     "a weight and a colon": ("2:warning: wet", ("warning: wet", False, 2)),
-    "a weight twice": ("2:3:x", ("3:x", False, 2)),
+    "a weight twice is words": ("2:3:x", ("2:3:x", False, 1)),
     "a weight without a term is words": ("2:", ("2:", False, 1)),
     "a colon without a weight is words": (":x", (":x", False, 1)),
     "no negative weights": ("-1:x", ("-1:x", False, 1)),
     "no exponents": ("1e3:x", ("1e3:x", False, 1)),
     "no bare point": (".5:x", (".5:x", False, 1)),
-    "a time of day reads as a weight": ("10:30 clock", ("30 clock", False, 10)),
-    "an aspect ratio reads as a weight": ("16:9 screen", ("9 screen", False, 16)),
+    "a time of day is words": ("10:30 clock", ("10:30 clock", False, 1)),
+    "an aspect ratio is words": ("16:9 screen", ("16:9 screen", False, 1)),
     "a picture": ("red.png", ("red.png", True, 1)),
     "a picture by another path": ("./red.png", ("./red.png", True, 1)),
     "a weighted picture": ("2:red.png", ("red.png", True, 2)),
@@ -51,7 +52,9 @@ PARSED = {
     "those weighted": ("2: spaced .png", (" spaced .png", True, 2)),
     "an accent in a picture's name": ("Grüße.png", ("Grüße.png", True, 1)),
     "a name that is no UTF-8": (os.fsdecode(b"caf\xe9"), (os.fsdecode(b"caf\xe9"), True, 1)),
-    "any file that is there": ("dog", ("dog", True, 1)),
+    "a picture without a suffix": ("dog", ("dog", True, 1)),
+    "a note without a suffix is words": ("note", ("note", False, 1)),
+    "named as a file it is one": ("./note", ("./note", True, 1)),
     "a suffix in the middle": ("the red.png file", ("the red.png file", False, 1)),
     "a suffix of no picture": ("notes.txt", ("notes.txt", False, 1)),
 }
