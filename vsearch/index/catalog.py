@@ -191,11 +191,6 @@ class Catalog:
         if self._connection.in_transaction:
             self._run("COMMIT")
 
-    def rollback(self) -> None:
-        """Forget everything since the transaction began, if one is open."""
-        if self._connection.in_transaction:
-            self._run("ROLLBACK")
-
     # Roots
 
     def roots(self) -> list[Root]:
