@@ -25,7 +25,7 @@ def index_location(option: Path | None) -> Path:
 
 def _from_environment() -> Path | None:
     value = os.environ.get(INDEX_VARIABLE)
-    return Path(value).expanduser() if value else None
+    return Path(os.path.expanduser(value)) if value else None
 
 
 def _nearest_project_folder() -> Path | None:

@@ -276,6 +276,7 @@ def test_ctrl_c_keeps_what_is_done(vsearch: Run, tmp_path: Path) -> None:
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert b"Traceback" not in stderr
+    assert stderr.startswith(b"interrupted after ")
     done = status(vsearch, index)["images"]
     assert isinstance(done, int)
     assert 0 < done < 3000
@@ -303,3 +304,67 @@ def test_one_writer_and_readers_meanwhile(vsearch: Run, tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_new_catalog_forgets_the_graph_of_the_old(vsearch: Run, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    vsearch("index", PHOTOS / "IMG_0001.jpg", PHOTOS / "IMG_0010.jpg", "--index", index)
+    for path in index.glob("catalog.sqlite*"):
+        path.unlink()
+    vsearch("index", PHOTOS, "--index", index)
+    query = ["search", "a castle", "--index", index, "-k", "48"]
+    assert vsearch(*query, "--graph").stdout == vsearch(*query, "--exact").stdout
+
+
+def test_too_large_is_tried_again_with_another_limit(vsearch: Run, tmp_path: Path) -> None:
+    index, photo = tmp_path / "index", tmp_path / "photo.png"
+    shutil.copy(PHOTOS / "IMG_0034.png", photo)
+    done = vsearch("index", tmp_path, "--index", index, "--max-megapixels", "0.05")
+    assert "too large: 480x285 is 0" in done.stderr.decode()
+    done = vsearch("index", "--index", index)
+    assert closing(done.stderr) == "1 embedded; 1 picture in the index"
+
+
+def test_a_picture_reached_through_a_link_is_no_answer_to_itself(
+    vsearch: Run, tmp_path: Path
+) -> None:
+    index, folder, real = tmp_path / "index", tmp_path / "in", tmp_path / "real"
+    folder.mkdir()
+    real.mkdir()
+    shutil.copy(PHOTOS / "IMG_0001.jpg", real)
+    shutil.copy(PHOTOS / "IMG_0002.jpg", real)
+    (folder / "album").symlink_to(real)
+    vsearch("index", folder, "--index", index, "--follow")
+    for query in (folder / "album" / "IMG_0001.jpg", real / "IMG_0001.jpg"):
+        found = vsearch("search", query, "--index", index, "--paths", cwd=folder)
+        assert found.stdout == b"album/IMG_0002.jpg\n"
+
+
+def test_a_folder_that_became_a_file(vsearch: Run, tmp_path: Path) -> None:
+    index, place = tmp_path / "index", tmp_path / "root" / "b.jpg"
+    place.mkdir(parents=True)
+    shutil.copy(PHOTOS / "IMG_0001.jpg", place)
+    vsearch("index", tmp_path / "root", "--index", index)
+    shutil.rmtree(place)
+    shutil.copy(PHOTOS / "IMG_0002.jpg", place)
+    done = vsearch("index", place, "--index", index)
+    assert closing(done.stderr) == "1 embedded, 1 gone; 1 picture in the index"
+
+
+def test_a_name_that_never_was_below_a_root_is_refused(vsearch: Run, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    vsearch("index", PHOTOS, "--index", index)
+    for arguments in (["index", PHOTOS / "nowhere"], ["index", PHOTOS / "nowhere", "--dry-run"]):
+        done = vsearch(*arguments, "--index", index)
+        assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+        assert done.stderr.startswith(b"vsearch: no such file or folder, named ")
+
+
+def test_dry_run_of_a_missing_root(vsearch: Run, tmp_path: Path) -> None:
+    index, photos = tmp_path / "index", tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(PHOTOS / "IMG_0001.jpg", photos)
+    vsearch("index", photos, "--index", index)
+    photos.rename(tmp_path / "away")
+    done = vsearch("index", "--index", index, "--dry-run")
+    assert done.stderr.decode().startswith(f"not there: {photos}: its records would be kept")

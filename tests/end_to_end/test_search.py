@@ -169,3 +169,56 @@ def test_a_terminal_gets_a_table(photos_index: Path, tmp_path: Path) -> None:
         r" *2 +0\.\d{3} +\d\d% +IMG_0013\.jpg +\d+ × \d+( +\d{4}-\d\d-\d\d)?", lines[3]
     )
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_narrow_terminal_keeps_the_names(photos_index: Path, tmp_path: Path) -> None:
+    for columns in (40, 60):
+        seen = on_a_terminal(
+            "search", "a dog", "-k", "2", "--index", str(photos_index), home=tmp_path,
+            columns=columns,
+        )  # fmt: skip
+        assert "IMG_0034.png" in seen
+        assert "0.3" in seen
+        assert all(len(line) <= columns for line in seen.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        pytest.param("search $'\\xff\\xfe'", "words that are no valid UTF-8, ", id="bytes"),
+        pytest.param("search dog > /dev/full", "No space left on device", id="full output"),
+        pytest.param("status > /dev/full", "No space left on device", id="full status"),
+        pytest.param("search dog --max-megapixels nan", "--max-megapixels nan is no", id="nan"),
+        pytest.param("search 9e9:dog", "", id="no weight"),
+        pytest.param(f"search {'9' * 400}:dog", "a weight beyond all bounds", id="weight"),
+        pytest.param("search dog >&-", "", id="closed output"),
+        pytest.param("search dog 2>&-", "", id="closed errors"),
+        pytest.param(
+            "mkdir gone && cd gone && rmdir ../gone && $OLDPWD/run search dog",
+            "No such file or directory", id="no folder",
+        ),
+        pytest.param("VSEARCH_INDEX='~nosuch/x' status", "there is no index, in ", id="no home"),
+    ],
+)  # fmt: skip
+def test_odd_surroundings_give_a_line_and_no_traceback(
+    photos_index: Path, tmp_path: Path, command: str, message: str
+) -> None:
+    runner = tmp_path / "run"
+    runner.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vsearch "$@"\n')
+    runner.chmod(0o755)
+    if not command.startswith("mkdir"):
+        variable, _, rest = command.rpartition("' ")
+        command = f"{variable}' {runner} {rest}" if variable else f"{runner} {command}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=environment(tmp_path) | {"VSEARCH_INDEX": str(photos_index)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == (2 if message else 0), done.stderr
+    assert b"Traceback" not in done.stderr
+    if message:
+        # The shell itself may have had to say that its folder is gone.
+        lines = [line for line in done.stderr.decode().splitlines() if "getcwd" not in line]
+        assert [line.startswith(f"vsearch: {message}") for line in lines] == [True], lines

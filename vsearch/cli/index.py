@@ -60,10 +60,14 @@ def index(
             print_plan(root, plan)
         return
     tally = Tally()
-    with IndexingOutput(quiet=quiet) as output:
-        for event in update(folder, OnnxEncoder(built_in()), paths or (), options):
-            tally.add(event)
-            output.show(event, tally)
+    try:
+        with IndexingOutput(quiet=quiet) as output:
+            for event in update(folder, OnnxEncoder(built_in()), paths or (), options):
+                tally.add(event)
+                output.show(event, tally)
+    except KeyboardInterrupt:
+        output.close_interrupted(tally)
+        raise typer.Exit(130) from None
     output.close(tally)
     if strict and not tally.complete:
         raise typer.Exit(3)

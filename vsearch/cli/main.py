@@ -6,9 +6,13 @@ Exit codes: 0 done; 1 nothing found; 2 wrong use or an error; 3 partly done unde
 
 from __future__ import annotations
 
+import io
+import itertools
+import os
 import signal
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 
@@ -59,10 +63,37 @@ def main() -> None:
     # `vsearch search ... | head` ends quietly, as any other program in a pipe.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    _mend_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except VsearchError as error:
-        if "--debug" in sys.argv:
-            raise
-        say(f"vsearch: {error}")
-        sys.exit(2)
+        _fail(error, str(error))
+    except OSError as error:
+        place = f", at {os.fsdecode(error.filename)}" if error.filename else ""
+        _fail(error, f"{error.strerror or error}{place}; check the disk and where the output goes")
+
+
+def _mend_streams() -> None:
+    """Make closed streams (`>&-`) lead nowhere, and let none fail on a character it lacks."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _fail(error: Exception, message: str) -> None:
+    options = itertools.takewhile(lambda word: word.startswith("-"), sys.argv[1:])
+    if "--debug" in options:
+        raise error
+    say(f"vsearch: {message}")
+    # What could not be written must not be tried again while Python shuts down.
+    sys.stdout = _nowhere()
+    sys.exit(2)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from vsearch.errors import UsageError
 
 IndexOption = Annotated[
     Path | None,
     typer.Option(
         "--index",
         metavar="DIR",
+        readable=False,  # what cannot be read is said by the index, in one line
         help="The index. Default: $VSEARCH_INDEX, else the nearest .vsearch folder here or above, "
         "else one in your data directory.",
     ),
@@ -31,4 +35,8 @@ def pixels(megapixels: float | None, workers: int) -> int:
     """Return the most pixels each of `workers` may decode: as asked, or what memory allows."""
     from vsearch.images.limits import pixel_limit
 
-    return pixel_limit(workers) if megapixels is None else int(megapixels * 1e6)
+    if megapixels is None:
+        return pixel_limit(workers)
+    if not math.isfinite(megapixels):
+        raise UsageError(f"--max-megapixels {megapixels} is no number; leave it out for no choice")
+    return int(megapixels * 1e6)

@@ -50,6 +50,8 @@ def decode(data: bytes, *, shorter: int, pixel_limit: int, suffix: str = "") -> 
                 raise ImageError(SkipReason.UNSUPPORTED, other)
             raise ImageError(SkipReason.NOT_AN_IMAGE)
         return decode_raster(data, name, shorter=shorter, pixel_limit=pixel_limit)
+    except MemoryError as error:
+        raise ImageError(SkipReason.TOO_LARGE, "memory ran out while decoding") from error
     except DECODER_ERRORS as error:
         detail = _one_line(f"{name or 'RAW'}: {str(error) or type(error).__name__}")
         if name and formats.is_brief(name, suffix):

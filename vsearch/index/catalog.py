@@ -135,7 +135,7 @@ class Catalog:
         uri = self._path.absolute().as_uri()
         mode = "rwc" if write else "ro"
         log = self._path.with_name("catalog.sqlite-wal")
-        if not write and not os.access(self.folder, os.W_OK) and not log.exists():
+        if not write and not os.access(self.folder, os.W_OK) and not _is_filled(log):
             # A reader of a WAL database makes files beside it, which it may not do here. Without
             # a log there is no writer and no commit outside the file: it is read as it stands.
             mode = "ro&immutable=1"
@@ -160,6 +160,10 @@ class Catalog:
             self._script(
                 f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id={APPLICATION_ID};"
                 f" PRAGMA user_version={FORMAT}; COMMIT;"
+            )
+        elif self._one("PRAGMA application_id")[0] != APPLICATION_ID:
+            raise IndexDamaged(
+                f"not a vsearch catalog, in {self._path}; name another place with --index"
             )
         elif version > FORMAT:
             raise StoreError(
@@ -229,6 +233,10 @@ class Catalog:
         )
         self._run("DELETE FROM images WHERE root=?", (other.id,))
         self._run("DELETE FROM roots WHERE id=?", (other.id,))
+
+    def drop_empty_roots(self) -> None:
+        """Forget roots of single files of which none is recorded."""
+        self._run("DELETE FROM roots WHERE NOT whole AND id NOT IN (SELECT root FROM images)")
 
     def set_device(self, root: Root, device: int) -> None:
         """Remember the device (st_dev) that `root` was on when it was last walked."""
@@ -358,7 +366,13 @@ class Catalog:
     def model(self) -> ModelIdentity | None:
         """Return the model that made the vectors; None before the first set is made."""
         found = self._all("SELECT model FROM sets WHERE name='whole'")
-        return ModelIdentity(**json.loads(found[0][0])) if found else None
+        try:
+            return ModelIdentity(**json.loads(found[0][0])) if found else None
+        except (ValueError, TypeError) as error:
+            raise IndexDamaged(
+                f"the catalog names no model that can be read, in {self._path}; "
+                "move the index away and run `vsearch index` again"
+            ) from error
 
     def put_model(self, identity: ModelIdentity) -> None:
         """Start the vector set of `identity`, with no rows."""
@@ -379,7 +393,6 @@ class Catalog:
 
     def counts(self) -> Counts:
         """Return how much there is."""
-        images = self._one("SELECT count(*) FROM images WHERE content IS NOT NULL")[0]
         live = self._one(
             "SELECT count(*) FROM rows WHERE vector_set='whole'"
             " AND EXISTS(SELECT 1 FROM images WHERE images.content=rows.content)"
@@ -388,7 +401,11 @@ class Catalog:
             "SELECT reason, count(*) FROM images WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 1"
         )
         by_reason = {SkipReason(reason): count for reason, count in skipped}
-        return Counts(images, live, by_reason)
+        return Counts(self.images(), live, by_reason)
+
+    def images(self) -> int:
+        """Return how many files have an embedding."""
+        return int(self._one("SELECT count(*) FROM images WHERE content IS NOT NULL")[0])
 
     def images_below(self, root: Root) -> int:
         """Return how many files of `root` have an embedding."""
@@ -440,6 +457,10 @@ class Catalog:
 
 def _no_index(folder: Path) -> IndexMissing:
     return IndexMissing(f"there is no index, in {folder}; make one with `vsearch index FOLDER`")
+
+
+def _is_filled(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -70,7 +70,8 @@ class Graph:
         except FileNotFoundError:
             raise GraphUnusable("there is no graph yet") from None
         except (OSError, ValueError, TypeError) as error:
-            raise GraphUnusable(f"graph.json cannot be read ({error})") from None
+            reason = error.strerror if isinstance(error, OSError) else "it is damaged"
+            raise GraphUnusable(f"graph.json cannot be read ({reason})") from None
         if not all(type(number) is int for number in (card.dim, card.rows, card.bytes)):
             raise GraphUnusable("graph.json cannot be read (not a number)")
         return card
@@ -96,7 +97,8 @@ class Graph:
                     raise GraphUnusable("the checksum of graph.hnsw is wrong")
                 return cls(_load(file.fileno(), dim, card.rows), card.rows, dim)
         except (OSError, RuntimeError) as error:
-            raise GraphUnusable(f"graph.hnsw cannot be loaded ({error})") from None
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise GraphUnusable(f"graph.hnsw cannot be loaded ({reason})") from None
 
     @classmethod
     def empty(cls, dim: int) -> Graph:

@@ -161,6 +161,7 @@ class IndexWriter:
         stored = self._catalog.model()
         if stored is None:
             self._catalog.put_model(identity)
+            _remove_graph(self.folder)  # one that lies here is of an index that is no more
         elif stored != identity:
             raise ModelMismatch(_mismatch(self.folder, stored, identity))
         self._matrix = Matrix(
@@ -172,8 +173,7 @@ class IndexWriter:
             # embedded again; the graph goes, since its labels would come to mean other rows.
             self._catalog.set_committed_rows(whole)
             self._matrix.rows = whole
-            for name in ("graph.hnsw", "graph.json"):
-                (self.folder / "sets" / "whole" / name).unlink(missing_ok=True)
+            _remove_graph(self.folder)
         self._catalog.commit()
         self._catalog.begin_writing()
 
@@ -191,6 +191,10 @@ class IndexWriter:
         """Return the root at the absolute `path`, made, widened or merged with others as needed."""
         return self._catalog.add_root(path, whole=whole)
 
+    def drop_empty_roots(self) -> None:
+        """Forget roots of single files of which none is recorded."""
+        self._catalog.drop_empty_roots()
+
     def set_device(self, root: Root, device: int) -> None:
         """Remember the device that `root` was on when it was walked."""
         self._catalog.set_device(root, device)
@@ -201,7 +205,7 @@ class IndexWriter:
 
     def images(self) -> int:
         """Return how many files have an embedding."""
-        return self._catalog.counts().images
+        return self._catalog.images()
 
     def has_vector(self, digest: bytes) -> bool:
         """Whether a committed row holds the embedding of this content. Safe from any thread."""
@@ -322,6 +326,11 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
+def _remove_graph(folder: Path) -> None:
+    for name in ("graph.hnsw", "graph.json"):
+        (folder / "sets" / "whole" / name).unlink(missing_ok=True)
+
+
 def _matrix_path(folder: Path) -> Path:
     return folder / "sets" / "whole" / "matrix.f32"
 
@@ -337,7 +346,7 @@ def _graph_rows(folder: Path, rows: int) -> int:
         covered = Graph.card(folder / "sets" / "whole").rows
     except GraphUnusable:
         return 0
-    return covered if covered <= rows else 0
+    return covered if 0 < covered <= rows else 0
 
 
 def _make_folder(folder: Path) -> None:
@@ -388,7 +397,10 @@ def _locked(folder: Path) -> FileLock:
             "wait until it is done (searching works meanwhile)"
         ) from None
     except OSError as error:
-        raise _write_failed(folder / "lock", error) from error
+        raise StoreError(
+            f"the index cannot be locked ({error.strerror}), at {folder / 'lock'}; "
+            "check the permissions of the folder"
+        ) from error
     return lock
 
 

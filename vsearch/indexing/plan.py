@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vsearch.index import Known
 
 
+# These depend on more than the file: permissions, a disk at fault, the memory or limit of that day.
+_MAY_CHANGE = {SkipReason.UNREADABLE, SkipReason.TOO_LARGE}
 UNSETTLED = -1
 """A recorded time of change that proves nothing: the file was read too soon after it."""
 
@@ -63,8 +65,10 @@ def plan(found: Iterable[FoundFile | PassedOver], known: Mapping[str, Known]) ->
             changed.append(item)
         elif before.reason is None and before.embedded:
             unchanged += 1
-        elif before.reason is None or before.reason is SkipReason.UNREADABLE:
+        elif before.reason is None or before.reason in _MAY_CHANGE:
             again.append(item)
+        elif before.reason is SkipReason.NOT_AN_IMAGE and not item.named_image:
+            again.append(item)  # it was named on purpose then; found by walking, it is ignored
         else:
             unchanged += 1
             skipped[before.reason] = skipped.get(before.reason, 0) + 1

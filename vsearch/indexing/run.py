@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vsearch.errors import ImageError, IndexMissing, SkipReason, StoreError
+from vsearch.errors import ImageError, IndexMissing, SkipReason, StoreError, UsageError
 from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
 from vsearch.images.limits import byte_limit
@@ -163,18 +163,24 @@ def update(
         yield Done(writer.images())
 
 
-def preview(folder: Path, paths: Sequence[str], options: Options) -> Iterator[tuple[str, Plan]]:
-    """Yield (root, plan) for each part of `paths`: what `update` would do, with nothing done."""
+def preview(
+    folder: Path, paths: Sequence[str], options: Options
+) -> Iterator[tuple[str, Plan | None]]:
+    """Yield (root, plan) for each part of `paths`: what `update` would do, with nothing done.
+
+    None instead of a plan: the root is not there, and its records would stay.
+    """
     try:
         index = Index(folder)
     except IndexMissing:
         for scope in scopes(paths, ()):
-            yield scope.root, plan(walk(scope, options), {})
+            yield scope.root, _without_others(scope.root, plan(walk(scope, options), {}))
         return
     with index:
         roots = index.roots()
         for scope in scopes(paths, roots):
             known: dict[str, Known] = {}
+            device = None
             for root in roots:
                 # A new root takes in the records of those that lie below it.
                 if within(root.path, scope.root):
@@ -183,8 +189,22 @@ def preview(folder: Path, paths: Sequence[str], options: Options) -> Iterator[tu
                         os.path.normpath(os.path.join(above, path)): record
                         for path, record in index.known(root, scope.folder).items()
                     }
-            scope = _narrowed(scope, known)
-            yield scope.root, plan(walk(scope, options), _of(scope, known))
+                if root.path == scope.root:
+                    device = root.device
+            todo = _planned(scope, known, device, options)
+            yield scope.root, _without_others(scope.root, todo) if todo else None
+
+
+def _without_others(root: str, todo: Plan) -> Plan:
+    """Leave out the new files that are neither named like pictures nor begin like one."""
+
+    def may_be(file: FoundFile) -> bool:
+        try:
+            return file.named_image or is_signed(head(os.path.join(root, file.path)))
+        except ImageError:
+            return True
+
+    return replace(todo, new=[file for file in todo.new if may_be(file)])
 
 
 def _roots(folder: Path) -> list[Root]:
@@ -218,13 +238,11 @@ def _bring_up_to_date(
 ) -> Iterator[Event]:
     root = writer.add_root(scope.root, whole=scope.whole)
     known = writer.known(root, scope.folder)
-    scope = _narrowed(scope, known)
-    known = _of(scope, known)
-    if _missing(root, bool(known)):
+    todo = _planned(scope, known, root.device, options)
+    if todo is None:
         yield RootMissing(root.path, len(known))
         return
     writer.set_device(root, os.stat(root.path).st_dev)
-    todo = plan(walk(scope, options), known)
     files = todo.new + todo.changed + todo.again
     yield Planned(
         root.path,
@@ -249,33 +267,49 @@ def _bring_up_to_date(
     writer.remove(root, todo.gone)
     for path in todo.gone:
         yield Gone(os.path.join(root.path, path))
+    writer.drop_empty_roots()
     writer.commit()
     yield Committed()
 
 
-def _narrowed(scope: Scope, known: dict[str, Known]) -> Scope:
-    """Name the files of a root of single files where nobody did: those that are recorded."""
-    if scope.whole or scope.files is not None:
-        return scope
-    return replace(scope, files=tuple(known))
+def _planned(
+    scope: Scope, known: dict[str, Known], device: int | None, options: Options
+) -> Plan | None:
+    """Compare what is there with what is known; None when the root is not there.
 
-
-def _of(scope: Scope, known: dict[str, Known]) -> dict[str, Known]:
-    """Keep what is known of the files that `scope` is about."""
-    if scope.files is None:
-        return known
-    return {path: known[path] for path in scope.files if path in known}
-
-
-def _missing(root: Root, has_records: bool) -> bool:
-    """Whether a root is not there: no folder, or the empty mount point of an unplugged drive."""
+    Not there is also the mount point of an unplugged drive: another device than last time
+    (`device`), and not one of the recorded files on it. Raises UsageError for a name below a root
+    that neither exists nor ever did.
+    """
+    if not scope.whole and scope.files is None:  # a root of single files: those that are recorded
+        scope = replace(scope, files=tuple(known))
+    if scope.files is not None:
+        known = _at_or_below(scope.files, known)
     try:
-        device = os.stat(root.path).st_dev
-        with os.scandir(root.path) as entries:
-            empty = next(entries, None) is None
+        current = os.stat(scope.root).st_dev
+        os.scandir(scope.root).close()
     except OSError:
-        return True
-    return empty and has_records and root.device not in (None, device)
+        return None
+    if scope.folder and not known and not os.path.lexists(os.path.join(scope.root, scope.folder)):
+        name = os.path.join(scope.root, scope.folder)
+        raise UsageError(f"no such file or folder, named {name!r}; check the name")
+    todo = plan(walk(scope, options), known)
+    if device not in (None, current) and known and len(todo.gone) == len(known):
+        return None
+    return todo
+
+
+def _at_or_below(files: Sequence[str], known: dict[str, Known]) -> dict[str, Known]:
+    """Keep what is known of `files`, and of what lay below where one of them was a folder."""
+    wanted = set(files)
+    kept = {}
+    for path, record in known.items():
+        place = path
+        while place and place not in wanted:
+            place = os.path.dirname(place)
+        if place:
+            kept[path] = record
+    return kept
 
 
 def _in_order(

@@ -130,23 +130,27 @@ def _print_table(matches: list[Match]) -> None:
     from rich.text import Text
 
     here = os.getcwd()
+    out = console()
+    with_relevance = any(match.relevance is not None for match in matches)
+    with_size, with_date = out.width >= 60, out.width >= 72  # a narrow terminal keeps the names
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("", justify="right", style="dim")
-    table.add_column("score", justify="right")
-    if any(match.relevance is not None for match in matches):
-        table.add_column("relevance", justify="right")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    if with_relevance:
+        table.add_column("relevance" if with_size else "rel.", justify="right", no_wrap=True)
     table.add_column("picture", overflow="fold", ratio=1)
-    table.add_column("size", justify="right", style="dim", no_wrap=True)
-    table.add_column("taken", style="dim", no_wrap=True)
+    if with_size:
+        table.add_column("size", justify="right", style="dim", no_wrap=True)
+    if with_date:
+        table.add_column("taken", style="dim", no_wrap=True)
     for match in matches:
-        cells = [str(match.rank), f"{match.score:.3f}"]
-        if len(table.columns) == 6:
+        cells: list[str | Text] = [str(match.rank), f"{match.score:.3f}"]
+        if with_relevance:
             cells.append("" if match.relevance is None else f"{match.relevance:.0%}")
-        facts = match.facts
-        table.add_row(
-            *cells,
-            Text(printable(shown_path(match.path, here)), style="bold"),
-            f"{facts.width} × {facts.height}",
-            (facts.taken_at or "")[:10],
-        )
-    console().print(table)
+        cells.append(Text(printable(shown_path(match.path, here)), style="bold"))
+        if with_size:
+            cells.append(f"{match.facts.width} × {match.facts.height}")
+        if with_date:
+            cells.append((match.facts.taken_at or "")[:10])
+        table.add_row(*cells)
+    out.print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Self
@@ -61,7 +62,7 @@ class IndexingOutput:
             case events.GraphStarted() if self._bar:
                 self._bar.update(self._task, description="building the graph", rate="")
             case _ if self._bar and tally.reading:
-                seconds = time.monotonic() - self._started
+                seconds = self._seconds()
                 self._bar.update(
                     self._task,
                     description="indexing",
@@ -73,11 +74,18 @@ class IndexingOutput:
                 pass
 
     def close(self, tally: Tally) -> None:
-        """Print the closing line."""
+        """Print the closing line of a finished run."""
         if not self._quiet:
-            seconds = time.monotonic() - self._started
             total = count_of(tally.images, "picture")
-            say(f"{closing_line(tally)} in {seconds:.1f} s; {total} in the index")
+            say(f"{closing_line(tally)} in {self._seconds():.1f} s; {total} in the index")
+
+    def close_interrupted(self, tally: Tally) -> None:
+        """Print the closing line of a run that was stopped."""
+        if not self._quiet:
+            say(f"interrupted after {self._seconds():.1f} s; kept: {closing_line(tally)}")
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
 
     def _line(self, message: str) -> None:
         if self._quiet:
@@ -109,13 +117,17 @@ def _skipped(word: str, reasons: Counter[SkipReason]) -> str:
     return f"{reasons.total():,} {word} ({kinds})"
 
 
-def print_plan(root: str, plan: Plan) -> None:
+def print_plan(root: str, plan: Plan | None) -> None:
     """Say on stderr what `index` would do with one root."""
-    reading = len(plan.again)
+    if plan is None:
+        say(f"not there: {root}: its records would be kept; is the drive plugged in?")
+        return
+    again = len(plan.again)
     say(
         f"{root}: {len(plan.new):,} new, {len(plan.changed):,} changed, "
-        + (f"{reading:,} to read again, " if reading else "")
+        + (f"{again:,} to read again, " if again else "")
         + f"{len(plan.gone):,} gone, {plan.unchanged:,} unchanged"
     )
     for item in plan.passed_over:
-        say(f"skipped: {item.path}: {item.reason}" + (f": {item.detail}" if item.detail else ""))
+        path = os.path.normpath(os.path.join(root, item.path))
+        say(f"skipped: {path}: {item.reason}" + (f": {item.detail}" if item.detail else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -62,11 +63,19 @@ def _term(typed: str, sign: float) -> Term:
         raise UsageError(f"a weight of zero says nothing, in {typed!r}; leave the term out")
     if _is_picture(text):
         return Term(text, True, sign * weight)
+    if not math.isfinite(weight):
+        raise UsageError(f"a weight beyond all bounds, in {typed!r}; choose a smaller one")
     text = text.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"words that are no valid UTF-8, {text!r}; check the term") from None
     if not text:
         raise UsageError("an empty search term; name what you look for, or a picture")
     if os.path.splitext(text)[1].lower() in SUFFIXES:
-        raise UsageError(f"no such picture, named {text!r}; check the path")
+        raise UsageError(
+            f"no such picture, named {text!r}; check the path, or leave the suffix out of words"
+        )
     return Term(text, False, sign * weight)
 
 

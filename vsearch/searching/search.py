@@ -85,7 +85,7 @@ def search(
 ) -> Found:
     """Return the `k` files most like the unit vector `query` (dim,), fewer where there are fewer.
 
-    Files of equal cosine come by row, those that share a row by path. `exclude` are absolute
+    Files of equal cosine come by row, those that share a row by path. `exclude` are real
     paths that are never an answer: the query's own pictures.
     """
     strategy = choose(
@@ -117,11 +117,16 @@ def _files(
             (record, float(score))
             for row, score in zip(rows, scores, strict=True)
             for record in images.get(int(row), ())
-            if os.path.join(record.root, record.path) not in exclude
+            if not _is_one_of(os.path.join(record.root, record.path), exclude)
         ]
         if len(found) >= k or count >= index.rows:
             return found[:k]
         count = min(4 * count, index.rows)
+
+
+def _is_one_of(path: str, exclude: Collection[str]) -> bool:
+    """Whether `path`, perhaps through links, is one of the real paths `exclude`."""
+    return bool(exclude) and (path in exclude or os.path.realpath(path) in exclude)
 
 
 @dataclass(frozen=True, slots=True)

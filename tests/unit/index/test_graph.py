@@ -172,7 +172,7 @@ def test_no_graph_is_not_a_fault(tmp_path: Path) -> None:
 
 def test_a_card_without_its_graph(tmp_path: Path, saved: dict[str, bytes]) -> None:
     put(tmp_path, {"graph.json": saved["graph.json"]})
-    assert refused(tmp_path).startswith("graph.hnsw cannot be loaded ([Errno 2]")
+    assert refused(tmp_path).startswith("graph.hnsw cannot be loaded (No such file")
 
 
 @pytest.mark.parametrize(

@@ -397,9 +397,8 @@ def test_a_read_only_index_can_be_read_and_says_why_it_cannot_be_written(tmp_pat
     make(folder, a=X, b=Y)
     lines = read_only(folder).splitlines()
     assert lines[0] == "2 ['a', 'b']"
-    assert lines[1].startswith("the index cannot be made (Permission denied)") or lines[
-        1
-    ].startswith("writing failed (Permission denied)")
+    assert lines[1].startswith("the index cannot be locked (Permission denied), at ")
+    assert lines[1].endswith("; check the permissions of the folder")
     assert len(lines) == 2
 
 

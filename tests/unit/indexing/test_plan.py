@@ -30,7 +30,7 @@ CASES = {
     "an earlier time": (seen(mtime_ns=30), "changed"),
     "another size, skipped before": (seen(size=11, reason=SkipReason.DAMAGED), "changed"),
     "damaged and the same": (seen(reason=SkipReason.DAMAGED), "skipped"),
-    "too large and the same": (seen(reason=SkipReason.TOO_LARGE), "skipped"),
+    "too large and the same": (seen(reason=SkipReason.TOO_LARGE), "again"),
     "unreadable and the same": (seen(reason=SkipReason.UNREADABLE), "again"),
     "without its embedding": (seen(embedded=False), "again"),
     "read too soon": (seen(mtime_ns=UNSETTLED), "again"),
@@ -109,7 +109,9 @@ def test_it_is_a_plain_rule_for_each_file(
                 kind = "again"
             elif before.mtime_ns != item.mtime_ns:
                 kind = "changed"
-            elif before.reason is SkipReason.UNREADABLE or not (before.reason or before.embedded):
+            elif before.reason in (SkipReason.UNREADABLE, SkipReason.TOO_LARGE) or (
+                before.reason is None and not before.embedded
+            ):
                 kind = "again"
             else:
                 kind = "fine"

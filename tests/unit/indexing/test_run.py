@@ -576,6 +576,7 @@ def test_a_preview_is_the_plan_of_the_update_and_changes_nothing(
     before = content(index)
     paths = [str(root / named)]
     ((at, todo),) = preview(index, paths, OPTIONS)
+    assert todo is not None
     assert content(index) == before
     events = list(update(index, FakeEncoder(), paths, OPTIONS))
     assert at == str(root)
@@ -593,6 +594,7 @@ def test_a_preview_is_the_plan_of_the_update_and_changes_nothing(
 
 def test_a_preview_of_a_new_index_makes_none(root: Path, index: Path) -> None:
     ((at, todo),) = preview(index, [str(root)], OPTIONS)
+    assert todo is not None
     assert (at, [one.path for one in todo.new]) == (
         str(root), ["green.bmp", "red.png", "deep/blue.png"],
     )  # fmt: skip
@@ -604,13 +606,21 @@ def test_a_preview_of_a_parent_knows_what_its_children_hold(
 ) -> None:
     bring_up(index, root)
     ((_, todo),) = preview(index, [str(tmp_path)], OPTIONS)
+    assert todo is not None
     assert (todo.unchanged, todo.gone) == (3, [])
 
 
 def test_a_preview_of_single_files_looks_at_those_only(root: Path, index: Path) -> None:
     bring_up(index, root / "red.png")
     ((_, todo),) = preview(index, [], OPTIONS)
+    assert todo is not None
     assert (todo.unchanged, todo.new, todo.gone) == (1, [], [])
+
+
+def test_a_preview_of_a_root_that_is_not_there_has_no_plan(root: Path, index: Path) -> None:
+    bring_up(index, root)
+    root.rename(root.with_name("unplugged"))
+    assert list(preview(index, [], OPTIONS)) == [(str(root), None)]
 
 
 # Any edits at all

@@ -166,12 +166,14 @@ def test_a_plan_is_told_in_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     passed = [PassedOver("d\n", SkipReason.UNREADABLE, "no"), PassedOver("l", SkipReason.LINK)]
     print_plan("/photos", Plan(files(1_000), files(2), [], 30, {}, ["x"], passed))
     print_plan("/more", Plan([], [], files(4), 0, {}, [], []))
+    print_plan("/usb", None)
     assert capsys.readouterr() == (
         "",
         (
             "/photos: 1,000 new, 2 changed, 1 gone, 30 unchanged\n"
-            "skipped: d\\n: unreadable: no\n"
-            "skipped: l: link not followed\n"
+            "skipped: /photos/d\\n: unreadable: no\n"
+            "skipped: /photos/l: link not followed\n"
             "/more: 0 new, 0 changed, 4 to read again, 0 gone, 0 unchanged\n"
+            "not there: /usb: its records would be kept; is the drive plugged in?\n"
         ),
     )

@@ -68,6 +68,10 @@ def test_a_term(typed: str, expected: tuple[str, bool, float]) -> None:
     assert parse([], [typed]) == [Term(text, is_image, -weight)]
 
 
+def no_such(name: str) -> str:
+    return f"no such picture, named {name}; check the path, or leave the suffix out of words"
+
+
 REFUSED = {
     "nothing": ("", "an empty search term; name what you look for, or a picture"),
     "only spaces": (" \t\n", "an empty search term; name what you look for, or a picture"),
@@ -79,12 +83,12 @@ REFUSED = {
         "0.00:dog", "a weight of zero says nothing, in '0.00:dog'; leave the term out",
     ),
     "a picture that is not there": (
-        "none.jpg", "no such picture, named 'none.jpg'; check the path",
+        "none.jpg", no_such("'none.jpg'"),
     ),
-    "in capitals": ("NONE.JPG", "no such picture, named 'NONE.JPG'; check the path"),
-    "weighted": ("2:none.heic", "no such picture, named 'none.heic'; check the path"),
+    "in capitals": ("NONE.JPG", no_such("'NONE.JPG'")),
+    "weighted": ("2:none.heic", no_such("'none.heic'")),
     "a folder named like a picture": (
-        "folder.png", "no such picture, named 'folder.png'; check the path",
+        "folder.png", no_such("'folder.png'"),
     ),
 }  # fmt: skip
 
