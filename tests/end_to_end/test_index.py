@@ -271,7 +271,9 @@ def test_ctrl_c_keeps_what_is_done(vsearch: Run, tmp_path: Path) -> None:
     photos, index = tmp_path / "photos", tmp_path / "index"
     write_pictures(photos, 3000)
     process = started(index, photos, tmp_path)
-    time.sleep(1.5)
+    deadline = time.monotonic() + 60
+    while status(vsearch, index)["images"] == 0:
+        assert time.monotonic() < deadline
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -57,7 +57,7 @@ def test_killed_at_random_moments(vsearch: Run, tmp_path: Path) -> None:
         lines = done.stdout.splitlines()
         assert (done.returncode, len(lines)) in ((0, 5), (1, 0)), done.stderr
         answered += bool(lines)
-    assert answered >= KILLS / 2
+    assert answered >= KILLS / 4
     assert vsearch("index", photos, "--index", index).returncode == 0
     assert content(index) == content(whole)
     assert len(content(index)) == PICTURES

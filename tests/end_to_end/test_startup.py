@@ -21,11 +21,10 @@ NOT_FOR_WORDS = NOT_FOR_SEARCH | {"PIL"}
 SPY = """
 import json, sys
 sys.argv = ["vsearch", *sys.argv[1:]]
-from vsearch.cli.main import main
-try:
-    main()
-finally:
-    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+from vsearch.cli.main import run
+code = run()
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+sys.exit(code)
 """
 
 
