@@ -175,9 +175,9 @@ class Bench:
         return self.cache / "rclip-models"
 
     @property
-    def library(self) -> Path:
+    def pictures(self) -> Path:
         """The folder below which the invented pictures would lie; rclip asks where it is run."""
-        return self.data / "library"
+        return self.data / "pictures"
 
 
 def measure(argv: list[str], cwd: Path, env: Environment = None) -> tuple[Measured, str]:
@@ -230,7 +230,7 @@ def rclip_query(bench: Bench, term: str, datadir: Path) -> Measured:
     """Ask rclip without letting it look for new pictures first."""
     command = str(bench.peer_python.with_name("rclip"))
     options = ["--no-indexing", "--filepath-only", "--top", str(RESULTS)]
-    return ask([command, *options, term], bench.library, {"RCLIP_DATADIR": str(datadir)})
+    return ask([command, *options, term], bench.pictures, {"RCLIP_DATADIR": str(datadir)})
 
 
 # The rows ----------------------------------------------------------------------------------------
@@ -238,16 +238,16 @@ def rclip_query(bench: Bench, term: str, datadir: Path) -> Measured:
 
 def query_pair(bench: Bench, count: int, terms: list[str]) -> Pair:
     """Pair two queries over `count` invented records."""
-    bench.library.mkdir(exist_ok=True)
+    bench.pictures.mkdir(exist_ok=True)
     index = once(
         bench.data / f"ours-{count}",
-        lambda path: fill_ours(path, unit_vectors(count), bench.library),
+        lambda path: fill_ours(path, unit_vectors(count), bench.pictures),
     )
     datadir = once(bench.data / f"rclip-{count}", lambda path: fill_peer(bench, path, count))
     options = ["search", "--index", str(index), "-k", str(RESULTS), "--paths"]
 
     def ours(turn: int) -> Measured:
-        return ask(vsearch(*options, terms[turn % len(terms)]), bench.library)
+        return ask(vsearch(*options, terms[turn % len(terms)]), bench.pictures)
 
     def peer(turn: int) -> Measured:
         return rclip_query(bench, terms[turn % len(terms)], datadir)
@@ -417,7 +417,7 @@ def fill_ours(index: Path, vectors: Vectors, library: Path) -> None:
 def fill_peer(bench: Bench, datadir: Path, count: int) -> None:
     """Write an rclip data directory of invented pictures."""
     install_models(bench, datadir)
-    names = "".join(f"{bench.library / record_path(number)}\n" for number in range(count))
+    names = "".join(f"{bench.pictures / record_path(number)}\n" for number in range(count))
     fill = [str(bench.peer_python), "-c", FILL_PEER, str(datadir / "db.sqlite3")]
     subprocess.run(fill, input=names, text=True, check=True)
 
