@@ -36,4 +36,4 @@ def test_relevance_rises_with_the_cosine() -> None:
 def test_a_record_cannot_be_changed() -> None:
     facts = ImageFacts(1, 2, "PNG")
     with pytest.raises(FrozenInstanceError):
-        facts.width = 3  # type: ignore[misc]
+        facts.width = 3  # type: ignore[misc]  # what is tested

@@ -59,9 +59,9 @@ def index(
         for root, plan in preview(folder, paths or (), options):
             print_plan(root, plan)
         return
-    tally = Tally()
+    tally, output = Tally(), IndexingOutput(quiet=quiet)
     try:
-        with IndexingOutput(quiet=quiet) as output:
+        with output:
             for event in update(folder, OnnxEncoder(built_in()), paths or (), options):
                 tally.add(event)
                 output.show(event, tally)

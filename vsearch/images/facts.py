@@ -41,7 +41,7 @@ def taken_at(exif: Exif) -> str | None:
         if not found:
             continue
         try:
-            when = datetime(*map(int, found.groups())).isoformat()  # type: ignore[arg-type]
+            when = datetime(*map(int, found.groups())).isoformat()  # type: ignore[arg-type]  # the pattern has six groups
         except ValueError:
             continue
         zone = _text(offset).replace("Z", "+00:00")

@@ -12,16 +12,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def to_model_input(
-    image: Image, spec: Preprocessing, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
+def to_model_input(image: Image, spec: Preprocessing) -> NDArray[np.float32]:
     """Return (3, size, size) float32, C order, each channel (value / 255 - mean) / std.
 
-    `image` is RGB of any size; pictures smaller than the model's input are enlarged. `out`, a row
-    of a batch, is filled and returned when given. The same pixels as resizing all of the picture
-    to (size, round(size * longer / shorter)) and cutting out the middle, rounded down: resampling
-    only the part that is kept costs less. This rounding is what the built-in model was made with;
-    torchvision's int() moves some pictures by half a pixel, and their embeddings to cosine 0.984.
+    `image` is RGB of any size; pictures smaller than the model's input are enlarged. The same
+    pixels as resizing all of the picture to (size, round(size * longer / shorter)) and cutting out
+    the middle, rounded down: resampling only the part that is kept costs less. This rounding is
+    what the built-in model was made with; torchvision's int() moves some pictures by half a pixel,
+    and their embeddings to cosine 0.984.
     """
     import numpy as np
     from PIL.Image import Resampling
@@ -37,9 +35,9 @@ def to_model_input(
 
     pixels = np.asarray(square).transpose(2, 0, 1)  # (3, size, size) uint8
     scale, shift = _affine(spec)
-    out = np.multiply(pixels, scale, out=out, dtype=np.float32, order="C")
-    out += shift
-    return out
+    prepared: NDArray[np.float32] = np.multiply(pixels, scale, dtype=np.float32, order="C")
+    prepared += shift
+    return prepared
 
 
 def _affine(spec: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -125,7 +125,7 @@ class Catalog:
         self._connection = self._open(write=write)
         try:
             self._check_format(write=write)
-        except BaseException:
+        except BaseException:  # whatever ends it, no connection is left open
             self.close()
             raise
 

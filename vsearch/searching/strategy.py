@@ -34,21 +34,19 @@ def choose(
     rows: int,
     graph_rows: int,
     graph_bytes: int,
-    queries: int = 1,
-    loaded: bool = False,
     forced: Method | None = None,
 ) -> Strategy:
-    """Choose the cheaper way to answer `queries` queries over `rows` rows of `row_bytes` bytes.
+    """Choose the cheaper way for one query, in a fresh process, over `rows` rows of `row_bytes`.
 
-    `graph_rows` of them are in a graph file of `graph_bytes` (0: there is none), which is in
-    memory already when `loaded`. `forced` is what the user asked for.
+    `graph_rows` of them are in a graph file of `graph_bytes` (0: there is none), which must be
+    loaded first. `forced` is what the user asked for.
     """
-    exact_s = queries * rows * row_bytes / SCAN_BYTES_PER_S
+    exact_s = rows * row_bytes / SCAN_BYTES_PER_S
     graph_s = None
     if graph_rows:
-        load_s = 0.0 if loaded else graph_bytes / LOAD_BYTES_PER_S
+        load_s = graph_bytes / LOAD_BYTES_PER_S
         tail_s = (rows - graph_rows) * row_bytes / SCAN_BYTES_PER_S
-        graph_s = load_s + queries * (GRAPH_QUERY_S + tail_s)
+        graph_s = load_s + GRAPH_QUERY_S + tail_s
     if forced is not None:
         return Strategy(forced, f"asked for with --{forced}", exact_s, graph_s)
     if graph_s is None:

@@ -1,11 +1,13 @@
 """`parse` and `embed`: what was typed, and the direction it stands for."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_encoder import BLUE, GREEN, GREY, RED, FakeEncoder, paint
+from numpy.typing import NDArray
 
 from vsearch.errors import UsageError
 from vsearch.searching.query import Term, embed, embed_image, parse
@@ -137,7 +139,7 @@ def test_all_words_are_embedded_in_one_call_and_none_without() -> None:
     class Calls(FakeEncoder):
         calls = 0
 
-        def encode_texts(self, texts):  # type: ignore[no-untyped-def]
+        def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
             self.calls += 1
             return super().encode_texts(texts)
 
