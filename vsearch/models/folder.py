@@ -96,14 +96,31 @@ class ModelFolder:
         try:
             content = (self.path / name).read_bytes()
         except OSError as error:
-            raise ModelError(
-                f"the model is not whole ({error.strerror}), at {self.path / name}; reinstall it"
-            ) from error
+            raise self._not_whole(name, error) from error
         if hashlib.sha256(content).hexdigest() != self.digests.get(name):
-            raise ModelError(
-                f"the model is damaged (wrong digest), at {self.path / name}; reinstall it"
-            )
+            raise self._damaged(name)
         return content
+
+    def verify(self, *names: str) -> None:
+        """Check the digests of files too large to be held in memory. Raises ModelError."""
+        for name in names:
+            try:
+                with (self.path / name).open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise self._not_whole(name, error) from error
+            if digest != self.digests.get(name):
+                raise self._damaged(name)
+
+    def _not_whole(self, name: str, error: OSError) -> ModelError:
+        return ModelError(
+            f"the model is not whole ({error.strerror}), at {self.path / name}; reinstall it"
+        )
+
+    def _damaged(self, name: str) -> ModelError:
+        return ModelError(
+            f"the model is damaged (wrong digest), at {self.path / name}; reinstall it"
+        )
 
 
 def built_in() -> ModelFolder:
