@@ -1,4 +1,4 @@
-"""Running a model folder with onnxruntime and tokenizers: the only module that knows them."""
+"""Running a model folder with onnxruntime, the only module that knows it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from vsearch.errors import ModelError
+from vsearch.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,14 +63,18 @@ class OnnxEncoder:
 
         with self._loading:
             tokenizer, tower = self._tokenizer, self._text_tower
-        encoded = tokenizer.encode_batch(list(texts))
-        longest = max(len(one.ids) for one in encoded)
-        ids = np.full((len(encoded), longest), self._folder.pad_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for place, one in enumerate(encoded):
-            ids[place, : len(one.ids)] = one.ids
-            mask[place, : len(one.ids)] = 1
-        return self._run(tower, {"input_ids": ids, "attention_mask": mask})
+        wanted = self._folder.card["text"]["inputs"]
+        groups = [[text] for text in texts] if self._one_at_a_time("text") else [texts]
+        answers = []
+        for group in groups:
+            ids, mask = tokenizer(group)
+            given = {"input_ids": ids, "attention_mask": mask}
+            answers.append(self._run(tower, {name: given[name] for name in wanted}))
+        return np.concatenate(answers)
+
+    def _one_at_a_time(self, tower: str) -> bool:
+        """Whether a batch would be answered otherwise than each alone (see `precision`)."""
+        return self._folder.card[tower].get("precision") == "int8"
 
     def _run(self, tower: Any, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:  # noqa: ANN401  # onnxruntime is untyped
         import numpy as np
@@ -85,20 +90,9 @@ class OnnxEncoder:
         return self._session("text.onnx")
 
     @cached_property
-    def _tokenizer(self) -> Any:  # noqa: ANN401  # only its encode_batch is used
-        from tokenizers import Tokenizer
-
-        content = self._folder.read("tokenizer.json")
-        try:
-            tokenizer = Tokenizer.from_buffer(content)
-        except ValueError as error:
-            raise ModelError(
-                f"the tokenizer cannot be used ({error}), at {self._folder.path}; "
-                "reinstall the model"
-            ) from error
-        tokenizer.no_padding()  # a batch is padded to its own longest text, not to a fixed length
-        tokenizer.enable_truncation(self._folder.context_length)
-        return tokenizer
+    def _tokenizer(self) -> Tokenizer:
+        folder = self._folder
+        return Tokenizer(folder.read("tokenizer.json"), folder.text, folder.path)
 
     def _session(self, name: str) -> Any:  # noqa: ANN401  # onnxruntime is untyped
         """Load one tower, its digest checked first; what outgrew one file is read where it lies."""

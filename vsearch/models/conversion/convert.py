@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from vsearch.errors import ModelError
@@ -66,7 +66,7 @@ def convert(
     torch_weights: bool = False,
     step: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
-    """Make the model folder `target`, which must not exist, and return it.
+    """Make the model folder `target`, in place of one that is there, and return it.
 
     `prepare` turns a picture file into what the model reads: (size, size, 3) uint8. `torch_weights`
     asks for what a GPU needs as well; a tower that ONNX cannot hold needs it anyway. `step` is told
@@ -113,6 +113,8 @@ class _Conversion:
             self.step("writing the weights for torch")
             self._write_torch(made, text_too=not facts["text"])
         self._write_card(made, text_fields, facts, chosen)
+        if target.exists():  # made again: the old one goes only now
+            target.rename(self.work / "replaced")
         made.rename(target)
         return Conversion(ModelFolder.open(target), "; ".join(self.remarks) or None)
 
@@ -311,11 +313,8 @@ class _Conversion:
 
     def _tokens(self, text_input: TextInput) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return ids and mask (n, context length): one long text, then the probe captions."""
-        from dataclasses import replace
-
-        tokenizer = Tokenizer(
-            (self.work / "tokenizer.json").read_bytes(), replace(text_input, padding="context")
-        )
+        whole = replace(text_input, padding="context")
+        tokenizer = Tokenizer((self.work / "tokenizer.json").read_bytes(), whole, self.work)
         captions = fidelity.probe_captions()
         return tokenizer([" ".join(captions), *captions])
 
