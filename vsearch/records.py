@@ -13,11 +13,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an upright RGB picture becomes the model's input (3, size, size) float32.
+    """How an upright RGB picture becomes the model's input (size, size, 3) uint8.
 
-    The shorter side is resized to `size` pixels, the middle square is cut out, and each channel
-    becomes (value / 255 - mean) / std. Belongs to the model: the same picture prepared in another
-    way is another embedding.
+    The shorter side is resized to `size` pixels and the middle square is cut out; the encoder then
+    makes each channel (value / 255 - mean) / std. Belongs to the model: the same picture prepared
+    in another way is another embedding.
     """
 
     size: int
