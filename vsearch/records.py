@@ -13,15 +13,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an upright RGB picture becomes the model's input (3, size, size) float32.
+    """How an upright RGB picture becomes the model's input (size, size, 3) uint8.
 
-    The shorter side is resized to `size` pixels, the middle square is cut out, and each channel
-    becomes (value / 255 - mean) / std. Belongs to the model: the same picture prepared in another
-    way is another embedding.
+    The shorter side is resized to `size` pixels and the middle square is cut out; the encoder then
+    makes each channel (value / 255 - mean) / std. Belongs to the model: the same picture prepared
+    in another way is another embedding.
     """
 
     size: int
-    resize: Literal["shortest"]
+    resize: Literal["shortest", "shortest-truncated", "squash", "longest"]
     interpolation: Literal["bicubic", "bilinear"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -38,6 +38,11 @@ class ModelIdentity:
     weights: str
     preprocessing: str
     dim: int
+
+    def comparable(self, other: ModelIdentity) -> bool:
+        """Whether vectors of both may be compared: all but the name is the same."""
+        mine = (self.weights, self.preprocessing, self.dim)
+        return mine == (other.weights, other.preprocessing, other.dim)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture ready for the model: `pixels` (3, size, size) float32, and its facts."""
+    """A picture ready for the model: `pixels` (size, size, 3) uint8, and its facts."""
 
-    pixels: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
     facts: ImageFacts
 
 

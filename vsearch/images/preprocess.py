@@ -1,4 +1,4 @@
-"""An RGB picture -> model input: the shorter side to `size`, the middle square, normalised."""
+"""An RGB picture -> model input: the shorter side to `size`, the middle square."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def to_model_input(image: Image, spec: Preprocessing) -> NDArray[np.float32]:
-    """Return (3, size, size) float32, C order, each channel (value / 255 - mean) / std.
+def to_model_input(image: Image, spec: Preprocessing) -> NDArray[np.uint8]:
+    """Return (size, size, 3) uint8, C order; an encoder normalises it itself.
 
     `image` is RGB of any size; pictures smaller than the model's input are enlarged. The same
     pixels as resizing all of the picture to (size, round(size * longer / shorter)) and cutting out
@@ -33,20 +33,4 @@ def to_model_input(image: Image, spec: Preprocessing) -> NDArray[np.float32]:
     box = (left * x, top * y, (left + size) * x, (top + size) * y)
     square = image.resize((size, size), Resampling[spec.interpolation.upper()], box=box)
 
-    pixels = np.asarray(square).transpose(2, 0, 1)  # (3, size, size) uint8
-    scale, shift = _affine(spec)
-    prepared: NDArray[np.float32] = np.multiply(pixels, scale, dtype=np.float32, order="C")
-    prepared += shift
-    return prepared
-
-
-def _affine(spec: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return (scale, shift), each (3, 1, 1) float32: value * scale + shift is normalised."""
-    import numpy as np
-
-    mean, std = np.array(spec.mean), np.array(spec.std)
-    scale, shift = 1 / (255 * std), -mean / std
-    return (
-        scale.astype(np.float32).reshape(3, 1, 1),
-        shift.astype(np.float32).reshape(3, 1, 1),
-    )
+    return np.asarray(square)

@@ -51,11 +51,21 @@ class OnnxEncoder:
         """How a text-to-image cosine becomes a relevance; None when unknown."""
         return self._folder.calibration
 
-    def encode_images(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embed prepared pictures (n, 3, size, size) as unit vectors (n, dim)."""
+    @property
+    def batch_size(self) -> int:
+        """One: each thread embeds its own picture, as the class says."""
+        return 1
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed prepared pictures (n, size, size, 3), sRGB, as unit vectors (n, dim)."""
+        import numpy as np
+
         with self._loading:
             tower = self._image_tower
-        return self._run(tower, {"pixel_values": pixels})
+        prepared = normalised(pixels, self.preprocessing)
+        step = 1 if self._one_at_a_time("image") else len(prepared)
+        parts = [prepared[first : first + step] for first in range(0, len(prepared), step)]
+        return np.concatenate([self._run(tower, {"pixel_values": part}) for part in parts])
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as unit vectors (n, dim); what exceeds the context length is cut off."""
@@ -149,3 +159,16 @@ def _multiplies_int8_exactly() -> bool:
     except OSError:
         return False  # another system than Linux: unknown
     return "vnni" in flags
+
+
+def normalised(pixels: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:
+    """Return (n, 3, size, size) float32, C order: (value / 255 - mean) / std in one step."""
+    import numpy as np
+
+    mean, std = np.array(spec.mean), np.array(spec.std)
+    scale = (1 / (255 * std)).astype(np.float32).reshape(3, 1, 1)
+    shift = (-mean / std).astype(np.float32).reshape(3, 1, 1)
+    channels_first = pixels.transpose(0, 3, 1, 2)
+    prepared: NDArray[np.float32] = np.multiply(channels_first, scale, dtype=np.float32, order="C")
+    prepared += shift
+    return prepared

@@ -92,17 +92,26 @@ def _card(folder: ModelFolder) -> Iterable[tuple[str, str | None]]:
     yield "files", ", ".join(f"{name} {size(count)}" for name, count in card["bytes"].items())
     yield "precision", f"pictures {image.get('precision')}, texts {text.get('precision')}"
     if fidelity := card.get("fidelity"):
-        yield "cosine", (
-            f"to fp32 at least {fidelity['image_cosine']:.4f} (pictures), "
-            f"{fidelity['text_cosine']:.4f} (texts)"
+        yield (
+            "cosine",
+            (
+                f"to fp32 at least {fidelity['image_cosine']:.4f} (pictures), "
+                f"{fidelity['text_cosine']:.4f} (texts)"
+            ),
         )
-        yield "overlap", (
-            f"of the ten best with fp32 {fidelity['image_overlap']:.1%} (picture to picture), "
-            f"{fidelity['text_overlap']:.1%} (text to picture)"
+        yield (
+            "overlap",
+            (
+                f"of the ten best with fp32 {fidelity['image_overlap']:.1%} (picture to picture), "
+                f"{fidelity['text_overlap']:.1%} (text to picture)"
+            ),
         )
-        yield "speed", (
-            f"{fidelity['image_ms']:.1f} ms a picture, {fidelity['text_ms']:.1f} ms a text, "
-            "one thread, when it was converted"
+        yield (
+            "speed",
+            (
+                f"{fidelity['image_ms']:.1f} ms a picture, {fidelity['text_ms']:.1f} ms a text, "
+                "one thread, when it was converted"
+            ),
         )
     yield "on a GPU", "can run there" if folder.has_torch_weights else None
     yield "texts", f"up to {text['context_length']} tokens"
@@ -144,9 +153,7 @@ class FetchingOutput:
         """Show how much of a file has come."""
         if self._bar:
             amount = f"{size(done)} of {size(total)}" if total else size(done)
-            self._bar.update(
-                self._task, description=f"fetching {printable(name)}", amount=amount
-            )
+            self._bar.update(self._task, description=f"fetching {printable(name)}", amount=amount)
 
 
 def say_obtained(folder: ModelFolder, *, new: bool, remark: str | None) -> None:

@@ -21,7 +21,8 @@ from vsearch.models.conversion.fidelity import Answers, Fidelity
 from vsearch.models.conversion.precision import Precision
 from vsearch.models.conversion.source import Source, load, load_tokenizer
 from vsearch.models.conversion.tokenizers import to_tokenizer_json
-from vsearch.models.folder import FORMAT, ModelFolder, TextInput, digest_of, normalised
+from vsearch.models.folder import FORMAT, ModelFolder, TextInput, digest_of
+from vsearch.models.onnx import normalised
 from vsearch.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -151,9 +152,7 @@ class _Conversion:
         lengths = mask.sum(axis=1).tolist()
         facts["text"] = self._export(
             "text",
-            lambda path: facts.update(
-                padding=towers.export_text_tower(model, ids, lengths, path)
-            ),
+            lambda path: facts.update(padding=towers.export_text_tower(model, ids, lengths, path)),
         )
         _write(done, json.dumps(facts).encode())
         return facts
@@ -176,9 +175,7 @@ class _Conversion:
     def _choose(self, text_input: TextInput, facts: dict[str, Any]) -> Fidelity | _Only:
         """Measure what each precision does, and take one for each tower."""
         if not (facts["image"] and facts["text"]):
-            return _Only(
-                "fp32" if facts["image"] else None, "fp32" if facts["text"] else None
-            )
+            return _Only("fp32" if facts["image"] else None, "fp32" if facts["text"] else None)
         done = self.work / f"chosen-{self.wanted}.json"
         if done.exists():
             return Fidelity(**json.loads(done.read_text("utf-8")))

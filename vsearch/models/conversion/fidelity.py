@@ -111,9 +111,7 @@ def compare(
             text=other,
             image_cosine=_cosine(image[one].embeddings, exact_image),
             text_cosine=_cosine(text[other].embeddings, exact_text),
-            image_overlap=_overlap(
-                _similar(image[one].embeddings), _similar(exact_image)
-            ),
+            image_overlap=_overlap(_similar(image[one].embeddings), _similar(exact_image)),
             text_overlap=_overlap(
                 text[other].embeddings @ image[one].embeddings.T, exact_text @ exact_image.T
             ),

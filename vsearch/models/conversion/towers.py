@@ -101,7 +101,11 @@ def trimmed_text_tower(model: torch.nn.Module) -> torch.nn.Module | None:
     text: Any = model.text
     if hasattr(text, "hf_tokenizer_name") or type(text).__name__ == "HFTextEncoder":
         return padded_text_tower(model)
-    if text.cls_emb is not None or text.attn_mask is None or text.pool_type not in ("argmax", "eos"):
+    if (
+        text.cls_emb is not None
+        or text.attn_mask is None
+        or text.pool_type not in ("argmax", "eos")
+    ):
         return None
     from open_clip.transformer import text_global_pool
 
@@ -238,9 +242,7 @@ def _attention(
     return answer if self.batch_first else answer.transpose(0, 1), None
 
 
-def _require_equal(
-    path: Path, name: str, given: NDArray[Any], wanted: NDArray[np.float32]
-) -> None:
+def _require_equal(path: Path, name: str, given: NDArray[Any], wanted: NDArray[np.float32]) -> None:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
