@@ -139,8 +139,8 @@ class _Conversion:
         model = self._loaded()
         facts: dict[str, Any] = {
             "dim": self._dim(model),
-            "logit_scale": float(model.logit_scale.exp()),
-            "logit_bias": float(model.logit_bias) if model.logit_bias is not None else 0.0,
+            "logit_scale": float(model.logit_scale.detach().exp()),
+            "logit_bias": float(model.logit_bias.detach()) if model.logit_bias is not None else 0.0,
         }
         self.step("exporting the image tower")
         size = self.preprocessing.size

@@ -57,7 +57,7 @@ def export_text_tower(
     import torch
 
     whole = torch.from_numpy(ids)
-    wanted = _run(padded_text_tower(model), whole)
+    wanted = _run(_tower(lambda given: model.text(given), model), whole)  # as open_clip has it
     trimmed = trimmed_text_tower(model)
     if trimmed is not None:
         rows = [
@@ -89,7 +89,23 @@ def image_tower(model: torch.nn.Module) -> torch.nn.Module:
 
 def padded_text_tower(model: torch.nn.Module) -> torch.nn.Module:
     """Return the module (batch, context length) of token ids -> unit vectors (batch, dim)."""
-    return _tower(lambda ids: model.text(ids), model)
+    text: Any = model.text
+    if getattr(text, "cls_emb", None) is None:
+        return _tower(lambda ids: text(ids), model)
+
+    def with_class_token(ids: torch.Tensor) -> torch.Tensor:
+        """What open_clip does for CoCa, without counting the tensor's shape up in place."""
+        import torch
+
+        length = text.num_pos
+        token = text.cls_emb.expand(ids.shape[0], 1, -1)
+        x = torch.cat([text.token_embedding(ids), token], dim=1) + text.positional_embedding
+        mask = text._build_additive_mask(ids, length, x.dtype)
+        if text.attn_mask is not None:
+            mask = mask + text.attn_mask
+        return _projected(text, text.ln_final(text.transformer(x, attn_mask=mask)[:, -1]))
+
+    return _tower(with_class_token, model)
 
 
 def trimmed_text_tower(model: torch.nn.Module) -> torch.nn.Module | None:
@@ -114,12 +130,18 @@ def trimmed_text_tower(model: torch.nn.Module) -> torch.nn.Module | None:
         x = text.token_embedding(ids) + text.positional_embedding[:length]
         x = text.transformer(x, attn_mask=text.attn_mask[:length, :length])
         x = text_global_pool(text.ln_final(x), ids, text.pool_type, eos_token_id=text.eos_id)
-        projection = text.text_projection
-        if projection is None:
-            return x
-        return projection(x) if callable(projection) else x @ projection
+        return _projected(text, x)
 
     return _tower(forward, model)
+
+
+def _projected(text: Any, x: torch.Tensor) -> torch.Tensor:  # noqa: ANN401  # open_clip is untyped
+    """Take the features of a text tower into the space of the embeddings."""
+    projection = text.text_projection
+    if projection is None:
+        return x
+    projected: torch.Tensor = projection(x) if callable(projection) else x @ projection
+    return projected
 
 
 def _tower(forward: Any, model: torch.nn.Module) -> torch.nn.Module:  # noqa: ANN401  # a callable
