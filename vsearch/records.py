@@ -15,13 +15,21 @@ from typing import Literal
 class Preprocessing:
     """How an upright RGB picture becomes the model's input (size, size, 3) uint8.
 
-    The shorter side is resized to `size` pixels and the middle square is cut out; the encoder then
-    makes each channel (value / 255 - mean) / std. Belongs to the model: the same picture prepared
-    in another way is another embedding.
+    `resize` is how it becomes a square:
+
+    - "shortest": the shorter side to `size` pixels, the longer side rounded; the middle square is
+      cut out, its offset rounded down. What `mini` was made with.
+    - "shortest-truncated": the same as torchvision does it, and with it open_clip: the longer side
+      rounded down, the offset rounded (half to even).
+    - "squash": both sides to `size`, nothing cut out.
+    - "longest": the longer side to `size`, the rest black.
+
+    The encoder then makes each channel (value / 255 - mean) / std. Belongs to the model: the same
+    picture prepared in another way is another embedding.
     """
 
     size: int
-    resize: Literal["shortest"]
+    resize: Literal["shortest", "shortest-truncated", "squash", "longest"]
     interpolation: Literal["bicubic", "bilinear"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from open_clip.transform import image_transform
 from PIL import Image
 
 from vsearch.images.decode import decode
@@ -44,6 +45,54 @@ def test_the_same_as_the_plain_way(
     assert found.flags.c_contiguous
     assert np.abs(found - expected).max() <= 1
     assert np.abs(found - expected).mean() <= 0.05
+
+
+def of_open_clip(image: Image.Image, spec: Preprocessing) -> NDArray[np.float64]:
+    mode = "shortest" if spec.resize == "shortest-truncated" else spec.resize
+    transform = image_transform(
+        spec.size,
+        is_train=False,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        resize_mode=mode,
+        interpolation=spec.interpolation,
+    )
+    prepared: NDArray[np.float64] = 255 * transform(image).numpy().astype(np.float64)
+    return prepared.transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize("resize", ["shortest-truncated", "squash", "longest"])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_the_same_as_open_clips_own_transform(
+    resize: Literal["shortest-truncated", "squash", "longest"],
+    interpolation: Literal["bicubic", "bilinear"],
+) -> None:
+    random = np.random.default_rng(1)
+    sizes = [
+        (224, 224), (225, 224), (224, 225), (500, 375), (375, 500), (333, 251), (251, 333),
+        (1001, 333), (1, 1), (2, 3), (31, 97), (97, 31), (100, 80), (2000, 40), (40, 2000),
+        *(tuple(map(int, random.integers(5, 700, 2))) for _ in range(40)),
+    ]  # fmt: skip
+    for side in (32, 224, 257):
+        spec = Preprocessing(side, resize, interpolation, (0, 0, 0), (1, 1, 1))
+        for width, height in sizes:
+            noise = random.integers(64, 192, (height, width, 3), np.uint8)  # never clipped
+            image = Image.fromarray(noise)
+            found, expected = to_model_input(image, spec), of_open_clip(image, spec)
+            assert found.shape == (side, side, 3)
+            assert found.dtype == np.uint8
+            assert found.flags.c_contiguous
+            apart = np.abs(found - expected)
+            # In levels of 255: rows or columns first rounds differently.
+            assert (apart > 1.01).mean() <= 0.01, (side, width, height)
+            assert apart.mean() <= 0.3, (side, width, height)
+
+
+def test_longest_keeps_a_line_of_what_is_thinner_than_a_pixel() -> None:
+    """open_clip itself fails on these: it rounds the side to nothing."""
+    spec = Preprocessing(32, "longest", "bicubic", (0, 0, 0), (1, 1, 1))
+    pixels = to_model_input(Image.new("RGB", (4000, 20), (255, 255, 255)), spec)
+    assert np.flatnonzero(pixels.any(axis=(1, 2))).tolist() == [15]
 
 
 def test_the_channels_are_red_green_and_blue() -> None:
