@@ -1,4 +1,4 @@
-"""An RGB picture -> model input: a square of the model's size, in the way the model was made with."""
+"""An RGB picture -> model input: a square of the model's size, as the model was made with."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def _cut_out(
     """Return the square at `offset` of the picture resized to `full`.
 
     The same pixels as resizing all of it, since the filter reaches past the box into the picture;
-    resampling only the part that is kept costs less.
+    resampling only the part that is kept costs less. The same up to rounding: Pillow 13 resizes
+    the columns first where that is cheaper, which here is more often, and 8 bits lie between.
     """
     x, y = image.width / full[0], image.height / full[1]  # source pixels for one of the model's
     left, top = offset
