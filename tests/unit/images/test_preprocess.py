@@ -76,25 +76,16 @@ def test_the_same_as_open_clips_own_transform(
     for side in (32, 224, 257):
         spec = Preprocessing(side, resize, interpolation, (0, 0, 0), (1, 1, 1))
         for width, height in sizes:
-<<<<<<< HEAD
-            image = Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8))
-=======
             noise = random.integers(64, 192, (height, width, 3), np.uint8)  # never clipped
             image = Image.fromarray(noise)
->>>>>>> torch
             found, expected = to_model_input(image, spec), of_open_clip(image, spec)
             assert found.shape == (side, side, 3)
             assert found.dtype == np.uint8
             assert found.flags.c_contiguous
             apart = np.abs(found - expected)
-<<<<<<< HEAD
-            assert apart.max() < 1.01, (side, width, height)
-            assert apart.mean() <= 0.02, (side, width, height)
-=======
             # In levels of 255: rows or columns first rounds differently.
             assert (apart > 1.01).mean() <= 0.01, (side, width, height)
             assert apart.mean() <= 0.3, (side, width, height)
->>>>>>> torch
 
 
 def test_longest_keeps_a_line_of_what_is_thinner_than_a_pixel() -> None:

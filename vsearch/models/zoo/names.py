@@ -76,7 +76,8 @@ def parse(typed: str, checkpoint: Path | None = None) -> ModelName:
             )
     if not (_PART.fullmatch(architecture) and _PART.fullmatch(tag)):
         raise _unknown(typed)
-    tag = tag if lookup(f"{architecture}/{tag}") is None else tag.lower().replace("-", "_")
+    spelled = tag.lower().replace("-", "_")  # open_clip takes "laion2b-s34b" for the same
+    tag = spelled if lookup(f"{architecture}/{spelled}") else tag
     return ModelName(f"{architecture}/{tag}{suffix}", precision, architecture, tag)
 
 
