@@ -1,4 +1,4 @@
-"""Tokenizers of the same make as those on the hub, with small vocabularies learned from a few lines.
+"""Tokenizers of the same make as those on the hub, with small vocabularies learned on the spot.
 
 Each is a folder that `transformers.AutoTokenizer` loads. The vocabularies are not the real ones;
 normalising, splitting, falling back to bytes, special tokens, padding and truncation are.
@@ -25,6 +25,7 @@ from tokenizers import (
 
 LINES = [*SCRIPTS.values(), *(f"a photo of {word}" for word in " ".join(SCRIPTS.values()).split())]
 SIZE = 600
+BERT_NAMES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 
 
 def gemma(folder: Path) -> Path:
@@ -56,8 +57,11 @@ def t5(folder: Path) -> Path:
     )
 
 
-def xlm_roberta(folder: Path) -> Path:
-    """As XLM-RoBERTa: a unigram model between <s> and </s>, with the text tower's configuration."""
+def xlm_roberta(folder: Path, *, width: int = 32, layers: int = 2, heads: int = 2) -> Path:
+    """As XLM-RoBERTa: a unigram model between <s> and </s>, with the text tower's configuration.
+
+    768, 12 and 12 make the real tower but for its vocabulary.
+    """
     tokenizer = _unigram(["<s>", "<pad>", "</s>", "<unk>"])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
@@ -69,8 +73,8 @@ def xlm_roberta(folder: Path) -> Path:
     tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
     saved = _saved(folder, tokenizer, names)
     config = {
-        "model_type": "xlm-roberta", "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 32,
-        "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+        "model_type": "xlm-roberta", "vocab_size": tokenizer.get_vocab_size(), "hidden_size": width,
+        "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": 4 * width,
         "max_position_embeddings": 514, "type_vocab_size": 1, "hidden_act": "gelu",
         "layer_norm_eps": 1e-5, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2,
         "architectures": ["XLMRobertaForMaskedLM"],
@@ -92,7 +96,7 @@ def bert(folder: Path) -> Path:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special))
+    names = dict(zip(BERT_NAMES, special, strict=True))
     return _saved(folder, tokenizer, {**names, "bos_token": "[CLS]", "eos_token": "[SEP]"})
 
 

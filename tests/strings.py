@@ -21,7 +21,19 @@ SCRIPTS = {
     "symbols": "∀x∈ℝ: ½ ² ⅷ € ™ … — “quoted” ‘s’ «g» ‹›",
     "marks": "e\u0301 a\u030a\u0323 Z\u0351\u036b\u0343 \u0301alone",
 }
-SPACES = ["  ", "\t", "\n", "\r\n", "\u00a0", "\u2009", "\u3000", "\u200b", "\ufeff", "\x0b", "\x85"]
+SPACES = [
+    "  ",
+    "\t",
+    "\n",
+    "\r\n",
+    "\u00a0",
+    "\u2009",
+    "\u3000",
+    "\u200b",
+    "\ufeff",
+    "\x0b",
+    "\x85",
+]
 ODD = [
     "", " ", "   \n\t ", "\x00", "\x1b[31mred\x1b[0m", "a\x1cb\x1fc", "\u202eabc\u202c", "\u2028",
     "&amp;lt;b&amp;gt; &lt;dog&gt; &eacute; &#128054; &nbsp;", "sÃ¼Ã\x9f donâ€™t â€œqâ€\x9d",

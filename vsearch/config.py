@@ -43,6 +43,13 @@ def _user_default() -> Path:
     return platformdirs.user_data_path("vsearch", appauthor=False) / "default"
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def models_location() -> Path:
     """Return the absolute path of the folder with the models that were fetched; it need not exist.
 

@@ -198,7 +198,9 @@ class Bench:
     @property
     def our_model(self) -> str:
         """What vsearch calls the model it runs."""
-        return self.model if self.model == MINI else f"{self.model}/{Path(rclip_models.WEIGHTS).stem}"
+        return (
+            self.model if self.model == MINI else f"{self.model}/{Path(rclip_models.WEIGHTS).stem}"
+        )
 
     def ours(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
         """Give the vsearch command line and the environment it needs."""

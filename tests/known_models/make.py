@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +93,8 @@ def number_of_parameters(architecture: str, row: dict[str, str]) -> int | None:
         return None
     with torch.device("meta"):
         model = open_clip.create_model(architecture, pretrained_text=False, device="meta")
-    return sum(parameter.numel() for parameter in model.parameters())
+    return int(sum(parameter.numel() for parameter in model.parameters()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def measure(encoder: Encoder, cores: int) -> Probe:
     threads = cores if encoder.batch_size == 1 else 1  # one thread a picture, or one a batch
     for batch in BATCHES:
         some = pictures[:batch]
-        rates[str(batch)] = batch * _rate(lambda some=some: encoder.encode_images(some), threads)
+        rates[str(batch)] = batch * _rate(partial(encoder.encode_images, some), threads)
     encoder.encode_texts([TEXT])
     durations = []
     for _ in range(20):

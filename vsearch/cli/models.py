@@ -113,8 +113,8 @@ def fetch(
 ) -> ModelFolder:
     """Return the model of that name, got first where it is not here, with what is said of it."""
     from vsearch.config import models_location
-    from vsearch.images.load import prepare_picture
-    from vsearch.models import device as devices
+    from vsearch.images.limits import pixel_limit
+    from vsearch.images.load import prepare
     from vsearch.models.hub import Connection
     from vsearch.models.installed import Installed
     from vsearch.models.obtain import obtain
@@ -125,9 +125,11 @@ def fetch(
             name,
             Installed(models_location()),
             lambda: Connection(offline=offline, received=output.received),
-            prepare=prepare_picture,
+            prepare=lambda data, spec: (
+                prepare(data, spec, pixel_limit=pixel_limit(), path="").pixels
+            ),
             checkpoint=checkpoint,
-            torch_weights=devices.wants_torch(device),
+            torch_weights=device not in ("auto", "cpu"),
             step=output.step,
         )
     if obtained.new or not quiet_when_here:

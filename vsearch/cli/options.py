@@ -30,6 +30,19 @@ MegapixelsOption = Annotated[
     ),
 ]
 
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda|mps",
+        help="Where pictures are embedded. Default: on a GPU where there is one for the model.",
+    ),
+]
+OfflineOption = Annotated[
+    bool,
+    typer.Option("--offline", help="Use no network; so too when $VSEARCH_OFFLINE is set."),
+]
+
 
 def pixels(megapixels: float | None, workers: int) -> int:
     """Return the most pixels each of `workers` may decode: as asked, or what memory allows."""

@@ -109,7 +109,7 @@ class Connection:
         from filelock import FileLock
         from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
         from huggingface_hub.file_download import http_get, repo_folder_name
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub.utils._headers import build_hf_headers
 
         url = hf_hub_url(repository, filename)
         about = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
@@ -162,7 +162,7 @@ class Connection:
 
 
 def safe_first(filename: str) -> tuple[str, ...]:
-    """Return the names to try for a weights file: as safetensors, which hold numbers only, first."""
+    """Return the names to try for a weights file: safetensors, which hold numbers only, first."""
     stem, suffix = os.path.splitext(filename)
     return (f"{stem}.safetensors", filename) if suffix in (".bin", ".pth", ".pt") else (filename,)
 

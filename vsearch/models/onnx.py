@@ -84,7 +84,7 @@ class OnnxEncoder:
 
     def _one_at_a_time(self, tower: str) -> bool:
         """Whether a batch would be answered otherwise than each alone (see `precision`)."""
-        return self._folder.card[tower].get("precision") == "int8"
+        return bool(self._folder.card[tower].get("precision") == "int8")
 
     def _run(self, tower: Any, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:  # noqa: ANN401  # onnxruntime is untyped
         import numpy as np
@@ -120,7 +120,7 @@ def run_tower(path: Path) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
     """
     session = _open(path, path, 1)
     name = session.get_inputs()[0].name
-    return lambda given: session.run(["embedding"], {name: given})[0]  # type: ignore[no-any-return]
+    return lambda given: session.run(["embedding"], {name: given})[0]
 
 
 def _open(source: bytes | Path, path: Path, threads: int) -> Any:  # noqa: ANN401  # untyped

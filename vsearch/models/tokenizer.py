@@ -1,4 +1,4 @@
-"""Words -> token ids, as the text tower of a model folder reads them. Knows `tokenizers` and ftfy."""
+"""Words -> token ids, as the text tower of a folder reads them. Knows `tokenizers` and ftfy."""
 
 from __future__ import annotations
 

@@ -43,5 +43,7 @@ def test_plain_words_need_no_ftfy() -> None:
         "import sys; from vsearch.models.tokenizer import clean; clean('A red car, 2 dogs', 'lower');"
         "print('ftfy' in sys.modules); clean('caf\\xe9', 'lower'); print('ftfy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["False", "True"]

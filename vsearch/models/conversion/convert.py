@@ -1,6 +1,6 @@
 """open_clip model -> model folder: every step in order.
 
-    checkpoint -> towers in float32 -> tokenizer -> the precisions, measured -> one chosen -> published
+    checkpoint -> tokenizer -> towers in float32 -> precisions, measured -> one chosen -> published
 
 Works in a folder beside the target and publishes it by one rename. Interrupted, the next try goes
 on after the last whole step.
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
+    from vsearch.models.conversion.source import OpenClip
     from vsearch.records import Preprocessing
 
     Prepare = Callable[[bytes, Preprocessing], NDArray[np.uint8]]
@@ -96,7 +96,7 @@ class _Conversion:
         self.step = step
         self.preprocessing = source.preprocessing()
         self.remarks: list[str] = []
-        self._model: torch.nn.Module | None = None
+        self._model: OpenClip | None = None
 
     def run(self, target: Path, torch_weights: bool) -> Conversion:
         """Take every step and publish the folder."""
@@ -294,13 +294,13 @@ class _Conversion:
 
     # What the steps share
 
-    def _loaded(self) -> torch.nn.Module:
+    def _loaded(self) -> OpenClip:
         if self._model is None:
             self.step("loading the weights")
             self._model = load(self.source, self.work)
         return self._model
 
-    def _dim(self, model: torch.nn.Module) -> int:
+    def _dim(self, model: OpenClip) -> int:
         import torch
 
         size = self.preprocessing.size

@@ -1,4 +1,4 @@
-"""A model's name -> what to make it from: open_clip's own tables, the hub, or a file of the user's."""
+"""A model's name -> what to make it from: published weights, a repository, a file of one's own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vsearch.errors import ModelError, UsageError
 from vsearch.models import hub
 from vsearch.models.conversion.source import Source
+from vsearch.models.zoo.names import require_published, without_precision
 from vsearch.models.zoo.table import licence_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def find(name: ModelName, checkpoint: Path | None, connection: Connection) -> So
 def _from_zoo(name: ModelName, connection: Connection) -> Source:
     import open_clip
 
+    require_published(name)
     published = open_clip.get_pretrained_cfg(name.architecture, name.tag)
     place = published.get("hf_hub", "")
     if not place:
@@ -59,7 +61,7 @@ def _from_zoo(name: ModelName, connection: Connection) -> Source:
         _preprocessing(config, published),
         weights,
         connection,
-        licence_of(name.canonical),
+        licence_of(without_precision(name.canonical)),
         {"weights": f"hf-hub:{repository}", "file": weights.name},
     )
 

@@ -8,7 +8,7 @@ import logging
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vsearch.errors import ModelError
 from vsearch.records import Preprocessing
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import torch
+OpenClip: TypeAlias = Any  # open_clip has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Source:
         )
 
 
-def load(source: Source, work: Path) -> torch.nn.Module:
+def load(source: Source, work: Path) -> OpenClip:
     """Return the open_clip model of `source` in float32, its text tower at `model.text`.
 
     `work` is a folder for what open_clip wants to read from a file. Nothing in a checkpoint is
@@ -96,7 +96,7 @@ def load(source: Source, work: Path) -> torch.nn.Module:
     torch.manual_seed(source.seed)
     try:
         with _quiet():
-            model: torch.nn.Module = open_clip.create_model(
+            model = open_clip.create_model(
                 f"local-dir:{work}",
                 load_weights=False,
                 pretrained_text=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from vsearch.errors import ModelError
@@ -91,7 +92,7 @@ def _merged(parts: Sequence[str], ranks: dict[tuple[str, str], int]) -> list[str
     """Return what byte pair encoding makes of `parts` (Sennrich et al., 2016)."""
     parts = list(parts)
     while len(parts) > 1:
-        pairs = list(zip(parts, parts[1:], strict=False))
+        pairs = list(pairwise(parts))
         best = min(pairs, key=lambda pair: ranks.get(pair, len(ranks)))
         if best not in ranks:
             break

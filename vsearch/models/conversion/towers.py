@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from vsearch.models.conversion.source import OpenClip
+
 OPSET = 18
 TOLERANCE = 1e-4  # of a cosine: what a graph may differ from the model it was made from
 
@@ -32,7 +34,7 @@ class TowerUnexportable(ModelError):
     """torch cannot express this tower as an ONNX graph, or the graph answers differently."""
 
 
-def export_image_tower(model: torch.nn.Module, size: int, path: Path) -> None:
+def export_image_tower(model: OpenClip, size: int, path: Path) -> None:
     """Write the image tower of an open_clip `model` to `path`. Raises TowerUnexportable."""
     import torch
 
@@ -44,7 +46,7 @@ def export_image_tower(model: torch.nn.Module, size: int, path: Path) -> None:
 
 
 def export_text_tower(
-    model: torch.nn.Module, ids: NDArray[np.int64], lengths: Sequence[int], path: Path
+    model: OpenClip, ids: NDArray[np.int64], lengths: Sequence[int], path: Path
 ) -> Literal["longest", "context"]:
     """Write the text tower of an open_clip `model` to `path`; return how its input is to be padded.
 
@@ -82,19 +84,19 @@ def export_text_tower(
     return "context"
 
 
-def image_tower(model: torch.nn.Module) -> torch.nn.Module:
+def image_tower(model: OpenClip) -> torch.nn.Module:
     """Return the module (batch, 3, size, size) -> unit vectors (batch, dim)."""
     return _tower(lambda pixels: model.visual(pixels), model)
 
 
-def padded_text_tower(model: torch.nn.Module) -> torch.nn.Module:
+def padded_text_tower(model: OpenClip) -> torch.nn.Module:
     """Return the module (batch, context length) of token ids -> unit vectors (batch, dim)."""
-    text: Any = model.text
+    text = model.text
     if getattr(text, "cls_emb", None) is None:
         return _tower(lambda ids: text(ids), model)
 
     def with_class_token(ids: torch.Tensor) -> torch.Tensor:
-        """What open_clip does for CoCa, without counting the tensor's shape up in place."""
+        """Do what open_clip does for CoCa, without counting a tensor's shape up in place."""
         import torch
 
         length = text.num_pos
@@ -108,13 +110,13 @@ def padded_text_tower(model: torch.nn.Module) -> torch.nn.Module:
     return _tower(with_class_token, model)
 
 
-def trimmed_text_tower(model: torch.nn.Module) -> torch.nn.Module | None:
+def trimmed_text_tower(model: OpenClip) -> torch.nn.Module | None:
     """Return the same for ids of any length, without padding; None where that cannot be right.
 
     A causal transformer that reads its answer at the end-of-text token never looks at what comes
     after it; a Hugging Face encoder masks the padding out.
     """
-    text: Any = model.text
+    text = model.text
     if hasattr(text, "hf_tokenizer_name") or type(text).__name__ == "HFTextEncoder":
         return padded_text_tower(model)
     if (
@@ -144,7 +146,7 @@ def _projected(text: Any, x: torch.Tensor) -> torch.Tensor:  # noqa: ANN401  # o
     return projected
 
 
-def _tower(forward: Any, model: torch.nn.Module) -> torch.nn.Module:  # noqa: ANN401  # a callable
+def _tower(forward: Any, model: OpenClip) -> torch.nn.Module:  # noqa: ANN401  # a callable
     """Make a module of a function: the exporter takes modules only."""
     import torch
 
@@ -166,7 +168,8 @@ def _run(tower: torch.nn.Module, given: torch.Tensor) -> NDArray[np.float32]:
     import torch
 
     with torch.inference_mode():  # the model itself, its attention as torch computes it
-        return tower(given).float().numpy()
+        embeddings: NDArray[np.float32] = tower(given).float().numpy()
+        return embeddings
 
 
 def _export(
@@ -207,7 +210,7 @@ def _traceable() -> Iterator[None]:
     the example fast; timm has a switch of its own for the same.
     """
     import torch
-    from timm.layers import set_fused_attn, use_fused_attn
+    from timm.layers.config import set_fused_attn, use_fused_attn
 
     fused, original = bool(use_fused_attn()), torch.nn.MultiheadAttention.forward
     disabled = logging.root.manager.disable
@@ -247,7 +250,8 @@ def _attention(
         weights = self.in_proj_weight.chunk(3)
     else:
         weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-    biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+    bias: torch.Tensor | None = self.in_proj_bias
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
     if self._qkv_same_embed_dim and query is key and key is value:
         parts = linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
     else:

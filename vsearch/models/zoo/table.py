@@ -15,22 +15,19 @@ from pathlib import Path
 ALIASES: dict[str, tuple[str, str]] = {
     "fast": (
         "ViT-B-32-256/datacomp_s34b_b86k",
-        "the best published below 20 GFLOPs a picture and text: 72.8 % on ImageNet at 17 GFLOPs",
+        "best published below 20 GFLOPs for a picture and a text: 72.8 % on ImageNet at 17",
     ),
     "balanced": (
         "ViT-B-16-SigLIP-256/webli",
-        "the best published below 60 GFLOPs: 76.5 % on ImageNet, retrieval .83 on Flickr30k, "
-        "better than any below 150",
+        "best published below 60 GFLOPs: 76.5 % on ImageNet, .83 on Flickr30k",
     ),
     "best": (
         "ViT-SO400M-16-SigLIP2-384/webli",
-        "84.1 % on ImageNet; the two with more, 85.0 and 85.4, have twice the parameters and no "
-        "place in 16 GB of memory while they are converted",
+        "84.1 % on ImageNet; those with 85.0 and 85.4 have 1.6 and 2.1 times its parameters",
     ),
     "multilingual": (
         "ViT-B-16-SigLIP-i18n-256/webli",
-        "the best published of the multilingual ones that a CPU can bear: 75.1 % on ImageNet "
-        "where XLM-R with a ViT-B/32, of the same size, has 62.4 %",
+        "75.1 % on ImageNet; XLM-R with a ViT-B/32, of the same size, has 62.4 %",
     ),
 }
 

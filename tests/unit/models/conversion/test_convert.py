@@ -1,4 +1,4 @@
-"""From a source to a model folder: what comes out answers as open_clip does, and nothing is lost."""
+"""From a source to a model folder that answers as open_clip does; nothing is lost on the way."""
 
 import hashlib
 import json
@@ -150,7 +150,10 @@ def test_a_model_that_is_made_again_replaces_the_old_one(tmp_path: Path) -> None
 def test_two_processes_do_not_make_the_same_model(tmp_path: Path) -> None:
     from filelock import FileLock
 
-    with FileLock(tmp_path / ".model.part.lock"), pytest.raises(ModelError, match="another process"):
+    with (
+        FileLock(tmp_path / ".model.part.lock"),
+        pytest.raises(ModelError, match="another process"),
+    ):
         made(tiny("clip"), tmp_path / "model")
 
 
@@ -199,9 +202,7 @@ def test_a_checkpoint_is_never_executed(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04garbage"])
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.bin"])
-def test_what_is_no_checkpoint_is_said_in_a_line(
-    tmp_path: Path, name: str, content: bytes
-) -> None:
+def test_what_is_no_checkpoint_is_said_in_a_line(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError, match="weights cannot be loaded") as caught:
         made(replace(tiny("clip"), checkpoint=tmp_path / name), tmp_path / "model")

@@ -96,9 +96,9 @@ def test_probes_are_small_pictures_with_captions() -> None:
 
 
 def test_every_probe_is_credited() -> None:
-    credits = (fidelity.PROBES / "CREDITS.md").read_text("utf-8")
+    lines = (fidelity.PROBES / "CREDITS.md").read_text("utf-8")
     for path in fidelity.PROBES.glob("*.jpg"):
-        line = next(line for line in credits.splitlines() if line.startswith(f"| {path.name} "))
+        line = next(line for line in lines.splitlines() if line.startswith(f"| {path.name} "))
         assert any(licence in line for licence in ("CC0", "Public domain", "CC BY")), path.name
         assert "GPL" not in line
 

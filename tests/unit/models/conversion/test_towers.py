@@ -58,7 +58,8 @@ def test_what_torch_cannot_export_is_said_in_a_line(tmp_path: Path) -> None:
 
     class Odd(torch.nn.Module):
         def forward(self, given: torch.Tensor) -> torch.Tensor:
-            return torch.special.zeta(given.mean(dim=(1, 2)) + 3, torch.tensor(2.0))
+            odd: torch.Tensor = torch.special.zeta(given.mean(dim=(1, 2)) + 3, torch.tensor(2.0))
+            return odd
 
     model.visual = Odd()
     with pytest.raises(towers.TowerUnexportable, match="cannot export the tower") as caught:
@@ -71,8 +72,9 @@ def test_a_graph_that_answers_differently_is_refused(tmp_path: Path) -> None:
     honest = model.visual.forward
 
     def two_faced(pixels: torch.Tensor) -> torch.Tensor:
-        features = honest(pixels)
-        return features.flip(1) if torch.jit.is_tracing() else features
+        features: torch.Tensor = honest(pixels)
+        traced = torch.onnx.is_in_onnx_export()
+        return features.flip(1) if traced else features
 
     model.visual.forward = two_faced
     with pytest.raises(towers.TowerUnexportable, match="answers differently"):

@@ -1,0 +1,54 @@
+"""Which model a command means, as an encoder that is ready to be passed on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vsearch.models.encoder import Encoder
+    from vsearch.models.folder import ModelFolder
+
+
+def encoder_for_search(index_folder: Path) -> Encoder:
+    """Return the encoder of the model that made the index: on the CPU, for one query.
+
+    Raises IndexMissing, and ModelError when the model is not on this machine.
+    """
+    from vsearch.config import cores
+    from vsearch.models.folder import built_in
+    from vsearch.models.onnx import OnnxEncoder
+
+    model = model_of(index_folder)
+    # The built-in model is so quick that waking threads would take longer than it does.
+    threads = 1 if model.identity == built_in().identity else cores()
+    return OnnxEncoder(model, threads)
+
+
+def model_of(index_folder: Path) -> ModelFolder:
+    """Return the model that made the index; the built-in one while the index holds nothing."""
+    from vsearch.config import models_location
+    from vsearch.index import Index
+    from vsearch.models.folder import built_in
+    from vsearch.models.installed import Installed
+
+    with Index(index_folder) as index:
+        identity = index.model
+    return Installed(models_location()).by_identity(identity) if identity else built_in()
+
+
+def model_for_index(
+    index_folder: Path, name: str | None, *, offline: bool, device: str
+) -> ModelFolder:
+    """Return the model to index with: the one that was named, else the index's own, else mini."""
+    from vsearch.cli.models import fetch
+    from vsearch.errors import IndexMissing
+    from vsearch.models.folder import built_in
+
+    if name is not None:
+        return fetch(name, offline=offline, device=device, quiet_when_here=True)
+    try:
+        return model_of(index_folder)
+    except IndexMissing:
+        return built_in()
