@@ -105,6 +105,24 @@ class ModelFolder:
             )
         return content
 
+    def verified(self, name: str) -> Path:
+        """Return the path of one of the folder's files, its digest checked.
+
+        For files too large to be held twice: what is read from the path afterwards is what was
+        checked, as long as nobody writes to the folder meanwhile. Raises ModelError.
+        """
+        path = self.path / name
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(
+                f"the model is not whole ({error.strerror}), at {path}; reinstall it"
+            ) from error
+        if digest != self.digests.get(name):
+            raise ModelError(f"the model is damaged (wrong digest), at {path}; reinstall it")
+        return path
+
 
 def built_in() -> ModelFolder:
     """Return the model folder `mini` that ships inside the package."""
