@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from vsearch.models.device import Device
     from vsearch.models.folder import ModelFolder
     from vsearch.records import Calibration, ModelIdentity, Preprocessing
 
@@ -48,7 +49,7 @@ class TorchEncoder:
     def __init__(
         self,
         folder: ModelFolder,
-        device: Literal["cuda", "mps", "cpu"],
+        device: Device,
         precision: Literal["fp32", "fp16", "bf16"] | None = None,
     ) -> None:
         """`precision` None: bf16 where the device computes in it, fp16 on older GPUs, else fp32."""
