@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vsearch.models.device import Device
     from vsearch.models.encoder import Encoder
     from vsearch.models.folder import ModelFolder
 
@@ -19,8 +20,11 @@ def encoder_for_search(index_folder: Path) -> Encoder:
     from vsearch.config import cores
     from vsearch.models.folder import built_in
     from vsearch.models.onnx import OnnxEncoder
+    from vsearch.models.torch import TorchEncoder
 
     model = model_of(index_folder)
+    if "image.onnx" not in model.digests:
+        return TorchEncoder(model, "cpu")
     # The built-in model is so quick that waking threads would take longer than it does.
     threads = 1 if model.identity == built_in().identity else cores()
     return OnnxEncoder(model, threads)

@@ -65,8 +65,9 @@ def index(
     from vsearch.config import cores, index_location
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options, preview, update
-    from vsearch.models.onnx import OnnxEncoder
+    from vsearch.models.open import open_encoder
     from vsearch.output.progress import IndexingOutput, print_plan
+    from vsearch.output.terminal import say
 
     folder = index_location(index_folder)
     workers = cores()
@@ -75,7 +76,10 @@ def index(
         for root, plan in preview(folder, paths or (), options):
             print_plan(root, plan)
         return
-    encoder = OnnxEncoder(model_for_index(folder, model, offline=offline, device=device))
+    chosen = model_for_index(folder, model, offline=offline, device=device)
+    encoder, no_gpu = open_encoder(chosen, device)
+    if no_gpu and not quiet:
+        say(no_gpu)
     tally, output = Tally(), IndexingOutput(quiet=quiet)
     try:
         with output:

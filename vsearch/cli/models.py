@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -107,7 +107,7 @@ def fetch(
     name: str,
     *,
     offline: bool,
-    device: str,
+    device: Literal["auto", "cpu", "cuda", "mps"],
     checkpoint: Path | None = None,
     quiet_when_here: bool = False,
 ) -> ModelFolder:
@@ -115,6 +115,7 @@ def fetch(
     from vsearch.config import models_location
     from vsearch.images.limits import pixel_limit
     from vsearch.images.load import prepare
+    from vsearch.models.device import gpu
     from vsearch.models.hub import Connection
     from vsearch.models.installed import Installed
     from vsearch.models.obtain import obtain
@@ -129,7 +130,7 @@ def fetch(
                 prepare(data, spec, pixel_limit=pixel_limit(), path="").pixels
             ),
             checkpoint=checkpoint,
-            torch_weights=device not in ("auto", "cpu"),
+            torch_weights=device in ("cuda", "mps") or (device == "auto" and gpu() is not None),
             step=output.step,
         )
     if obtained.new or not quiet_when_here:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,10 +31,9 @@ MegapixelsOption = Annotated[
 ]
 
 DeviceOption = Annotated[
-    str,
+    Literal["auto", "cpu", "cuda", "mps"],
     typer.Option(
         "--device",
-        metavar="auto|cpu|cuda|mps",
         help="Where pictures are embedded. Default: on a GPU where there is one for the model.",
     ),
 ]

@@ -24,6 +24,7 @@ from vsearch.models.conversion.tokenizers import to_tokenizer_json
 from vsearch.models.folder import FORMAT, ModelFolder, TextInput, digest_of
 from vsearch.models.onnx import normalised
 from vsearch.models.tokenizer import Tokenizer
+from vsearch.models.torch import CONFIG, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,12 +108,13 @@ class _Conversion:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         (made / "tokenizer.json").write_bytes((self.work / "tokenizer.json").read_bytes())
-        for tower, kind in (("image", chosen.image), ("text", chosen.text)):
-            if kind is not None:
-                precision.write(self._exported(tower), kind, made / f"{tower}.onnx")
-        if torch_weights or self.wanted == "bf16" or not facts["image"] or not facts["text"]:
+        if chosen is not None:
+            precision.write(self._exported("image"), chosen.image, made / "image.onnx")
+        kind = chosen.text if chosen is not None else "fp32"
+        precision.write(self._exported("text"), kind, made / "text.onnx")
+        if torch_weights or self.wanted == "bf16" or chosen is None:
             self.step("writing the weights for torch")
-            self._write_torch(made, text_too=not facts["text"])
+            self._write_torch(made)
         self._write_card(made, text_fields, facts, chosen)
         if target.exists():  # made again: the old one goes only now
             target.rename(self.work / "replaced")
@@ -128,9 +130,10 @@ class _Conversion:
         return TextInput.from_card(fields), fields
 
     def _towers(self, text_input: TextInput) -> dict[str, Any]:
-        """Export both towers, each once; return what is known of them.
+        """Export both towers, once; return what is known of them.
 
-        "image" and "text" say whether there is a graph of it, "padding" how texts are padded.
+        "padding" says how texts are padded; "left_to_torch" why there is no graph of the image
+        tower, None when there is one. Raises TowerUnexportable for the text tower.
         """
         done = self.work / "towers.json"
         if done.exists():
@@ -141,41 +144,43 @@ class _Conversion:
             "dim": self._dim(model),
             "logit_scale": float(model.logit_scale.detach().exp()),
             "logit_bias": float(model.logit_bias.detach()) if model.logit_bias is not None else 0.0,
+            "left_to_torch": None,
         }
         self.step("exporting the image tower")
         size = self.preprocessing.size
-        facts["image"] = self._export(
-            "image", lambda path: towers.export_image_tower(model, size, path)
-        )
+        try:
+            with self._place("image") as path:
+                towers.export_image_tower(model, size, path)
+        except towers.TowerUnexportable as error:
+            facts["left_to_torch"] = str(error)
         self.step("exporting the text tower")
         ids, mask = self._tokens(text_input)
-        lengths = mask.sum(axis=1).tolist()
-        facts["text"] = self._export(
-            "text",
-            lambda path: facts.update(padding=towers.export_text_tower(model, ids, lengths, path)),
-        )
+        with self._place("text") as path:
+            facts["padding"] = towers.export_text_tower(model, ids, mask.sum(axis=1).tolist(), path)
         _write(done, json.dumps(facts).encode())
         return facts
 
-    def _export(self, tower: str, export: Callable[[Path], None]) -> bool:
-        """Export one tower into a folder of its own; whether that could be done."""
-        part = self.work / f"{tower}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        try:
-            export(part / "tower.onnx")
-        except towers.TowerUnexportable as error:
-            self.remarks.append(str(error))
-            shutil.rmtree(part)
-            return False
-        shutil.rmtree(self.work / tower, ignore_errors=True)
-        part.rename(self.work / tower)
-        return True
+    @contextmanager
+    def _place(self, tower: str) -> Iterator[Path]:
+        """Lend the path for a tower's graph, in a folder of its own that is whole or not there.
 
-    def _choose(self, text_input: TextInput, facts: dict[str, Any]) -> Fidelity | _Only:
-        """Measure what each precision does, and take one for each tower."""
-        if not (facts["image"] and facts["text"]):
-            return _Only("fp32" if facts["image"] else None, "fp32" if facts["text"] else None)
+        What outgrows one file is written as several beside it.
+        """
+        part, whole = self.work / f"{tower}.part", self.work / tower
+        for folder in (part, whole):
+            shutil.rmtree(folder, ignore_errors=True)
+        part.mkdir()
+        yield part / "tower.onnx"
+        part.rename(whole)
+
+    def _choose(self, text_input: TextInput, facts: dict[str, Any]) -> Fidelity | None:
+        """Measure what each precision does and take one for each tower.
+
+        None where the pictures are left to torch; the texts then stay in float32.
+        """
+        if facts["left_to_torch"]:
+            self.remarks.append(facts["left_to_torch"])
+            return None
         done = self.work / f"chosen-{self.wanted}.json"
         if done.exists():
             return Fidelity(**json.loads(done.read_text("utf-8")))
@@ -222,34 +227,31 @@ class _Conversion:
         shutil.rmtree(place)
         return answers
 
-    def _write_torch(self, made: Path, *, text_too: bool) -> None:
-        """Write what the torch encoder reads: the weights and the architecture."""
+    def _write_torch(self, made: Path) -> None:
+        """Write what the torch encoder reads: the image tower's weights and the architecture."""
         from safetensors.torch import save_file
 
         weights = {
             name: value.contiguous()
             for name, value in self._loaded().state_dict().items()
-            if text_too or name.startswith("visual.")
+            if name.startswith("visual.")
         }
-        save_file(weights, made / "torch.safetensors")
+        save_file(weights, made / WEIGHTS)
         config = {
             "model_cfg": self.source.model_cfg,
             "preprocess_cfg": self.source.preprocess_cfg,
         }
-        if self.source.text_config is not None:
-            content = (self.source.text_config / "config.json").read_text("utf-8")
-            config["text_config"] = json.loads(content)
-        (made / "open_clip.json").write_text(json.dumps(config, indent=1), "utf-8")
+        (made / CONFIG).write_text(json.dumps(config, indent=1), "utf-8")
 
     def _write_card(
         self,
         made: Path,
         text_fields: dict[str, Any],
         facts: dict[str, Any],
-        chosen: Fidelity | _Only,
+        chosen: Fidelity | None,
     ) -> None:
         spec, weights = self.preprocessing, self.source.digest()
-        if isinstance(chosen, Fidelity) and not chosen.faithful:
+        if chosen is not None and not chosen.faithful:
             weights = f"{weights}-{chosen.image}"  # not to be compared with the faithful ones
         card: dict[str, Any] = {
             "format": FORMAT,
@@ -265,7 +267,7 @@ class _Conversion:
                 "interpolation": spec.interpolation,
                 "mean": spec.mean,
                 "std": spec.std,
-                "precision": chosen.image,
+                "precision": chosen.image if chosen is not None else None,
             },
             "text": {
                 "file": "text.onnx",
@@ -273,17 +275,22 @@ class _Conversion:
                 "inputs": ["input_ids"],
                 "output": "embedding",
                 **text_fields,
-                "padding": facts.get("padding", "context"),
-                "precision": chosen.text,
+                "padding": facts["padding"],
+                "precision": chosen.text if chosen is not None else "fp32",
             },
             "logit_scale": facts["logit_scale"],
             "logit_bias": facts["logit_bias"],
             "relevance": None,
-            "fidelity": asdict(chosen) if isinstance(chosen, Fidelity) else None,
+            "fidelity": asdict(chosen) if chosen is not None else None,
         }
         files = sorted(file.name for file in made.iterdir())
-        if "torch.safetensors" in files:
-            card["torch"] = {"file": "torch.safetensors", "config": "open_clip.json"}
+        if WEIGHTS in files:
+            card["torch"] = {
+                "file": WEIGHTS,
+                "config": CONFIG,
+                "always": self.wanted == "bf16" or chosen is None,  # on the CPU too
+                "precision": "bf16" if self.wanted == "bf16" else None,
+            }
         card |= {
             "sha256": {name: digest_of(made / name) for name in files},
             "bytes": {name: (made / name).stat().st_size for name in files},
@@ -317,14 +324,6 @@ class _Conversion:
 
     def _exported(self, tower: str) -> Path:
         return self.work / tower / "tower.onnx"
-
-
-@dataclass(frozen=True, slots=True)
-class _Only:
-    """The towers of which there is a graph when there is nothing to choose; None: torch runs it."""
-
-    image: Precision | None
-    text: Precision | None
 
 
 @contextmanager
