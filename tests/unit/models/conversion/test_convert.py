@@ -179,6 +179,7 @@ def test_a_tower_onnx_cannot_hold_is_left_to_torch(
     assert done.folder.has_torch_weights
     assert not (done.folder.path / "image.onnx").exists()
     assert done.folder.card["image"]["precision"] is None
+    assert done.folder.card["torch"]["always"]
     assert OnnxEncoder(done.folder).encode_texts(["a dog"]).shape == (1, 32)
 
 
