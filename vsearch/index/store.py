@@ -520,7 +520,7 @@ def _remove_folders(folder: Path, keep: set[str]) -> int:
 def _set_folders(folder: Path) -> Iterator[Path]:
     ours = re.compile(rf"{FIRST_SET}(-\d+)?")
     for place in (folder / "sets").iterdir():
-        if ours.fullmatch(place.name):
+        if ours.fullmatch(place.name) and place.is_dir() and not place.is_symlink():
             yield place
 
 

@@ -298,7 +298,7 @@ def test_sets_of_which_none_answers_are_damage(catalog: Catalog, tmp_path: Path)
     connection.execute("UPDATE sets SET state='kept'")
     connection.commit()
     connection.close()
-    with pytest.raises(IndexDamaged, match="names no vectors to answer with, in .*; move the ind"):
+    with pytest.raises(IndexDamaged, match=r"no vectors to answer with, in .*; move the index"):
         catalog.active()
 
 
@@ -308,7 +308,7 @@ def test_a_model_that_cannot_be_read_is_damage(catalog: Catalog, tmp_path: Path)
     connection.execute("""UPDATE sets SET model='{"name": "m"}'""")
     connection.commit()
     connection.close()
-    with pytest.raises(IndexDamaged, match="names no model that can be read, in .*; move the inde"):
+    with pytest.raises(IndexDamaged, match=r"no model that can be read, in .*; move the index"):
         catalog.sets()
 
 
