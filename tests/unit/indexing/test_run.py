@@ -404,10 +404,11 @@ def test_an_empty_new_root_is_no_missing_one(tmp_path: Path, index: Path) -> Non
 
 
 _UNPRIVILEGED = """
-import importlib, sys
+import sys
 from pathlib import Path
+import fake_encoder
 from vsearch.indexing.run import Options, update
-encoder = getattr(importlib.import_module(sys.argv[3]), sys.argv[2])()
+encoder = getattr(fake_encoder, sys.argv[2])()
 for one in update(Path(sys.argv[1]), encoder, [], Options(2, 10_000)):
     print(one)
 """
@@ -422,12 +423,10 @@ def _drop_privileges() -> None:
         ctypes.CDLL(None).prctl(pr_capbset_drop, capability, 0, 0, 0)
 
 
-def bring_up_unprivileged(
-    index: Path, encoder: str = "FakeEncoder", module: str = "fake_encoder"
-) -> list[str]:
+def bring_up_unprivileged(index: Path, encoder: str = "FakeEncoder") -> list[str]:
     """Bring an index up to date in a process that obeys permissions; its events as text."""
     done = subprocess.run(
-        [sys.executable, "-c", _UNPRIVILEGED, index, encoder, module],
+        [sys.executable, "-c", _UNPRIVILEGED, index, encoder],
         capture_output=True,
         text=True,
         check=False,

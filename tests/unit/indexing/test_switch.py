@@ -4,13 +4,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_encoder import BLUE, GREEN, RED, FakeEncoder, paint
+from fake_encoder import BLUE, GREEN, RED, FakeEncoder, TurnedEncoder, paint
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -46,18 +45,6 @@ from vsearch.indexing.plan import Plan
 from vsearch.indexing.run import Options, preview, update
 
 PURPLE = pytest.approx((0.7071, 0, 0.7071), abs=1e-4)  # what (255, 0, 255) is to the first model
-
-
-class TurnedEncoder(FakeEncoder):
-    """Another model: its embeddings have four numbers, and red's is what green's is elsewhere."""
-
-    def __init__(self, name: str = "turned") -> None:
-        super().__init__(name)
-        self.identity = replace(self.identity, dim=4)
-
-    def encode_images(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
-        turned = np.roll(super().encode_images(pixels), 1, axis=1)
-        return np.pad(turned, ((0, 0), (0, 1)))
 
 
 @pytest.fixture
@@ -253,7 +240,7 @@ def test_a_root_that_is_not_there_keeps_the_old_model(
 def test_a_picture_that_cannot_be_read_now_keeps_the_old_model(root: Path, index: Path) -> None:
     before = content(index)
     (root / "green.bmp").chmod(0)
-    said = bring_up_unprivileged(index, "TurnedEncoder", "unit.indexing.test_switch")
+    said = bring_up_unprivileged(index, "TurnedEncoder")
     assert [one for one in said if one.startswith(("Skipped", "Unswitched", "Switched"))] == [
         (
             f"Skipped(path='{root}/green.bmp', reason=<SkipReason.UNREADABLE: 'unreadable'>, "
@@ -271,7 +258,7 @@ def test_a_folder_that_cannot_be_read_now_keeps_the_old_model(root: Path, index:
     before = content(index)
     (root / "deep").chmod(0)
     try:
-        said = bring_up_unprivileged(index, "TurnedEncoder", "unit.indexing.test_switch")
+        said = bring_up_unprivileged(index, "TurnedEncoder")
     finally:
         (root / "deep").chmod(0o755)
     assert said[-2] == "Unswitched(old='colours', new='turned', lacking=1, pictures=4)"
