@@ -6,8 +6,9 @@ dark red one. "red", "green" and "blue" are the three axes; any other text is gr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -53,6 +54,18 @@ class FakeEncoder:
         with self._counting:
             self.texts += len(texts)
         return np.array([AXES.get(text, GREY) for text in texts], dtype=np.float32).reshape(-1, 3)
+
+
+class TurnedEncoder(FakeEncoder):
+    """Another model: its embeddings have four numbers, and red's is what green's is elsewhere."""
+
+    def __init__(self, name: str = "turned") -> None:
+        super().__init__(name)
+        self.identity = replace(self.identity, dim=4)
+
+    def encode_images(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        turned = np.roll(super().encode_images(pixels), 1, axis=1)
+        return np.pad(turned, ((0, 0), (0, 1)))
 
 
 def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (4, 4)) -> Path:

@@ -8,7 +8,7 @@
         ├── IndexMissing    there is no index at the place asked for
         ├── IndexLocked     another process is writing to it
         ├── IndexDamaged    its files contradict each other
-        └── ModelMismatch   it was made with another model
+        └── ModelMismatch   it answers with another model
 
 Every message reads "what, to what; what to do next".
 """
@@ -27,6 +27,7 @@ class SkipReason(StrEnum):
     TOO_LARGE = "too large"
     UNSUPPORTED = "unsupported image"
     UNREADABLE = "unreadable"
+    NO_EMBEDDING = "no embedding by this model"
     SPECIAL = "not a regular file"
     LINK = "link not followed"
     VISITED = "link to a place already visited"
@@ -70,4 +71,4 @@ class IndexDamaged(StoreError):
 
 
 class ModelMismatch(StoreError):
-    """The index was made with another model than the one now asked for."""
+    """The index answers with another model than the one of the query."""

@@ -132,21 +132,40 @@ class RootStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """What an index holds.
+class SetStatus:
+    """The embeddings of a model that the index does not answer with.
 
-    `images` are files with an embedding, `rows` embeddings, of which `live_rows` belong to a file
-    that is still there; `graph_rows` are covered by the graph. `skipped` counts files without an
-    embedding by reason, `bytes` is the size on disk, `changed_at` seconds since 1970.
+    `kept` when it did so before, else they are being built. `rows` embeddings, with which `images`
+    files could be answered; `lacking` are the pictures without one. `bytes` is the size on disk.
+    """
+
+    model: ModelIdentity
+    kept: bool
+    rows: int
+    images: int
+    lacking: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an index holds. It answers with the embeddings of `model`; `others` lie beside them.
+
+    `images` are files with an embedding, `lacking` pictures that have none by this model, `rows`
+    embeddings, of which `live_rows` belong to a file that is still there; `graph_rows` are covered
+    by the graph. `skipped` counts files that are no usable pictures by reason, `bytes` is the size
+    on disk, `changed_at` seconds since 1970.
     """
 
     folder: str
     model: ModelIdentity | None
     roots: tuple[RootStatus, ...]
     images: int
+    lacking: int
     rows: int
     live_rows: int
     graph_rows: int
+    others: tuple[SetStatus, ...]
     skipped: dict[str, int]
     bytes: int
     changed_at: float

@@ -3,7 +3,7 @@
     roots      the folders that were asked for
     images     every picture file seen below a root: its content, or why it has none
     contents   every distinct file content (xxh3-128 of all its bytes) and the facts read from it
-    sets       vector sets: the model that made them and how many matrix rows are committed
+    sets       vector sets, one a model: how many matrix rows are committed, which one answers
     rows       which matrix row of a set holds the embedding of which content
 
 Files of equal content share one row, so a moved or copied file costs no second embedding, and a
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, SkipReason, StoreError
 from vsearch.records import ImageFacts, ImageRecord, ModelIdentity
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x76737263  # "vsrc", so that `file` can tell what this database is
 SCHEMA = """
 CREATE TABLE roots(
@@ -61,8 +61,10 @@ CREATE INDEX images_by_content ON images(content);
 CREATE TABLE sets(
     name TEXT PRIMARY KEY,
     model TEXT NOT NULL,         -- JSON of the model identity
-    rows INTEGER NOT NULL        -- committed rows of its matrix
+    rows INTEGER NOT NULL,       -- committed rows of its matrix
+    state TEXT NOT NULL DEFAULT 'building'  -- 'active', 'building' or 'kept'
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
 CREATE TABLE rows(
     vector_set TEXT NOT NULL REFERENCES sets(name),
     row INTEGER NOT NULL,
@@ -71,6 +73,14 @@ CREATE TABLE rows(
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX rows_by_content ON rows(vector_set, content);
 """
+# Format 1 had one set at most, and that one answered.
+FROM_FORMAT_1 = """
+ALTER TABLE sets ADD COLUMN state TEXT NOT NULL DEFAULT 'building';
+UPDATE sets SET state='active';
+CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
+"""
+UNSETTLED = -1
+"""A recorded time of change that proves nothing: the file was read too soon after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,9 @@ class Root:
 class Known:
     """What the catalog remembers of one file: `size` in bytes, `mtime_ns` in nanoseconds.
 
-    `reason` says why the file has no embedding; None when it has one. `embedded` is False when it
-    should have one and has lost it (a matrix cut short), so the file must be read again.
+    `reason` says why the file has no embedding in any set; None when it is a picture. `embedded`
+    is whether the set in question has its embedding: False where another model made the only one,
+    or where it was lost (a matrix cut short), so that the file must be read again.
     """
 
     size: int
@@ -98,16 +109,30 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How much an index holds.
+class VectorSet:
+    """The embeddings of one model: `name` is that of its folder, `rows` the committed matrix rows.
 
-    `images` are files with an embedding, `live_rows` the committed matrix rows some file still
-    refers to, `skipped` the number of files without an embedding by reason.
+    `state`: the one "active" set answers; one is "building" until it has been complete once, and
+    then takes over; "kept" ones answered before.
+    """
+
+    name: str
+    model: ModelIdentity
+    rows: int
+    state: Literal["active", "building", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a vector set holds.
+
+    `images` are the files with an embedding in it, `lacking` the pictures known without one,
+    `live_rows` the committed matrix rows some file still refers to.
     """
 
     images: int
+    lacking: int
     live_rows: int
-    skipped: dict[SkipReason, int]
 
 
 class Catalog:
@@ -157,10 +182,7 @@ class Catalog:
             # New, or the work of a writer killed before its first commit.
             if not write:
                 raise _no_index(self.folder)
-            self._script(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id={APPLICATION_ID};"
-                f" PRAGMA user_version={FORMAT}; COMMIT;"
-            )
+            self._change_format(f"{SCHEMA} PRAGMA application_id={APPLICATION_ID};")
         elif self._one("PRAGMA application_id")[0] != APPLICATION_ID:
             raise IndexDamaged(
                 f"not a vsearch catalog, in {self._path}; name another place with --index"
@@ -170,10 +192,16 @@ class Catalog:
                 f"the index has format {version}, in {self.folder}; this vsearch reads up to "
                 f"{FORMAT}: update vsearch"
             )
+        elif version == 1:
+            if write:  # a reader takes it as it is
+                self._change_format(FROM_FORMAT_1)
         elif version != FORMAT:
             raise IndexDamaged(
                 f"not a vsearch catalog, in {self._path}; name another place with --index"
             )
+
+    def _change_format(self, sql: str) -> None:
+        self._script(f"BEGIN IMMEDIATE; {sql} PRAGMA user_version={FORMAT}; COMMIT;")
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
@@ -191,7 +219,10 @@ class Catalog:
         self._run("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Make everything since `begin_writing` durable at once; nothing where none has begun."""
+        """Make everything since `begin_writing` durable at once; nothing where none has begun.
+
+        After `begin_reading`: let go of the pinned state.
+        """
         if self._connection.in_transaction:
             self._run("COMMIT")
 
@@ -253,17 +284,20 @@ class Catalog:
 
     # Images
 
-    def known(self, root: Root, prefix: str = "") -> dict[str, Known]:
-        """Return what is remembered of the files of `root`, by path; at or below `prefix`."""
+    def known(self, root: Root, vector_set: str, prefix: str = "") -> dict[str, Known]:
+        """Return what is remembered of the files of `root`, by path; at or below `prefix`.
+
+        `embedded` is told of the set of that name; of one that does not exist, it is False.
+        """
         # All paths below "a" lie between "a/" and "a0", since "0" is the byte after "/"; "a"
         # itself may have been a file before it was a folder.
         name = os.fsencode(prefix)
         first, last = (name + b"/", name + b"0") if prefix else (b"", None)
         found = self._all(
             "SELECT path, size, mtime_ns, reason, rows.row IS NOT NULL FROM images"
-            " LEFT JOIN rows ON rows.content=images.content AND rows.vector_set='whole'"
+            " LEFT JOIN rows ON rows.content=images.content AND rows.vector_set=?5"
             " WHERE root=?1 AND (path>=?2 AND (?3 IS NULL OR path<?3) OR path=?4)",
-            (root.id, first, last, name),
+            (root.id, first, last, name, vector_set),
         )
         return {
             os.fsdecode(path): Known(size, mtime, SkipReason(reason) if reason else None, bool(row))
@@ -304,20 +338,20 @@ class Catalog:
 
     # Contents and rows
 
-    def content(self, digest: bytes) -> tuple[int, int | None] | None:
-        """Return (id, matrix row or None) of the content with this hash; None when not seen yet."""
+    def content(self, digest: bytes, vector_set: str) -> tuple[int, int | None] | None:
+        """Return (id, row in the set or None) of the content with this hash; None: not seen yet."""
         found = self._all(
             "SELECT id, row FROM contents LEFT JOIN rows"
-            " ON rows.content=contents.id AND vector_set='whole' WHERE hash=?",
-            (digest,),
+            " ON rows.content=contents.id AND vector_set=? WHERE hash=?",
+            (vector_set, digest),
         )
         return (found[0][0], found[0][1]) if found else None
 
     def put_content(self, digest: bytes, facts: ImageFacts) -> int:
-        """Record a content and return its id; one already there is returned as it is."""
-        known = self.content(digest)
+        """Record a content, for all sets, and return its id; one already there stays as it is."""
+        known = self._all("SELECT id FROM contents WHERE hash=?", (digest,))
         if known:
-            return known[0]
+            return int(known[0][0])
         return int(
             self._one(
                 "INSERT INTO contents(hash, width, height, format, taken_at, camera)"
@@ -326,14 +360,14 @@ class Catalog:
             )[0]
         )
 
-    def put_row(self, row: int, content: int) -> None:
-        """Record that matrix row `row` holds the embedding of a content."""
+    def put_row(self, vector_set: str, row: int, content: int) -> None:
+        """Record that row `row` of the set's matrix holds the embedding of a content."""
         self._run(
-            "INSERT INTO rows(vector_set, row, content) VALUES('whole', ?, ?)", (row, content)
+            "INSERT INTO rows(vector_set, row, content) VALUES(?, ?, ?)", (vector_set, row, content)
         )
 
-    def images_of(self, rows: Sequence[int]) -> dict[int, list[ImageRecord]]:
-        """Return the files that answer for each of these matrix rows, by path; none: left out."""
+    def images_of(self, vector_set: str, rows: Sequence[int]) -> dict[int, list[ImageRecord]]:
+        """Return the files that answer for each of the set's `rows`, by path; none: left out."""
         roots = {root.id: root.path for root in self.roots()}
         found = self._all(
             # CROSS JOIN: SQLite keeps the order written, from the few wanted rows outwards. Left to
@@ -341,10 +375,10 @@ class Catalog:
             "SELECT rows.row, images.root, images.path, images.size,"
             " width, height, format, taken_at, camera"
             " FROM json_each(?) AS wanted"
-            " CROSS JOIN rows ON rows.vector_set='whole' AND rows.row=wanted.value"
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.row=wanted.value"
             " CROSS JOIN contents ON contents.id=rows.content"
             " CROSS JOIN images ON images.content=rows.content",
-            (json.dumps(list(rows)),),
+            (json.dumps(list(rows)), vector_set),
         )
         records: dict[int, list[ImageRecord]] = {}
         for row, root, path, size, *facts in found:
@@ -361,56 +395,109 @@ class Catalog:
         )
         return found[0][0] if found else None
 
-    # The vector set and its model
+    # Vector sets
 
-    def model(self) -> ModelIdentity | None:
-        """Return the model that made the vectors; None before the first set is made."""
-        found = self._all("SELECT model FROM sets WHERE name='whole'")
+    def sets(self) -> list[VectorSet]:
+        """Return all vector sets, oldest first."""
+        # A reader may find a catalog of format 1, in which a set has no state.
+        version = self._one("PRAGMA user_version")[0]
+        found = self._all(
+            "SELECT name, model, rows, 'active' FROM sets"
+            if version == 1
+            else "SELECT name, model, rows, state FROM sets ORDER BY length(name), name"
+        )
         try:
-            return ModelIdentity(**json.loads(found[0][0])) if found else None
+            return [
+                VectorSet(name, ModelIdentity(**json.loads(model)), rows, state)
+                for name, model, rows, state in found
+            ]
         except (ValueError, TypeError) as error:
             raise IndexDamaged(
                 f"the catalog names no model that can be read, in {self._path}; "
                 "move the index away and run `vsearch index` again"
             ) from error
 
-    def put_model(self, identity: ModelIdentity) -> None:
-        """Start the vector set of `identity`, with no rows."""
+    def active(self) -> VectorSet | None:
+        """Return the set that answers; None before the first is made."""
+        sets = self.sets()
+        found = next((one for one in sets if one.state == "active"), None)
+        if sets and found is None:
+            raise IndexDamaged(
+                f"the catalog names no vectors to answer with, in {self._path}; "
+                "move the index away and run `vsearch index` again"
+            )
+        return found
+
+    def add_set(self, name: str, identity: ModelIdentity) -> VectorSet:
+        """Start the set of `identity`, with no rows; the first of all is active at once."""
+        state: Literal["active", "building"] = "building" if self.active() else "active"
         self._run(
-            "INSERT INTO sets(name, model, rows) VALUES('whole', ?, 0)",
-            (json.dumps(asdict(identity)),),
+            "INSERT INTO sets(name, model, rows, state) VALUES(?, ?, 0, ?)",
+            (name, json.dumps(asdict(identity)), state),
         )
+        return VectorSet(name, identity, 0, state)
 
-    def committed_rows(self) -> int:
-        """Return how many matrix rows count."""
-        found = self._all("SELECT rows FROM sets WHERE name='whole'")
-        return found[0][0] if found else 0
+    def activate(self, vector_set: str) -> None:
+        """Let this set answer from now on; the one that did is kept."""
+        self._run("UPDATE sets SET state='kept' WHERE state='active'")
+        self._run("UPDATE sets SET state='active' WHERE name=?", (vector_set,))
 
-    def set_committed_rows(self, rows: int) -> None:
-        """Say how many matrix rows count; mappings of rows past that are dropped."""
-        self._run("UPDATE sets SET rows=? WHERE name='whole'", (rows,))
-        self._run("DELETE FROM rows WHERE vector_set='whole' AND row>=?", (rows,))
+    def drop_others(self) -> None:
+        """Forget all sets but the active one."""
+        self._run(
+            "DELETE FROM rows WHERE vector_set IN (SELECT name FROM sets WHERE state<>'active')"
+        )
+        self._run("DELETE FROM sets WHERE state<>'active'")
 
-    def counts(self) -> Counts:
-        """Return how much there is."""
+    def set_committed_rows(self, vector_set: str, rows: int) -> None:
+        """Say how many matrix rows of the set count; mappings of rows past that are dropped."""
+        self._run("UPDATE sets SET rows=? WHERE name=?", (rows, vector_set))
+        self._run("DELETE FROM rows WHERE vector_set=? AND row>=?", (vector_set, rows))
+
+    # How much there is
+
+    def counts(self, vector_set: str) -> Counts:
+        """Return how much the set of that name holds; of one that does not exist, nothing."""
+        pictures, images = self._pictures(vector_set)
         live = self._one(
-            "SELECT count(*) FROM rows WHERE vector_set='whole'"
-            " AND EXISTS(SELECT 1 FROM images WHERE images.content=rows.content)"
+            "SELECT count(*) FROM rows WHERE vector_set=?"
+            " AND EXISTS(SELECT 1 FROM images WHERE images.content=rows.content)",
+            (vector_set,),
         )[0]
-        skipped = self._all(
+        return Counts(images, pictures - images, live)
+
+    def skip_counts(self) -> dict[SkipReason, int]:
+        """Return how many files are no pictures, by reason."""
+        found = self._all(
             "SELECT reason, count(*) FROM images WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 1"
         )
-        by_reason = {SkipReason(reason): count for reason, count in skipped}
-        return Counts(self.images(), live, by_reason)
+        return {SkipReason(reason): count for reason, count in found}
 
-    def images(self) -> int:
-        """Return how many files have an embedding."""
-        return int(self._one("SELECT count(*) FROM images WHERE content IS NOT NULL")[0])
+    def images(self, vector_set: str) -> int:
+        """Return how many files have an embedding in the set."""
+        return self._pictures(vector_set)[1]
 
-    def images_below(self, root: Root) -> int:
-        """Return how many files of `root` have an embedding."""
-        sql = "SELECT count(*) FROM images WHERE root=? AND content IS NOT NULL"
-        return int(self._one(sql, (root.id,))[0])
+    def lacking(self, vector_set: str) -> int:
+        """Return how many known pictures have no embedding in the set."""
+        pictures, images = self._pictures(vector_set)
+        return pictures - images
+
+    def images_below(self, root: Root, vector_set: str) -> int:
+        """Return how many files of `root` have an embedding in the set."""
+        return self._pictures(vector_set, root)[1]
+
+    def _pictures(self, vector_set: str, root: Root | None = None) -> tuple[int, int]:
+        """Return (known pictures, those with an embedding in the set), below `root` or at all."""
+        sql = (
+            "SELECT count(*), count(rows.row) FROM images LEFT JOIN rows"
+            " ON rows.vector_set=? AND rows.content=images.content WHERE images.content IS NOT NULL"
+        )
+        found = (
+            self._one(sql, (vector_set,))
+            if root is None
+            else self._one(sql + " AND root=?", (vector_set, root.id))
+        )
+        return int(found[0]), int(found[1])
 
     # SQLite
 

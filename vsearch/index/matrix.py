@@ -7,7 +7,7 @@ are the remains of an interrupted writer, and the next writer writes over them.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vsearch.errors import IndexDamaged, StoreError
@@ -31,13 +31,28 @@ BLOCK_BYTES = 384 * 1024
 class Matrix:
     """The first `rows` rows of the file at `path`, each of `dim` float32.
 
-    Reading never needs a lock: committed rows are never changed.
+    Reading never needs a lock: committed rows are never changed. Several threads may read at once.
     """
 
     def __init__(self, path: Path, dim: int, rows: int) -> None:
         self.path = path
         self.dim = dim
         self.rows = rows
+        self._held: FileIO | None = None
+
+    def hold(self) -> None:
+        """Open the file until `close`: what is read stays there, even if the file is removed.
+
+        Nothing where it cannot be opened; reading will say why.
+        """
+        with suppress(OSError):
+            self._held = self.path.open("rb", buffering=0)
+
+    def close(self) -> None:
+        """Let go of a held file."""
+        if self._held:
+            self._held.close()
+            self._held = None
 
     def blocks(self, start: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield (first row, rows (n, dim)) from row `start` on; a block's memory is used again.
@@ -51,10 +66,9 @@ class Matrix:
         step = max(1, BLOCK_BYTES // (self.dim * FLOAT))
         buffer = np.empty((step, self.dim), dtype="<f4")
         with self._opened() as file:
-            file.seek(start * self.dim * FLOAT)
             for first in range(start, self.rows, step):
                 block = buffer[: min(step, self.rows - first)]
-                self._fill(file, block)
+                self._fill(file, first, block)
                 yield first, block
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -64,8 +78,7 @@ class Matrix:
         found = np.empty((len(rows), self.dim), dtype="<f4")
         with self._opened() as file:
             for place, row in enumerate(rows):
-                file.seek(int(row) * self.dim * FLOAT)
-                self._fill(file, found[place : place + 1])
+                self._fill(file, int(row), found[place : place + 1])
         return found
 
     def scores(self, query: NDArray[np.float32], start: int = 0) -> NDArray[np.float32]:
@@ -111,6 +124,9 @@ class Matrix:
     @contextmanager
     def _opened(self) -> Iterator[FileIO]:
         try:
+            if self._held:
+                yield self._held
+                return
             with self.path.open("rb", buffering=0) as file:
                 yield file
         except FileNotFoundError:
@@ -121,13 +137,16 @@ class Matrix:
                 "check the disk and the permissions of the folder"
             ) from error
 
-    def _fill(self, file: FileIO, block: NDArray[np.float32]) -> None:
+    def _fill(self, file: FileIO, row: int, block: NDArray[np.float32]) -> None:
+        """Read the rows from `row` on into `block` (n, dim)."""
         target = memoryview(block.data).cast("B")
+        place = row * self.dim * FLOAT
         while target:
-            count = file.readinto(target)
+            count = os.preadv(file.fileno(), [target], place)  # threads share no position
             if not count:
                 raise self._damaged()
             target = target[count:]
+            place += count
 
     def _damaged(self) -> IndexDamaged:
         return IndexDamaged(

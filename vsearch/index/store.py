@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
+import shutil
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
-from vsearch.errors import IndexLocked, ModelMismatch, StoreError
-from vsearch.index.catalog import Catalog, Known, Root
+from vsearch.errors import IndexLocked, ModelMismatch, SkipReason, StoreError
+from vsearch.index.catalog import UNSETTLED, Catalog, Known, Root, VectorSet
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.matrix import Matrix
-from vsearch.records import RootStatus, Status
+from vsearch.records import RootStatus, SetStatus, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from filelock import FileLock
     from numpy.typing import NDArray
 
-    from vsearch.errors import SkipReason
     from vsearch.records import ImageFacts, ImageRecord, ModelIdentity
 
 # The graph is extended when the rows it does not cover are at least this share of those it does:
@@ -30,34 +32,67 @@ if TYPE_CHECKING:
 GRAPH_DUE_SHARE = 0.02
 
 
+FIRST_SET = "whole"  # the next are "whole-2", "whole-3", ...
+# How often a reader looks again when the index was switched to another set while it was opening.
+ATTEMPTS = 10
+
+
 class Index:
     """An index as one committed state: what is read through it never changes under the reader.
 
-    Use it in a `with` block. Writers do not wait for it, nor it for writers.
+    Use it in a `with` block. Writers do not wait for it, nor it for writers, and it goes on with
+    the vectors it was opened with when a writer switches to others and drops them.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open the index in `folder`. Raises IndexMissing, IndexDamaged or StoreError."""
         self.folder = folder
-        self._catalog = Catalog(folder, write=False)
-        self._catalog.begin_reading()
-        self.model = self._catalog.model()
-        self._matrix = Matrix(
-            _matrix_path(folder),
-            self.model.dim if self.model else 0,
-            self._catalog.committed_rows(),
+        with ExitStack() as opened:
+            self._catalog = Catalog(folder, write=False)
+            opened.callback(self._catalog.close)
+            self._set, self._matrix = self._pinned()
+            opened.callback(self._matrix.close)
+            self._opened = opened.pop_all()
+        self.model = self._set.model if self._set else None
+        self._name = self._set.name if self._set else FIRST_SET
+
+    def _pinned(self) -> tuple[VectorSet | None, Matrix]:
+        """Pin one committed state and return its active set with the matrix of that, opened.
+
+        The file is opened before: had another set become active and this one been dropped between
+        pin and opening, there would be nothing left to open. Where that happens between a first
+        look and the pin, the look was too early.
+        """
+        for _ in range(ATTEMPTS):
+            seen = self._catalog.active()
+            matrix = _matrix(self.folder, seen)
+            matrix.hold()
+            self._catalog.begin_reading()
+            pinned = self._catalog.active()
+            if _which(seen) == _which(pinned):
+                matrix.rows = pinned.rows if pinned else 0
+                return pinned, matrix
+            matrix.close()
+            self._catalog.commit()
+        raise IndexLocked(
+            f"the index changes from model to model, in {self.folder}; try again in a moment"
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._catalog.close()
+        self._opened.close()
 
     def require_model(self, identity: ModelIdentity) -> None:
-        """Raise ModelMismatch unless the index was made with this model (or holds nothing)."""
+        """Raise ModelMismatch unless the index answers with this model (or holds nothing)."""
         if self.model not in (None, identity):
-            raise ModelMismatch(_mismatch(self.folder, self.model, identity))
+            version = " (another version of it)" if self.model.name == identity.name else ""
+            raise ModelMismatch(
+                f"the index answers with the model {self.model.name!r}, not {identity.name!r}"
+                f"{version}, in {self.folder}; search with that one, or run `vsearch index` with "
+                "the other to change the index to it"
+            )
 
     @property
     def rows(self) -> int:
@@ -74,37 +109,49 @@ class Index:
 
     def graph(self) -> Graph:
         """Load the graph. Raises GraphUnusable with the reason when there is none to trust."""
-        return _load_graph(self.folder, self._matrix)
+        return _load_graph(self._matrix)
 
     def graph_rows(self) -> int:
         """Return how many rows the graph's card says it covers; 0 when there is no usable card."""
-        return _graph_rows(self.folder, self.rows)
+        return _graph_rows(self._matrix)
 
     def graph_bytes(self) -> int:
         """Return the length of the graph file in bytes; 0 when there is no usable card."""
         try:
-            return Graph.card(self.folder / "sets" / "whole").bytes
+            return Graph.card(self._matrix.path.parent).bytes
         except GraphUnusable:
             return 0
 
     def images_of(self, rows: Sequence[int]) -> dict[int, list[ImageRecord]]:
         """Return the files that answer for each row, by path; rows without any are left out."""
-        return self._catalog.images_of(rows)
+        return self._catalog.images_of(self._name, rows)
 
     def roots(self) -> list[Root]:
         """Return the roots, by path."""
         return self._catalog.roots()
 
-    def known(self, root: Root, prefix: str = "") -> dict[str, Known]:
-        """Return what is remembered of the files of `root`, by path; at or below `prefix`."""
-        return self._catalog.known(root, prefix)
+    def known(
+        self, root: Root, prefix: str = "", identity: ModelIdentity | None = None
+    ) -> dict[str, Known]:
+        """Return what is remembered of the files of `root`, by path; at or below `prefix`.
+
+        Whether they are embedded is told of the set of `identity`; None: of the active one.
+        """
+        name = self._name
+        if identity is not None:
+            of_it = (one.name for one in self._catalog.sets() if one.model == identity)
+            name = next(of_it, "")
+        return self._catalog.known(root, name, prefix)
 
     def status(self) -> Status:
         """Return what the index holds."""
-        counts = self._catalog.counts()
+        counts = self._catalog.counts(self._name)
         roots = tuple(
             RootStatus(
-                root.path, os.path.isdir(root.path), root.whole, self._catalog.images_below(root)
+                root.path,
+                os.path.isdir(root.path),
+                root.whole,
+                self._catalog.images_below(root, self._name),
             )
             for root in self.roots()
         )
@@ -113,17 +160,29 @@ class Index:
         catalog = [
             files.get(self.folder / name) for name in ("catalog.sqlite", "catalog.sqlite-wal")
         ]
+        sizes = {file: found.st_size for file, found in files.items() if found and _is_file(found)}
+        others = [self._other(one, sizes) for one in self._catalog.sets() if one.state != "active"]
         return Status(
             os.fspath(self.folder),
             self.model,
             roots,
             counts.images,
+            counts.lacking,
             self.rows,
             counts.live_rows,
             self.graph_rows(),
-            {str(reason): count for reason, count in counts.skipped.items()},
-            sum(found.st_size for found in files.values() if found and stat.S_ISREG(found.st_mode)),
+            tuple(others),
+            {str(reason): count for reason, count in self._catalog.skip_counts().items()},
+            sum(sizes.values()),
             max((found.st_mtime for found in catalog if found), default=0.0),
+        )
+
+    def _other(self, one: VectorSet, sizes: Mapping[Path, int]) -> SetStatus:
+        counts = self._catalog.counts(one.name)
+        place = _place(self.folder, one.name)
+        size = sum(size for file, size in sizes.items() if file.parent == place)
+        return SetStatus(
+            one.model, one.state == "kept", one.rows, counts.images, counts.lacking, size
         )
 
     def skipped(self) -> list[tuple[str, SkipReason, str]]:
@@ -134,18 +193,20 @@ class Index:
 class IndexWriter:
     """The one writer of an index. Nothing it does counts until `commit`; use it in a `with` block.
 
-    Leaving the block without `commit` forgets what came after the last one.
+    It writes the vector set of one model. That is the active one, which answers, or else one built
+    beside it until `activate`. Leaving the block without `commit` forgets what came after the last.
     """
 
     def __init__(self, folder: Path, identity: ModelIdentity) -> None:
-        """Open the index in `folder` for writing, made where there is none.
+        """Open the index in `folder` for writing with the model `identity`, made where none is.
 
-        Raises IndexLocked while another process writes, ModelMismatch when the index holds vectors
-        of another model, StoreError when `folder` is something else or cannot be made.
+        Raises IndexLocked while another process writes, StoreError when `folder` is something else
+        or cannot be made.
         """
         self.folder = folder
         _make_folder(folder)
         self._vectors: list[NDArray[np.float32]] = []
+        self._unfit: list[tuple[Root, str, int, int, SkipReason, str]] = []
         with ExitStack() as opened:
             self._lock = _locked(folder)
             opened.callback(self._lock.release)
@@ -153,27 +214,33 @@ class IndexWriter:
             opened.callback(self._catalog.close)
             self._catalog.begin_writing()
             self._adopt(identity)
-            self._lookup = _Lookup(folder)
+            self._lookup = _Lookup(folder, self._name)
             opened.callback(self._lookup.close)
             self._opened = opened.pop_all()
 
     def _adopt(self, identity: ModelIdentity) -> None:
-        stored = self._catalog.model()
-        if stored is None:
-            self._catalog.put_model(identity)
-            _remove_graph(self.folder)  # one that lies here is of an index that is no more
-        elif stored != identity:
-            raise ModelMismatch(_mismatch(self.folder, stored, identity))
-        self._matrix = Matrix(
-            _matrix_path(self.folder), identity.dim, self._catalog.committed_rows()
-        )
+        sets = self._catalog.sets()
+        if sets:
+            # What a writer left that was killed between forgetting a set and removing its folder,
+            # or before it had committed a new one. It only takes space: if it cannot be removed
+            # now, the next writer tries again.
+            with suppress(OSError):
+                _remove_folders(self.folder, {one.name for one in sets})
+        mine = next((one for one in sets if one.model == identity), None)
+        if mine is None:
+            mine = self._catalog.add_set(_free_name(self.folder, sets), identity)
+            _remove_graph(_place(self.folder, mine.name))  # one here is of an index that is no more
+        active = self._catalog.active()
+        self._name, self._answering = mine.name, active or mine
+        _make_place(self.folder, mine.name)
+        self._matrix = _matrix(self.folder, mine)
         whole = self._matrix.whole_rows_on_disk()
         if whole < self._matrix.rows:
             # The file was cut short by something else than us. What is left is kept, the rest is
             # embedded again; the graph goes, since its labels would come to mean other rows.
-            self._catalog.set_committed_rows(whole)
+            self._catalog.set_committed_rows(self._name, whole)
             self._matrix.rows = whole
-            _remove_graph(self.folder)
+            _remove_graph(self._matrix.path.parent)
         self._catalog.commit()
         self._catalog.begin_writing()
 
@@ -201,11 +268,11 @@ class IndexWriter:
 
     def known(self, root: Root, prefix: str = "") -> dict[str, Known]:
         """Return what is remembered of the files of `root`, by path; at or below `prefix`."""
-        return self._catalog.known(root, prefix)
+        return self._catalog.known(root, self._name, prefix)
 
     def images(self) -> int:
-        """Return how many files have an embedding."""
-        return self._catalog.images()
+        """Return how many files the index can answer with."""
+        return self._catalog.images(self._answering.name)
 
     def has_vector(self, digest: bytes) -> bool:
         """Whether a committed row holds the embedding of this content. Safe from any thread."""
@@ -223,9 +290,9 @@ class IndexWriter:
     ) -> None:
         """Record a file with its content and the content's embedding, a unit vector (dim,)."""
         content = self._catalog.put_content(digest, facts)
-        known = self._catalog.content(digest)
+        known = self._catalog.content(digest, self._name)
         if known is None or known[1] is None:
-            self._catalog.put_row(self._matrix.rows + len(self._vectors), content)
+            self._catalog.put_row(self._name, self._matrix.rows + len(self._vectors), content)
             self._vectors.append(vector)
         self._catalog.put_image(root, path, size, mtime_ns, content)
 
@@ -234,7 +301,7 @@ class IndexWriter:
 
         Returns whether this very file had this content before.
         """
-        known = self._catalog.content(digest)
+        known = self._catalog.content(digest, self._name)
         if known is None:
             raise KeyError(digest)
         same = self._catalog.content_of(root, path) == known[0]
@@ -244,8 +311,27 @@ class IndexWriter:
     def skip(
         self, root: Root, path: str, size: int, mtime_ns: int, reason: SkipReason, detail: str
     ) -> None:
-        """Record why a file has no embedding."""
+        """Record why a file has no embedding.
+
+        A set that is being built leaves a file that the active one answers with as it is, unless
+        the file was changed. It is skipped from the switch on; one that could not even be read
+        keeps the switch from coming.
+        """
+        if not self.active and self._answers(root, path, size, mtime_ns):
+            if reason is not SkipReason.UNREADABLE:
+                self._unfit.append((root, path, size, mtime_ns, reason, detail))
+            return
         self._catalog.put_skip(root, path, size, mtime_ns, reason, detail)
+
+    def _answers(self, root: Root, path: str, size: int, mtime_ns: int) -> bool:
+        """Whether the active set has the embedding of this file, and the file is as it was."""
+        known = self._catalog.known(root, self._answering.name, path).get(path)
+        return bool(
+            known
+            and known.embedded
+            and known.size == size
+            and known.mtime_ns in (mtime_ns, UNSETTLED)
+        )
 
     def remove(self, root: Root, paths: Iterable[str]) -> None:
         """Forget files; their embeddings stay for the day they come back."""
@@ -264,13 +350,67 @@ class IndexWriter:
                 self._vectors.clear()
         except OSError as error:
             raise _write_failed(self._matrix.path, error) from error
-        self._catalog.set_committed_rows(self._matrix.rows)
+        self._catalog.set_committed_rows(self._name, self._matrix.rows)
         self._catalog.commit()
         self._catalog.begin_writing()
 
+    @property
+    def active(self) -> bool:
+        """Whether the set that is written is the one that answers."""
+        return self._answering.name == self._name
+
+    @property
+    def answering(self) -> ModelIdentity:
+        """The model that the index answers with."""
+        return self._answering.model
+
+    def pictures(self) -> int:
+        """Return how many pictures are known, with an embedding in any set or in none."""
+        counts = self._catalog.counts(self._name)
+        return counts.images + counts.lacking
+
+    def lacking(self) -> int:
+        """Return how many known pictures have yet to be embedded by this model.
+
+        Those it was found unable to embed are not among them.
+        """
+        unfit = [
+            path
+            for root, path, *_ in self._unfit
+            if not self._catalog.known(root, self._name, path)[path].embedded
+        ]
+        return self._catalog.lacking(self._name) - len(unfit)
+
+    def activate(self) -> None:
+        """Let this set answer from now on; the one that did is kept."""
+        for unfit in self._unfit:
+            self._catalog.put_skip(*unfit)
+        self._unfit.clear()
+        self._catalog.activate(self._name)
+        self.commit()
+        self._answering = next(one for one in self._catalog.sets() if one.name == self._name)
+
+    def drop_others(self) -> int:
+        """Drop all sets but the active one and return how many bytes that gives back.
+
+        A crash in between leaves folders that no one reads; the next writer removes them. Raises
+        StoreError when they cannot be removed.
+        """
+        if not self.active:
+            raise ValueError("the set that is being built cannot drop the one that answers")
+        self._catalog.drop_others()
+        self.commit()
+        try:
+            return _remove_folders(self.folder, {self._name})
+        except OSError as error:
+            raise StoreError(
+                f"vectors of another model cannot be removed ({error.strerror}), at "
+                f"{error.filename}; check the permissions, the next `vsearch index` tries again"
+            ) from error
+
     def graph_due(self) -> bool:
         """Whether enough committed rows lack the graph to make extending it worth its cost."""
-        covered = _graph_rows(self.folder, self._matrix.rows)
+        covered = _graph_rows(self._matrix)
         missing = self._matrix.rows - covered
         return missing > 0 and missing >= covered * GRAPH_DUE_SHARE
 
@@ -279,9 +419,9 @@ class IndexWriter:
 
         Raises StoreError when it cannot be written; the old one then stands.
         """
-        folder = self.folder / "sets" / "whole"
+        folder = self._matrix.path.parent
         try:
-            graph = _load_graph(self.folder, self._matrix)
+            graph = _load_graph(self._matrix)
         except GraphUnusable:
             graph = Graph.empty(self._matrix.dim)
         graph.extend(self._matrix)
@@ -294,15 +434,16 @@ class IndexWriter:
 class _Lookup:
     """A second, reading connection for the questions of worker threads, one at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, vector_set: str) -> None:
         from threading import Lock
 
+        self._set = vector_set
         self._catalog = Catalog(folder, write=False)
         self._one_at_a_time = Lock()
 
     def has_vector(self, digest: bytes) -> bool:
         with self._one_at_a_time:
-            known = self._catalog.content(digest)
+            known = self._catalog.content(digest, self._set)
         return known is not None and known[1] is not None
 
     def close(self) -> None:
@@ -310,13 +451,8 @@ class _Lookup:
             self._catalog.close()
 
 
-def _mismatch(folder: Path, stored: ModelIdentity, asked: ModelIdentity) -> str:
-    """Say that vectors of two models cannot be compared, and what to do."""
-    versions = " (another version of it)" if stored.name == asked.name else ""
-    return (
-        f"the index was made with the model {stored.name!r}, not {asked.name!r}{versions}, in "
-        f"{folder}; make a second index with `vsearch index --index DIR FOLDER`"
-    )
+def _which(one: VectorSet | None) -> tuple[str, ModelIdentity] | None:
+    return (one.name, one.model) if one else None
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -326,27 +462,66 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _remove_graph(folder: Path) -> None:
+def _is_file(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode)
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Return the folder of the vector set of that name."""
+    return folder / "sets" / name
+
+
+def _matrix(folder: Path, one: VectorSet | None) -> Matrix:
+    path = _place(folder, one.name if one else FIRST_SET) / "matrix.f32"
+    return Matrix(path, one.model.dim if one else 0, one.rows if one else 0)
+
+
+def _remove_graph(place: Path) -> None:
     for name in ("graph.hnsw", "graph.json"):
-        (folder / "sets" / "whole" / name).unlink(missing_ok=True)
+        (place / name).unlink(missing_ok=True)
 
 
-def _matrix_path(folder: Path) -> Path:
-    return folder / "sets" / "whole" / "matrix.f32"
-
-
-def _load_graph(folder: Path, matrix: Matrix) -> Graph:
-    graph = Graph.load(folder / "sets" / "whole", matrix.dim, matrix.rows)
+def _load_graph(matrix: Matrix) -> Graph:
+    graph = Graph.load(matrix.path.parent, matrix.dim, matrix.rows)
     graph.check(matrix)
     return graph
 
 
-def _graph_rows(folder: Path, rows: int) -> int:
+def _graph_rows(matrix: Matrix) -> int:
     try:
-        covered = Graph.card(folder / "sets" / "whole").rows
+        covered = Graph.card(matrix.path.parent).rows
     except GraphUnusable:
         return 0
-    return covered if 0 < covered <= rows else 0
+    return covered if 0 < covered <= matrix.rows else 0
+
+
+def _free_name(folder: Path, sets: Sequence[VectorSet]) -> str:
+    """Return a name for a new set: of no other, and of no folder that might be in the way."""
+    if not sets:
+        return FIRST_SET
+    taken = {one.name for one in sets}
+    names = (f"{FIRST_SET}-{number}" for number in itertools.count(2))
+    return next(
+        name for name in names if name not in taken and not os.path.lexists(_place(folder, name))
+    )
+
+
+def _remove_folders(folder: Path, keep: set[str]) -> int:
+    """Remove the folders of sets but those to `keep`; return the bytes of their files."""
+    freed = 0
+    for place in _set_folders(folder):
+        if place.name not in keep:
+            sizes = [found.st_size for found in map(_stat, place.rglob("*")) if found]
+            shutil.rmtree(place)
+            freed += sum(sizes)
+    return freed
+
+
+def _set_folders(folder: Path) -> Iterator[Path]:
+    ours = re.compile(rf"{FIRST_SET}(-\d+)?")
+    for place in (folder / "sets").iterdir():
+        if ours.fullmatch(place.name) and place.is_dir() and not place.is_symlink():
+            yield place
 
 
 def _make_folder(folder: Path) -> None:
@@ -357,16 +532,27 @@ def _make_folder(folder: Path) -> None:
                 f"the folder holds other things and is no index: {folder}; "
                 "name an empty or a new folder with --index"
             )
-        (folder / "sets" / "whole").mkdir(parents=True, exist_ok=True)
-        _matrix_path(folder).touch()
-        _sync_folder(folder / "sets" / "whole")
-        _sync_folder(folder / "sets")
-        _sync_folder(folder)
+        (folder / "sets").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"the index cannot be made ({error.strerror}), in {folder}; "
-            "name another place with --index"
-        ) from error
+        raise _not_made(folder, error) from error
+
+
+def _make_place(folder: Path, name: str) -> None:
+    """Make the folder of a vector set and its matrix, durably, where they are not there."""
+    place = _place(folder, name)
+    try:
+        place.mkdir(exist_ok=True)
+        (place / "matrix.f32").touch()
+        for changed in (place, folder / "sets", folder):
+            _sync_folder(changed)
+    except OSError as error:
+        raise _not_made(folder, error) from error
+
+
+def _not_made(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"the index cannot be made ({error.strerror}), in {folder}; name another place with --index"
+    )
 
 
 def _foreign(folder: Path) -> bool:

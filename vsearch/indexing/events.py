@@ -86,8 +86,37 @@ class GraphStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Unswitched:
+    """The embeddings by the model `new` are not complete: the index goes on answering with `old`.
+
+    `lacking` of all `pictures` are still to be embedded: their root is not there, they could not
+    be read, or were not among what was asked for.
+    """
+
+    old: str
+    new: str
+    lacking: int
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """From here on the index answers with the model `new`; the embeddings by `old` are kept."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The embeddings by all other models were removed, which gave back `freed` bytes."""
+
+    freed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """All is done; the index now holds `images` pictures."""
+    """All is done; the index can now answer with `images` pictures."""
 
     images: int
 
@@ -103,6 +132,9 @@ Event: TypeAlias = (
     | Gone
     | Committed
     | GraphStarted
+    | Unswitched
+    | Switched
+    | Dropped
     | Done
 )
 
@@ -125,6 +157,7 @@ class Tally:
     gone: int = 0
     images: int = 0
     missing_roots: int = 0
+    lacking: int = 0
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     skipped_before: Counter[SkipReason] = field(default_factory=Counter)
 
@@ -132,7 +165,7 @@ class Tally:
     def complete(self) -> bool:
         """Whether every root and every picture could be used; links left alone are no fault."""
         failed = (self.skipped + self.skipped_before).keys() - _BY_CHOICE
-        return not failed and not self.missing_roots
+        return not failed and not self.missing_roots and not self.lacking
 
     def add(self, event: Event) -> None:
         """Count one event."""
@@ -161,6 +194,8 @@ class Tally:
                 self.skipped[event.reason] += 1
             case Gone():
                 self.gone += 1
+            case Unswitched():
+                self.lacking = event.lacking
             case Done():
                 self.images = event.images
             case _:

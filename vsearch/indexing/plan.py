@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import SkipReason
 from vsearch.images.find import FoundFile, PassedOver
+from vsearch.index import UNSETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
     from vsearch.index import Known
 
 
-# These depend on more than the file: permissions, a disk at fault, the memory or limit of that day.
-_MAY_CHANGE = {SkipReason.UNREADABLE, SkipReason.TOO_LARGE}
-UNSETTLED = -1
-"""A recorded time of change that proves nothing: the file was read too soon after it."""
+# These depend on more than the file: permissions, a disk at fault, the memory or limit of that day,
+# the model.
+_MAY_CHANGE = {SkipReason.UNREADABLE, SkipReason.TOO_LARGE, SkipReason.NO_EMBEDDING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ from vsearch.images.formats import is_signed
 from vsearch.images.limits import byte_limit
 from vsearch.images.load import prepare
 from vsearch.images.read import content_hash, head, read
-from vsearch.index import Index, IndexWriter
+from vsearch.index import UNSETTLED, Index, IndexWriter
 from vsearch.indexing.events import (
     Committed,
     Confirmed,
     Done,
+    Dropped,
     Embedded,
     Event,
     Gone,
@@ -35,8 +36,10 @@ from vsearch.indexing.events import (
     Reused,
     RootMissing,
     Skipped,
+    Switched,
+    Unswitched,
 )
-from vsearch.indexing.plan import UNSETTLED, Plan, plan
+from vsearch.indexing.plan import Plan, plan
 from vsearch.indexing.scope import scopes, within
 from vsearch.vectors import unit
 
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
     from vsearch.index import Known, Root
     from vsearch.indexing.scope import Scope
     from vsearch.models.encoder import Encoder
-    from vsearch.records import ImageFacts
+    from vsearch.records import ImageFacts, ModelIdentity
 
 COMMIT_SECONDS = 1.0
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
@@ -127,16 +130,26 @@ def _checked(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     try:
         return unit(vector)
     except ValueError as error:
-        raise ImageError(SkipReason.UNSUPPORTED, f"the model answers with {error}") from error
+        raise ImageError(SkipReason.NO_EMBEDDING, f"it answers with {error}") from error
 
 
 def update(
-    folder: Path, encoder: Encoder, paths: Sequence[str], options: Options
+    folder: Path,
+    encoder: Encoder,
+    paths: Sequence[str],
+    options: Options,
+    *,
+    drop_old: bool = False,
 ) -> Iterator[Event]:
     """Bring `paths` up to date in the index in `folder`, telling each step as it happens.
 
     No paths: all roots of the index. Commits every COMMIT_SECONDS and at the end. Stopped early
     (the generator closed, Ctrl-C), it commits what is done and leaves a good index.
+
+    With another model than the index answers with, embeddings by this one are made beside the
+    others, or those already there are completed. Once every known picture has one, the index
+    switches to them; until then it answers as before, and running this again goes on. `drop_old`
+    then removes the embeddings by all other models; while the switch has not come, it does nothing.
 
     Raises UsageError for names that mean nothing, and StoreError when the index cannot be written;
     the last commit then stands.
@@ -157,18 +170,36 @@ def update(
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-        if writer.graph_due():
-            yield GraphStarted()
-            writer.extend_graph()
+        yield from _finish(writer, encoder.identity, drop_old=drop_old)
         yield Done(writer.images())
 
 
+def _finish(writer: IndexWriter, identity: ModelIdentity, *, drop_old: bool) -> Iterator[Event]:
+    """Bring the graph up to date, and let the index answer with this model if it does not yet."""
+    old = writer.answering.name
+    if not writer.active and (lacking := writer.lacking()):
+        yield Unswitched(old, identity.name, lacking, writer.pictures())
+        return
+    if writer.graph_due():
+        yield GraphStarted()
+        writer.extend_graph()
+    if not writer.active:
+        writer.activate()
+        yield Switched(old, identity.name)
+    if drop_old and (freed := writer.drop_others()):
+        yield Dropped(freed)
+
+
 def preview(
-    folder: Path, paths: Sequence[str], options: Options
+    folder: Path,
+    paths: Sequence[str],
+    options: Options,
+    identity: ModelIdentity | None = None,
 ) -> Iterator[tuple[str, Plan | None]]:
     """Yield (root, plan) for each part of `paths`: what `update` would do, with nothing done.
 
-    None instead of a plan: the root is not there, and its records would stay.
+    `identity` is the model it would use; None: the one the index answers with. None instead of a
+    plan: the root is not there, and its records would stay.
     """
     try:
         index = Index(folder)
@@ -187,7 +218,7 @@ def preview(
                     above = os.path.relpath(root.path, scope.root)
                     known |= {
                         os.path.normpath(os.path.join(above, path)): record
-                        for path, record in index.known(root, scope.folder).items()
+                        for path, record in index.known(root, scope.folder, identity).items()
                     }
                 if root.path == scope.root:
                     device = root.device

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-from vsearch.output.terminal import console, count_of, is_terminal, printable, say
+from vsearch.output.terminal import console, count_of, is_terminal, printable, say, size
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -59,6 +59,16 @@ class IndexingOutput:
                 self._line(
                     f"not there: {root}: {count_of(kept, 'record')} kept; is the drive plugged in?"
                 )
+            case events.Unswitched(old=old, new=new, lacking=lacking, pictures=pictures):
+                self._line(
+                    f"not switched: {lacking:,} of {count_of(pictures, 'picture')} not embedded by "
+                    f"{new} yet; the index goes on answering with {_told_apart(old, new)} until "
+                    f"`vsearch index --model {new}` has embedded them all"
+                )
+            case events.Switched(old=old, new=new):
+                self._line(f"switched: the index answers with {new}, not {_told_apart(old, new)}")
+            case events.Dropped(freed=freed):
+                self._line(f"dropped: the vectors of other models; {size(freed)} freed")
             case events.GraphStarted() if self._bar:
                 self._bar.update(self._task, description="building the graph", rate="")
             case _ if self._bar and tally.reading:
@@ -94,6 +104,11 @@ class IndexingOutput:
             self._bar.console.print(printable(message), style="yellow", soft_wrap=True)
         else:
             say(message)
+
+
+def _told_apart(old: str, new: str) -> str:
+    """Return the name `old`, with a word more where the new model has the same one."""
+    return f"another version of {old}" if old == new else old
 
 
 def closing_line(tally: Tally) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vsearch.errors import SkipReason
-    from vsearch.records import Status
+    from vsearch.records import SetStatus, Status
 
 
 def print_status(status: Status, *, as_json: bool) -> None:
@@ -39,6 +39,8 @@ def _lines(status: Status) -> list[str]:
         note = "" if root.whole else ", single files"
         note += "" if root.there else ", not there now"
         lines.append(f"  {root.images:>9,}  {printable(root.path)}{note}")
+    if status.lacking:
+        lines.append(f"waiting   {status.lacking:,} more without a vector yet; run `vsearch index`")
     if status.skipped:
         lines.append(f"skipped   {sum(status.skipped.values()):,}")
         lines += [f"  {count:>9,}  {reason}" for reason, count in sorted(status.skipped.items())]
@@ -48,6 +50,7 @@ def _lines(status: Status) -> list[str]:
     lines += [
         f"vectors   {status.rows:,}{_unused(status)}",
         f"graph     {_graph(status)}",
+        *(f"beside    {_other(one)}" for one in status.others),
         f"on disk   {size(status.bytes)}",
         f"changed   {_ago(time.time() - status.changed_at)}",
     ]
@@ -69,6 +72,18 @@ def _graph(status: Status) -> str:
         return "none; every search scans all vectors"
     share = status.graph_rows / status.rows
     return f"covers {status.graph_rows:,} of {status.rows:,} vectors ({share:.0%})"
+
+
+def _other(one: SetStatus) -> str:
+    name = printable(one.model.name)
+    if not one.kept:
+        total = count_of(one.images + one.lacking, "picture")
+        return f"being built: {name}, {one.images:,} of {total}"
+    lacking = f" (of {one.lacking:,} pictures none)" if one.lacking else ""
+    return (
+        f"kept: {name}, {count_of(one.rows, 'vector')}{lacking}, {size(one.bytes)}; "
+        "free it with `vsearch index --drop-old`"
+    )
 
 
 def _ago(seconds: float) -> str:

@@ -22,7 +22,8 @@ from vsearch.errors import (
     StoreError,
 )
 from vsearch.index import GraphUnusable, Index, IndexWriter, Known
-from vsearch.records import ImageFacts, ModelIdentity
+from vsearch.index.matrix import Matrix
+from vsearch.records import ImageFacts, ModelIdentity, SetStatus
 
 MODEL = ModelIdentity("colours", "weights", "preprocessing", 3)
 FACTS = ImageFacts(4, 4, "PNG")
@@ -44,6 +45,12 @@ def make(folder: Path, **vectors: list[float]) -> None:
         for path, vector in vectors.items():
             add(writer, path, vector)
         writer.commit()
+
+
+def set_format(folder: Path, version: int) -> None:
+    connection = sqlite3.connect(folder / "catalog.sqlite")
+    connection.execute(f"PRAGMA user_version={version}")
+    connection.close()
 
 
 def seen(index: Index) -> dict[str, list[float]]:
@@ -240,11 +247,12 @@ def test_a_second_process_may_read_and_not_write(tmp_path: Path) -> None:
 
 def test_the_lock_is_free_after_leaving_and_after_a_failure(tmp_path: Path) -> None:
     make(tmp_path, a=X)
-    other = ModelIdentity("other", "weights", "preprocessing", 3)
+    set_format(tmp_path, 3)
     try:
-        IndexWriter(tmp_path, other)
-    except ModelMismatch:
+        IndexWriter(tmp_path, MODEL)
+    except StoreError:
         # Within the handler, where the failed writer is still referred to by the traceback.
+        set_format(tmp_path, 2)
         make(tmp_path, b=Y)
     assert content(tmp_path) == {"a": X, "b": Y}
 
@@ -271,23 +279,362 @@ def test_the_lock_is_free_after_leaving_and_after_a_failure(tmp_path: Path) -> N
     ],
     ids=["name", "weights", "preprocessing", "dim"],
 )
-def test_another_model_is_refused_both_ways(
+def test_a_query_by_another_model_is_refused(
     tmp_path: Path, other: ModelIdentity, said: str
 ) -> None:
     make(tmp_path, a=X)
-    expected = (
-        f"the index was made with the model {said} in {tmp_path}; "
-        "make a second index with `vsearch index --index DIR FOLDER`"
-    )
-    with pytest.raises(ModelMismatch) as writing:
-        IndexWriter(tmp_path, other)
-    with Index(tmp_path) as index, pytest.raises(ModelMismatch) as reading:
+    with Index(tmp_path) as index, pytest.raises(ModelMismatch) as caught:
         index.require_model(other)
-    assert str(writing.value) == str(reading.value) == expected
-    assert content(tmp_path) == {"a": X}
+    assert str(caught.value) == (
+        f"the index answers with the model {said} in {tmp_path}; search with that one, or run "
+        "`vsearch index` with the other to change the index to it"
+    )
     with Index(tmp_path) as index:
         index.require_model(MODEL)
         assert index.model == MODEL
+
+
+# Vector sets
+
+OTHER = ModelIdentity("other", "weights", "preprocessing", 4)
+THIRD = ModelIdentity("third", "weights", "preprocessing", 3)
+W = [0.0, 0.0, 0.0, 1.0]
+
+
+def make_other(folder: Path, identity: ModelIdentity = OTHER, **vectors: list[float]) -> None:
+    """Embed files with another model and let the index answer with it."""
+    with IndexWriter(folder, identity) as writer:
+        for path, vector in vectors.items():
+            add(writer, path, vector)
+        writer.commit()
+        writer.extend_graph()
+        writer.activate()
+
+
+def sets(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder / "sets"))
+
+
+def test_another_model_writes_beside_and_answers_from_the_switch_on(tmp_path: Path) -> None:
+    make(tmp_path, a=X, b=Y)
+    with IndexWriter(tmp_path, OTHER) as writer:
+        assert (writer.active, writer.answering) == (False, MODEL)
+        root = writer.roots()[0]
+        assert {path: known.embedded for path, known in writer.known(root).items()} == {
+            "a": False, "b": False,
+        }  # fmt: skip
+        assert not writer.has_vector(digest("a"))
+        assert (writer.lacking(), writer.pictures(), writer.images()) == (2, 2, 2)
+        add(writer, "a", W)
+        add(writer, "new", W)
+        writer.commit()
+        assert writer.has_vector(digest("a"))
+        assert (writer.lacking(), writer.pictures(), writer.images()) == (1, 3, 2)
+        assert content(tmp_path) == {"a": X, "b": Y}
+        add(writer, "b", W)
+        writer.commit()
+        writer.extend_graph()
+        assert writer.lacking() == 0
+        assert content(tmp_path) == {"a": X, "b": Y}
+        with Index(tmp_path) as index:
+            assert (index.model, index.graph_rows()) == (MODEL, 0)
+        writer.activate()
+        assert (writer.active, writer.answering, writer.images()) == (True, OTHER, 3)
+        with Index(tmp_path) as index:
+            assert (index.model, index.graph().rows) == (OTHER, 3)
+            assert seen(index) == {"a": W, "b": W, "new": W}
+    assert sets(tmp_path) == ["whole", "whole-2"]
+
+
+def test_what_was_built_so_far_is_gone_on_with(tmp_path: Path) -> None:
+    make(tmp_path, a=X, b=Y)
+    for number, name in enumerate("ab"):
+        with IndexWriter(tmp_path, OTHER) as writer:
+            assert [writer.has_vector(digest(one)) for one in "ab"] == [number > 0, False]
+            add(writer, name, W)
+            writer.commit()
+    with IndexWriter(tmp_path, MODEL) as writer:  # writes to the one that answers meanwhile
+        assert writer.active
+        add(writer, "c", Z)
+        writer.commit()
+    assert content(tmp_path) == {"a": X, "b": Y, "c": Z}
+    with IndexWriter(tmp_path, OTHER) as writer:
+        assert (writer.lacking(), writer.pictures()) == (1, 3)
+        known = writer.known(writer.roots()[0])
+        assert [path for path, one in known.items() if not one.embedded] == ["c"]
+    assert sets(tmp_path) == ["whole", "whole-2"]
+
+
+def test_the_set_that_answered_before_is_kept_and_can_answer_again(tmp_path: Path) -> None:
+    make(tmp_path, a=X, b=Y)
+    make_other(tmp_path, a=W, b=W)
+    assert content(tmp_path) == {"a": W, "b": W}
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert (writer.active, writer.lacking()) == (False, 0)
+        writer.activate()
+    assert content(tmp_path) == {"a": X, "b": Y}
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_dropping_leaves_only_what_answers(tmp_path: Path, embedded: bool) -> None:
+    make(tmp_path, a=X, b=Y)
+    with IndexWriter(tmp_path, THIRD) as writer:
+        if embedded:
+            add(writer, "a", Z)
+        writer.commit()
+    make_other(tmp_path, a=W)
+    places = [tmp_path / "sets" / name for name in ("whole", "whole-2")]
+    size = sum(file.stat().st_size for place in places for file in place.iterdir())
+    assert size == (36 if embedded else 24)
+    with IndexWriter(tmp_path, OTHER) as writer:
+        assert writer.drop_others() == size
+        assert writer.drop_others() == 0
+        add(writer, "b", W)
+        writer.commit()
+    assert sets(tmp_path) == ["whole-3"]
+    assert content(tmp_path) == {"a": W, "b": W}
+    make(tmp_path, a=X)
+    assert sets(tmp_path) == ["whole-2", "whole-3"]
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert writer.lacking() == 1
+
+
+def test_what_is_being_built_cannot_drop_what_answers(tmp_path: Path) -> None:
+    make(tmp_path, a=X)
+    with IndexWriter(tmp_path, OTHER) as writer, pytest.raises(ValueError, match="being built"):
+        writer.drop_others()
+    assert content(tmp_path) == {"a": X}
+
+
+def test_an_index_without_a_commit_takes_any_model(tmp_path: Path) -> None:
+    with IndexWriter(tmp_path, OTHER):
+        pass
+    with Index(tmp_path) as index:
+        assert index.model == OTHER
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert (writer.active, writer.lacking()) == (False, 0)
+
+
+_KILLED_WHILE_DROPPING = """
+import os, shutil, sys
+from pathlib import Path
+from vsearch.index import IndexWriter
+from vsearch.records import ModelIdentity
+writer = IndexWriter(Path(sys.argv[1]), ModelIdentity("other", "weights", "preprocessing", 4))
+shutil.rmtree = lambda place: os._exit(0)
+writer.drop_others()
+"""
+
+
+def test_folders_that_a_killed_writer_did_not_remove_go_with_the_next(tmp_path: Path) -> None:
+    make(tmp_path, a=X)
+    make_other(tmp_path, a=W)
+    run(_KILLED_WHILE_DROPPING, tmp_path)
+    assert sets(tmp_path) == ["whole", "whole-2"]
+    with Index(tmp_path) as index:
+        assert index.status().others == ()
+        assert seen(index) == {"a": W}
+    for name in ("regions", "whole-x", "whole-7"):
+        (tmp_path / "sets" / name).mkdir()
+    (tmp_path / "sets" / "whole-8").write_text("not ours")
+    with IndexWriter(tmp_path, OTHER):
+        assert sets(tmp_path) == ["regions", "whole-2", "whole-8", "whole-x"]
+    assert content(tmp_path) == {"a": W}
+
+
+def test_no_folder_that_the_catalog_names_is_removed(tmp_path: Path) -> None:
+    make(tmp_path, a=X)
+    for number in range(3):
+        with IndexWriter(tmp_path, ModelIdentity(f"m{number}", "w", "p", 3)) as writer:
+            add(writer, "a", Z)
+            writer.commit()
+    make(tmp_path, b=Y)
+    assert sets(tmp_path) == ["whole", "whole-2", "whole-3", "whole-4"]
+    assert content(tmp_path) == {"a": X, "b": Y}
+
+
+def test_a_folder_that_cannot_be_removed_is_told_and_keeps_no_one_from_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, a=X)
+    make_other(tmp_path, a=W)
+
+    def denied(place: Path) -> None:
+        raise PermissionError(13, "Permission denied", os.fspath(place))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", denied)
+        with IndexWriter(tmp_path, OTHER) as writer, pytest.raises(StoreError) as caught:
+            writer.drop_others()
+        assert str(caught.value) == (
+            f"vectors of another model cannot be removed (Permission denied), at "
+            f"{tmp_path}/sets/whole; check the permissions, the next `vsearch index` tries again"
+        )
+        with IndexWriter(tmp_path, THIRD) as writer:  # takes no name whose folder is in the way
+            add(writer, "a", Z)
+            writer.commit()
+    assert content(tmp_path) == {"a": W}
+    assert sets(tmp_path) == ["whole", "whole-2", "whole-3"]
+    with IndexWriter(tmp_path, THIRD):
+        assert sets(tmp_path) == ["whole-2", "whole-3"]
+
+
+def test_a_reader_goes_on_with_vectors_that_were_dropped_under_it(tmp_path: Path) -> None:
+    make(tmp_path, a=X, b=Y)
+    with IndexWriter(tmp_path, MODEL) as writer:
+        writer.extend_graph()
+    with Index(tmp_path) as before:
+        make_other(tmp_path, a=W, b=W, c=W)
+        with IndexWriter(tmp_path, OTHER) as writer:
+            writer.drop_others()
+        assert sets(tmp_path) == ["whole-2"]
+        for _ in range(2):
+            assert before.model == MODEL
+            assert seen(before) == {"a": X, "b": Y}
+            assert before.scores(np.array(X, np.float32)).tolist() == [1.0, 0.0]
+            assert (before.graph_rows(), before.graph_bytes()) == (0, 0)
+            with pytest.raises(GraphUnusable, match="there is no graph yet"):
+                before.graph()
+            assert before.status().images == 2
+            # The same folder is made anew for the vectors of a third model, with a graph.
+            (tmp_path / "sets" / "whole").mkdir(exist_ok=True)
+            (tmp_path / "sets" / "whole" / "matrix.f32").write_bytes(bytes(24))
+
+
+def test_a_reader_that_is_overtaken_by_a_switch_while_it_opens_takes_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, a=X, b=Y)
+    hold = Matrix.hold
+    waiting = [OTHER, MODEL]
+
+    def overtaken(matrix: Matrix) -> None:
+        if waiting:
+            identity = waiting.pop(0)
+            make_other(tmp_path, identity, a=[0.5] * identity.dim)
+            with IndexWriter(tmp_path, identity) as writer:
+                writer.drop_others()
+        hold(matrix)
+
+    monkeypatch.setattr(Matrix, "hold", overtaken)
+    with Index(tmp_path) as index:
+        assert (index.model, seen(index)) == (MODEL, {"a": [0.5] * 3})
+    assert waiting == []
+
+
+def test_a_reader_that_is_overtaken_again_and_again_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, a=X)
+    make_other(tmp_path, a=W)
+    switched: list[ModelIdentity] = []
+
+    def overtaken(matrix: Matrix) -> None:
+        with IndexWriter(tmp_path, OTHER if len(switched) % 2 else MODEL) as writer:
+            switched.append(writer.answering)
+            writer.activate()
+
+    monkeypatch.setattr(Matrix, "hold", overtaken)
+    with pytest.raises(IndexLocked, match=r"changes from model to model, in .*; try again"):
+        Index(tmp_path)
+    assert len(switched) == 10
+    monkeypatch.undo()
+    assert content(tmp_path) == {"a": W}
+
+
+def test_a_reader_lets_go_of_the_files(tmp_path: Path) -> None:
+    make(tmp_path, a=X)
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        assert content(tmp_path) == {"a": X}
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_a_matrix_cut_short_loses_what_this_model_had_and_nothing_of_others(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, a=X, b=Y)
+    make_other(tmp_path, a=W, b=W)
+    os.truncate(tmp_path / "sets" / "whole-2" / "matrix.f32", 16 + 3)
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert writer.lacking() == 0
+    with IndexWriter(tmp_path, OTHER) as writer:
+        assert (writer.lacking(), writer.images()) == (1, 1)
+        assert [writer.has_vector(digest(name)) for name in "ab"] == [True, False]
+    assert sorted(os.listdir(tmp_path / "sets" / "whole-2")) == ["matrix.f32"]
+    assert content(tmp_path) == {"a": W}
+    make_other(tmp_path, b=W)
+    assert content(tmp_path) == {"a": W, "b": W}
+
+
+def test_a_set_whose_folder_is_gone_is_built_anew(tmp_path: Path) -> None:
+    make(tmp_path, a=X)
+    make_other(tmp_path, a=W)
+    shutil.rmtree(tmp_path / "sets" / "whole")
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert writer.lacking() == 1
+    make_other(tmp_path, MODEL, a=X)
+    assert content(tmp_path) == {"a": X}
+
+
+def test_moved_and_merged_roots_are_the_same_for_all_sets(tmp_path: Path) -> None:
+    for identity, vector in ((MODEL, X), (OTHER, W)):
+        with IndexWriter(tmp_path, identity) as writer:
+            add(writer, "1", vector, root="/p/a")
+            writer.commit()
+    with IndexWriter(tmp_path, OTHER) as writer:
+        writer.add_root("/p", whole=True)
+        writer.commit()
+        assert writer.lacking() == 0
+        assert content(tmp_path) == {"a/1": X}
+        writer.activate()
+    assert content(tmp_path) == {"a/1": W}
+
+
+def test_a_file_that_answers_is_skipped_only_from_the_switch_on(tmp_path: Path) -> None:
+    make(tmp_path, unfit=X, unreadable=Y, changed=Z, fine=X)
+    with IndexWriter(tmp_path, OTHER) as writer:
+        root = writer.roots()[0]
+        writer.skip(root, "unfit", 10, 20, SkipReason.NO_EMBEDDING, "no direction")
+        writer.skip(root, "unreadable", 10, 20, SkipReason.UNREADABLE, "")
+        writer.skip(root, "changed", 10, 21, SkipReason.DAMAGED, "")
+        writer.skip(root, "never seen", 10, 20, SkipReason.EMPTY, "")
+        add(writer, "fine", W)
+        writer.commit()
+        assert content(tmp_path) == {"unfit": X, "unreadable": Y, "fine": X}
+        assert (writer.lacking(), writer.pictures()) == (1, 3)
+        writer.reuse(root, "unreadable", 10, 20, digest("fine"))
+        writer.commit()
+        assert writer.lacking() == 0
+        assert content(tmp_path) == {"unfit": X, "unreadable": X, "fine": X}
+        writer.activate()
+    assert content(tmp_path) == {"unreadable": W, "fine": W}
+    with Index(tmp_path) as index:
+        assert [(path, reason) for path, reason, _ in index.skipped()] == [
+            ("/photos/changed", SkipReason.DAMAGED),
+            ("/photos/never seen", SkipReason.EMPTY),
+            ("/photos/unfit", SkipReason.NO_EMBEDDING),
+        ]
+
+
+def test_an_index_of_format_1_is_read_and_then_brought_up_to_date(tmp_path: Path) -> None:
+    make(tmp_path, a=X, b=Y)
+    with IndexWriter(tmp_path, MODEL) as writer:
+        writer.extend_graph()
+    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
+    connection.executescript(
+        "DROP INDEX one_active_set; ALTER TABLE sets DROP COLUMN state; PRAGMA user_version=1;"
+    )
+    connection.close()
+    assert read_only(tmp_path).splitlines()[0] == "2 ['a', 'b']"
+    with Index(tmp_path) as index:
+        assert (index.model, seen(index), index.graph().rows) == (MODEL, {"a": X, "b": Y}, 2)
+        assert index.status().others == ()
+        make_other(tmp_path, a=W, b=W)
+        assert seen(index) == {"a": X, "b": Y}
+    assert content(tmp_path) == {"a": W, "b": W}
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert writer.lacking() == 0
 
 
 # Places
@@ -316,10 +663,8 @@ def test_a_file_is_no_place_for_an_index(tmp_path: Path, below: str) -> None:
 @pytest.mark.parametrize("write", [False, True])
 def test_a_newer_format_is_refused(tmp_path: Path, write: bool) -> None:
     make(tmp_path, a=X)
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    connection.execute("PRAGMA user_version=2")
-    connection.close()
-    with pytest.raises(StoreError, match="this vsearch reads up to 1: update vsearch"):
+    set_format(tmp_path, 3)
+    with pytest.raises(StoreError, match="this vsearch reads up to 2: update vsearch"):
         IndexWriter(tmp_path, MODEL) if write else Index(tmp_path)
 
 
@@ -671,4 +1016,33 @@ def test_status_counts_what_there_is(tmp_path: Path) -> None:
     assert (status.images, status.rows, status.live_rows, status.graph_rows) == (4, 3, 2, 3)
     assert status.skipped == {"damaged image": 1}
     assert status.bytes == size
+    assert (status.lacking, status.others) == (0, ())
     assert status.changed_at > (folder / "lock").stat().st_mtime - 60
+
+
+def test_status_tells_of_other_models(tmp_path: Path) -> None:
+    make(tmp_path, a=X, b=Y)
+    with IndexWriter(tmp_path, OTHER) as writer:
+        add(writer, "a", W)
+        add(writer, "only here", W)
+        writer.reuse(writer.roots()[0], "copy", 1, 2, digest("only here"))
+        writer.commit()
+    with Index(tmp_path) as index:
+        status = index.status()
+        known = index.known(index.roots()[0], identity=OTHER)
+        assert {path: one.embedded for path, one in known.items()} == {
+            "a": True, "b": False, "only here": True, "copy": True,
+        }  # fmt: skip
+        known = index.known(index.roots()[0], identity=THIRD)
+        assert [one.embedded for one in known.values()] == [False] * 4
+    assert (status.model, status.images, status.lacking, status.rows) == (MODEL, 2, 2, 2)
+    assert [root.images for root in status.roots] == [2]
+    assert status.others == (SetStatus(OTHER, False, rows=2, images=3, lacking=1, bytes=32),)
+    with IndexWriter(tmp_path, OTHER) as writer:
+        add(writer, "b", W)
+        writer.commit()
+        writer.activate()
+    with Index(tmp_path) as index:
+        status = index.status()
+    assert (status.model, status.images, status.lacking, status.rows) == (OTHER, 4, 0, 3)
+    assert status.others == (SetStatus(MODEL, True, rows=2, images=2, lacking=2, bytes=24),)

@@ -7,6 +7,7 @@ from vsearch.indexing.events import (
     Committed,
     Confirmed,
     Done,
+    Dropped,
     Embedded,
     Event,
     Gone,
@@ -16,7 +17,9 @@ from vsearch.indexing.events import (
     Reused,
     RootMissing,
     Skipped,
+    Switched,
     Tally,
+    Unswitched,
 )
 
 DAMAGED, LINK, EMPTY = SkipReason.DAMAGED, SkipReason.LINK, SkipReason.EMPTY
@@ -49,6 +52,9 @@ def counts(made: Tally) -> dict[str, object]:
         (RootMissing("/a", 7), {"missing_roots": 1}),
         (Committed(), {}),
         (GraphStarted(), {}),
+        (Unswitched("old", "new", 3, 12), {"lacking": 3}),
+        (Switched("old", "new"), {}),
+        (Dropped(4_096), {}),
         (Done(12), {"images": 12}),
         (
             Planned("/a", 1, 2, 4, 5, {EMPTY: 3}, 6),
@@ -87,6 +93,8 @@ def test_roots_add_up() -> None:
         pytest.param([Skipped("/a", DAMAGED, "", True)], False, id="a damaged picture"),
         pytest.param([Planned("/a", 0, 0, 0, 1, {DAMAGED: 1}, 0)], False, id="damaged as before"),
         pytest.param([RootMissing("/a", 0)], False, id="a root that is not there"),
+        pytest.param([Unswitched("old", "new", 1, 9)], False, id="not switched yet"),
+        pytest.param([Switched("old", "new"), Dropped(1)], True, id="switched"),
     ],
 )
 def test_complete_is_when_every_picture_and_root_could_be_used(

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from vsearch.errors import SkipReason
 from vsearch.images.find import FoundFile, PassedOver
-from vsearch.index import Known
-from vsearch.indexing.plan import UNSETTLED, Plan, plan
+from vsearch.index import UNSETTLED, Known
+from vsearch.indexing.plan import Plan, plan
 
 PATHS = ["a", "b", "d", "d/a", "d/b", "d/e/a", "dd", "d!", "d.png", "d/e"]
 
@@ -31,6 +31,7 @@ CASES = {
     "another size, skipped before": (seen(size=11, reason=SkipReason.DAMAGED), "changed"),
     "damaged and the same": (seen(reason=SkipReason.DAMAGED), "skipped"),
     "too large and the same": (seen(reason=SkipReason.TOO_LARGE), "again"),
+    "another model had no embedding": (seen(reason=SkipReason.NO_EMBEDDING), "again"),
     "unreadable and the same": (seen(reason=SkipReason.UNREADABLE), "again"),
     "without its embedding": (seen(embedded=False), "again"),
     "read too soon": (seen(mtime_ns=UNSETTLED), "again"),
@@ -110,9 +111,11 @@ def test_it_is_a_plain_rule_for_each_file(
                 kind = "again"
             elif before.mtime_ns != item.mtime_ns:
                 kind = "changed"
-            elif before.reason in (SkipReason.UNREADABLE, SkipReason.TOO_LARGE) or (
-                before.reason is None and not before.embedded
-            ):
+            elif before.reason in (
+                SkipReason.UNREADABLE,
+                SkipReason.TOO_LARGE,
+                SkipReason.NO_EMBEDDING,
+            ) or (before.reason is None and not before.embedded):
                 kind = "again"
             else:
                 kind = "fine"

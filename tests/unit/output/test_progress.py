@@ -13,6 +13,7 @@ from vsearch.images.find import FoundFile, PassedOver
 from vsearch.indexing.events import (
     Committed,
     Done,
+    Dropped,
     Embedded,
     Event,
     Gone,
@@ -20,7 +21,9 @@ from vsearch.indexing.events import (
     Planned,
     RootMissing,
     Skipped,
+    Switched,
     Tally,
+    Unswitched,
 )
 from vsearch.indexing.plan import Plan
 from vsearch.output.progress import IndexingOutput, closing_line, print_plan
@@ -73,6 +76,47 @@ def test_in_a_pipe_there_is_a_line_for_each_fault_and_a_closing_line(
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     tell(quiet=True)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        pytest.param(
+            Unswitched("mini", "big", 1_200, 5_000),
+            "not switched: 1,200 of 5,000 pictures not embedded by big yet; the index goes on "
+            "answering with mini until `vsearch index --model big` has embedded them all",
+            id="not switched",
+        ),
+        pytest.param(
+            Unswitched("mini", "mini", 1, 1),
+            "not switched: 1 of 1 picture not embedded by mini yet; the index goes on answering "
+            "with another version of mini until `vsearch index --model mini` has embedded them all",
+            id="not switched to another version",
+        ),
+        pytest.param(
+            Switched("mini", "big\x1b"),
+            r"switched: the index answers with big\x1b, not mini",
+            id="switched",
+        ),
+        pytest.param(
+            Switched("mini", "mini"),
+            "switched: the index answers with mini, not another version of mini",
+            id="switched to another version",
+        ),
+        pytest.param(
+            Dropped(7_680_000),
+            "dropped: the vectors of other models; 7.7 MB freed",
+            id="dropped",
+        ),
+    ],
+)
+def test_what_becomes_of_the_model_is_told(
+    event: Event, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell([event, Done(3)], quiet=False)
+    assert capsys.readouterr().err.splitlines()[:-1] == [expected]
+    tell([event, Done(3)], quiet=True)
+    assert capsys.readouterr().err == ""
 
 
 class Terminal(io.StringIO):

@@ -9,11 +9,11 @@ import pytest
 
 from vsearch.errors import SkipReason
 from vsearch.output.status import print_skipped, print_status
-from vsearch.records import ModelIdentity, RootStatus, Status
+from vsearch.records import ModelIdentity, RootStatus, SetStatus, Status
 
 EMPTY = Status(
-    folder="/index", model=None, roots=(), images=0, rows=0, live_rows=0, graph_rows=0,
-    skipped={}, bytes=4096, changed_at=0.0,
+    folder="/index", model=None, roots=(), images=0, lacking=0, rows=0, live_rows=0, graph_rows=0,
+    others=(), skipped={}, bytes=4096, changed_at=0.0,
 )  # fmt: skip
 FULL = Status(
     folder="/index",
@@ -24,13 +24,20 @@ FULL = Status(
         RootStatus("/some", there=True, whole=False, images=3),
     ),
     images=1_023,
+    lacking=0,
     rows=1_100,
     live_rows=1_021,
     graph_rows=1_078,
+    others=(),
     skipped={"empty file": 2, "damaged image": 11},
     bytes=1_700_000,
     changed_at=0.0,
 )
+
+
+BIG = ModelIdentity("ViT-B-32", "fedcba9876543210", "feed", 512)
+BUILDING = SetStatus(BIG, kept=False, rows=1_198, images=1_200, lacking=3_800, bytes=2_453_504)
+KEPT = SetStatus(BIG, kept=True, rows=5_000, images=5_100, lacking=0, bytes=7_680_000)
 
 
 def lines(status: Status, capsys: pytest.CaptureFixture[str], age: float = 0) -> list[str]:
@@ -69,6 +76,49 @@ def test_a_full_index(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_pictures_that_wait_for_this_model_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    said = lines(replace(FULL, lacking=1_234), capsys)
+    assert said[5] == "waiting   1,234 more without a vector yet; run `vsearch index`"
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        pytest.param(BUILDING, "being built: ViT-B-32, 1,200 of 5,000 pictures", id="being built"),
+        pytest.param(
+            replace(BUILDING, images=0, lacking=1),
+            "being built: ViT-B-32, 0 of 1 picture",
+            id="just begun",
+        ),
+        pytest.param(
+            KEPT,
+            "kept: ViT-B-32, 5,000 vectors, 7.7 MB; free it with `vsearch index --drop-old`",
+            id="kept",
+        ),
+        pytest.param(
+            replace(KEPT, lacking=20),
+            "kept: ViT-B-32, 5,000 vectors (of 20 pictures none), 7.7 MB; "
+            "free it with `vsearch index --drop-old`",
+            id="kept while pictures were added",
+        ),
+        pytest.param(
+            replace(BUILDING, model=replace(BIG, name="a\x1b[2J\n")),
+            r"being built: a\x1b[2J\n, 1,200 of 5,000 pictures",
+            id="a name that a terminal would obey",
+        ),
+    ],
+)
+def test_vectors_of_other_models_are_told(
+    capsys: pytest.CaptureFixture[str], other: SetStatus, expected: str
+) -> None:
+    said = lines(replace(FULL, others=(other,)), capsys)
+    at = said.index(f"beside    {expected}")
+    assert said[at - 1].startswith("graph ")
+    assert len(said) == len(lines(FULL, capsys)) + 1
+    both = lines(replace(FULL, others=(other, KEPT)), capsys)
+    assert [line[:10] for line in both].count("beside    ") == 2
+
+
 @pytest.mark.parametrize(
     ("age", "expected"),
     [
@@ -87,7 +137,7 @@ def test_one_copy_is_a_copy(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_as_json_it_is_every_field_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    print_status(FULL, as_json=True)
+    print_status(replace(FULL, lacking=7, others=(BUILDING,)), as_json=True)
     out = capsys.readouterr().out
     assert out.isascii()
     assert out.count("\n") == 1
@@ -105,9 +155,19 @@ def test_as_json_it_is_every_field_in_one_line(capsys: pytest.CaptureFixture[str
             {"path": "/some", "there": True, "whole": False, "images": 3},
         ],
         "images": 1023,
+        "lacking": 7,
         "rows": 1100,
         "live_rows": 1021,
         "graph_rows": 1078,
+        "others": [
+            {
+                "model": {
+                    "name": "ViT-B-32", "weights": "fedcba9876543210", "preprocessing": "feed",
+                    "dim": 512,
+                },
+                "kept": False, "rows": 1198, "images": 1200, "lacking": 3800, "bytes": 2453504,
+            },
+        ],
         "skipped": {"empty file": 2, "damaged image": 11},
         "bytes": 1_700_000,
         "changed_at": 0.0,
