@@ -2,17 +2,20 @@
 
 The folder has two more files for it, both written at conversion:
 
-    torch.safetensors   the image tower's tensors, named "visual." and as open_clip names them there
+    torch.safetensors   tensors as open_clip names them: those of the image tower ("visual.")
     open_clip.json      open_clip's own configuration; only "model_cfg" is used
 
 Texts stay with the folder's text.onnx on the CPU: a query is one short text, whose answer is there
-before a GPU has loaded anything.
+before a GPU has loaded anything. Only where the text tower could not be exported (no text.onnx) do
+the two files hold it too; of text towers those of open_clip itself, since building one of
+transformers asks the Hugging Face hub.
 """
 
 from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +23,7 @@ from vsearch.errors import ModelError
 from vsearch.models.onnx import OnnxEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import torch
@@ -56,7 +59,8 @@ class TorchEncoder:
         self._folder = folder
         self._device = device
         self._precision = precision
-        self._texts = OnnxEncoder(folder)
+        exported = "text.onnx" in folder.digests
+        self._texts = OnnxEncoder(folder) if exported else _TextsInTorch(folder)
         self._loading = Lock()
         self._tower: _Tower | None = None
         self._batch_size = _MOST[device]
@@ -154,7 +158,7 @@ class _Tower:
         self.device = torch.device(device)
         self.dtype = _dtype(device, precision)
         self.size, self.dim = spec.size, folder.identity.dim
-        module = _load(folder)
+        module = _load(folder, _build_image, _is_image)
         try:
             module = module.to(self.device, self.dtype)
             self.module = module.to(memory_format=torch.channels_last)
@@ -197,9 +201,7 @@ class _Tower:
         # Channels last in memory is how pictures come: this permutes the names, not the bytes.
         channels = pixels.permute(0, 3, 1, 2)  # (n, 3, size, size) uint8
         normalised = torch.addcmul(self.shift, channels.to(torch.float32), self.scale)
-        found = self.module(normalised.to(self.dtype))
-        features = found[0] if isinstance(found, tuple) else found  # CoCa adds its tokens
-        return torch.nn.functional.normalize(features.to(torch.float32), dim=-1)
+        return _direction(self.module(normalised.to(self.dtype)))
 
     def pictures_that_fit(self, most: int) -> int:
         """Return how many pictures at once the device's free memory takes, a power of two."""
@@ -209,13 +211,16 @@ class _Tower:
             return most
         count = min(_PROBE, most)
         pixels = torch.zeros((count, self.size, self.size, 3), dtype=torch.uint8)
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
         try:
-            with torch.inference_mode():
-                self.forward(pixels.to(self.device))
-            torch.cuda.synchronize()
-        except torch.OutOfMemoryError:
+            for _ in range(2):  # what the libraries take for themselves comes with the first
+                before = torch.cuda.memory_allocated()
+                torch.cuda.reset_peak_memory_stats()
+                with torch.inference_mode():
+                    self.forward(pixels.to(self.device))
+                torch.cuda.synchronize()
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
             return 1
         per_picture = (torch.cuda.max_memory_allocated() - before) / count
         torch.cuda.empty_cache()
@@ -223,26 +228,70 @@ class _Tower:
         return min(most, _power_of_two(int(_SHARE * free / max(per_picture, 1))))
 
 
-def _load(folder: ModelFolder) -> torch.nn.Module:
-    """Build the image tower as open_clip would and fill it; nothing is looked up elsewhere."""
+class _TextsInTorch(OnnxEncoder):
+    """The way of a text through its tokens, with a tower that could not be exported."""
+
+    @cached_property
+    def _text_tower(self) -> _TextTower:
+        return _TextTower(self._folder)
+
+
+class _TextTower:
+    """open_clip's text tower on the CPU; answers as a session of onnxruntime does."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.module = _load(folder, _build_text, _is_text)
+        self.context_length, self.pad_id = folder.context_length, folder.pad_id
+
+    def run(
+        self, _outputs: Sequence[str], inputs: dict[str, NDArray[Any]]
+    ) -> list[NDArray[np.float32]]:
+        """Embed input_ids (n, tokens) int64 as the one output, unit vectors (n, dim)."""
+        import torch
+
+        ids = torch.from_numpy(inputs["input_ids"])
+        missing = self.context_length - ids.shape[1]  # its positions and masks are made for that
+        with torch.inference_mode():
+            padded = torch.nn.functional.pad(ids, (0, missing), value=self.pad_id)
+            return [_direction(self.module(padded)).numpy()]
+
+
+def _direction(found: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """Return what a tower answers as unit vectors (n, dim) float32."""
     import torch
+
+    features = found[0] if isinstance(found, tuple) else found  # CoCa adds its tokens
+    return torch.nn.functional.normalize(features.to(torch.float32), dim=-1)
+
+
+def _is_image(name: str) -> bool:
+    return name.startswith("visual.")
+
+
+def _is_text(name: str) -> bool:
+    return not name.startswith(("visual.", "text_decoder.", "logit_"))
+
+
+def _load(
+    folder: ModelFolder,
+    build: Callable[[dict[str, Any]], torch.nn.Module],
+    belongs: Callable[[str], bool],
+) -> torch.nn.Module:
+    """Build a tower as open_clip would and fill it with the tensors whose names belong to it."""
     from safetensors import SafetensorError, safe_open
 
     folder.verify(WEIGHTS)
     path = folder.path / WEIGHTS
     try:
-        config = json.loads(folder.read(CONFIG))["model_cfg"]
-        tower = _build(config)
+        tower = build(json.loads(folder.read(CONFIG))["model_cfg"])
         with safe_open(path, framework="pt") as file:  # mapped, not read: no second copy
             state = {
-                name.removeprefix("visual."): file.get_tensor(name)
+                name.removeprefix("visual.").removeprefix("text."): file.get_tensor(name)
                 for name in file.keys()  # noqa: SIM118  # safetensors' file is not iterable
-                if name.startswith("visual.")
+                if belongs(name)
             }
             tower.load_state_dict(state)
     except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
         raise ModelError(
             f"torch cannot use the model ({_first_line(error)}), at {folder.path}; "
             "reinstall it or update open_clip_torch"
@@ -250,8 +299,8 @@ def _load(folder: ModelFolder) -> torch.nn.Module:
     return tower.eval().requires_grad_(False)
 
 
-def _build(config: dict[str, Any]) -> torch.nn.Module:
-    """Return open_clip's image tower with weights to be filled in."""
+def _build_image(config: dict[str, Any]) -> torch.nn.Module:
+    """Return open_clip's image tower with weights to be filled in; nothing is fetched."""
     # As its own models do; the public constructors would build the text tower too, for which some
     # ask the Hugging Face hub.
     from open_clip.model import _build_vision_tower
@@ -263,6 +312,18 @@ def _build(config: dict[str, Any]) -> torch.nn.Module:
         vision["timm_model_pretrained"] = False
     tower: torch.nn.Module = _build_vision_tower(
         config["embed_dim"], vision, config.get("quick_gelu", False)
+    )
+    return tower
+
+
+def _build_text(config: dict[str, Any]) -> torch.nn.Module:
+    """Return open_clip's text tower with weights to be filled in; nothing is fetched."""
+    from open_clip.model import _build_text_tower
+
+    if config["text_cfg"].get("hf_model_name"):
+        raise ValueError(f"the text tower is elsewhere, {config['text_cfg']['hf_model_name']}")
+    tower: torch.nn.Module = _build_text_tower(
+        config["embed_dim"], config["text_cfg"], config.get("quick_gelu", False)
     )
     return tower
 
@@ -307,9 +368,15 @@ def _power_of_two(pictures: int) -> int:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell by the class, and by the words where torch has no class for it (Metal, cuBLAS)."""
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+    words = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or "out of memory" in words
+        or "STATUS_ALLOC_FAILED" in words
+    )
 
 
 def _empty_cache(device: str) -> None:

@@ -18,7 +18,8 @@ import open_clip
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
+from tokenizers import Tokenizer
 
 from vsearch.errors import ModelError
 from vsearch.models.folder import ModelFolder, built_in
@@ -63,12 +64,17 @@ def tower(vision: dict[str, Any]) -> torch.nn.Module:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return a function that makes a model folder, with the texts' files of `mini`."""
+    """Return a function that makes a model folder, with the texts' files of `mini`.
 
-    def folder(vision: dict[str, Any], weights: bytes | None = None) -> Path:
+    Given `text`, a text tower in torch instead of text.onnx.
+    """
+
+    def folder(
+        vision: dict[str, Any], weights: bytes | None = None, text: dict[str, Any] | None = None
+    ) -> Path:
         path = tmp_path / "model"
         path.mkdir()
-        config = {"model_cfg": {"embed_dim": DIM, "vision_cfg": vision, "text_cfg": TEXT}}
+        config = {"model_cfg": {"embed_dim": DIM, "vision_cfg": vision, "text_cfg": text or TEXT}}
         (path / "open_clip.json").write_text(json.dumps(config))
         if weights is None:
             state = {f"visual.{name}": part for name, part in tower(vision).state_dict().items()}
@@ -76,9 +82,12 @@ def make(tmp_path: Path) -> Make:
             save_file(state, path / "torch.safetensors")
         else:
             (path / "torch.safetensors").write_bytes(weights)
-        for name in ("text.onnx", "tokenizer.json"):
-            (path / name).symlink_to(built_in().path / name)
         card = json.loads((built_in().path / "model.json").read_text())
+        (path / "tokenizer.json").symlink_to(built_in().path / "tokenizer.json")
+        if text:
+            del card["sha256"]["text.onnx"]
+        else:
+            (path / "text.onnx").symlink_to(built_in().path / "text.onnx")
         card["image"].update(size=SIZE, mean=MEAN, std=STD)
         for name in ("torch.safetensors", "open_clip.json"):
             card["sha256"][name] = hashlib.sha256((path / name).read_bytes()).hexdigest()
@@ -161,6 +170,56 @@ def test_texts_are_embedded_by_the_text_tower_without_torch(make: Make) -> None:
     assert found.tolist() == OnnxEncoder(built_in()).encode_texts(["a dog", "a car"]).tolist()
 
 
+# Text towers in torch, with the tokens of `mini`.
+WORDS: dict[str, Any] = TEXT | {"context_length": 64, "vocab_size": 30522}
+WORDS |= {"pool_type": "eos", "eos_id": 102}  # its end of text is no higher than other tokens
+COCA_WORDS = WORDS | {"embed_cls": True, "output_tokens": True, "pad_id": 0}
+LONG = "dog " * 100
+
+
+@pytest.mark.parametrize(
+    ("make_model", "text", "words"),
+    [
+        pytest.param(
+            lambda: open_clip.CLIP(DIM, VIT, WORDS), WORDS, ["a dog", "two red cars", ""], id="CLIP"
+        ),
+        pytest.param(
+            lambda: open_clip.CustomTextCLIP(DIM, VIT, WORDS), WORDS, ["a dog", LONG], id="custom"
+        ),
+        pytest.param(
+            lambda: open_clip.CoCa(
+                DIM, {key: WORDS[key] for key in TEXT}, COCA_WORDS, VISION["CoCa"]
+            ),
+            COCA_WORDS,
+            ["a dog", LONG],
+            id="CoCa",
+        ),
+    ],
+)
+def test_a_text_tower_that_could_not_be_exported_runs_in_torch(
+    make: Make, make_model: Callable[[], torch.nn.Module], text: dict[str, Any], words: list[str]
+) -> None:
+    torch.manual_seed(0)
+    model: Any = make_model().eval()
+    parts = {name: part.contiguous() for name, part in model.state_dict().items()}
+    encoder = on_cpu(make(VIT, save(parts), text))
+    vectors = encoder.encode_texts(words)
+    tokenizer = Tokenizer.from_file(str(built_in().path / "tokenizer.json"))
+    tokenizer.enable_padding(length=64)
+    tokenizer.enable_truncation(64)
+    ids = torch.tensor([one.ids for one in tokenizer.encode_batch(words)])
+    with torch.no_grad():
+        expected = model.encode_text(ids, normalize=True).numpy()
+    assert vectors.shape == (len(words), DIM)
+    assert vectors == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_text_tower_of_transformers_is_refused_rather_than_fetched(make: Make) -> None:
+    folder = make(VIT, save({}), {"hf_model_name": "xlm-roberta-base"})
+    with pytest.raises(ModelError, match=r"the text tower is elsewhere, xlm-roberta-base"):
+        on_cpu(folder).encode_texts(["a dog"])
+
+
 def test_nothing_is_read_before_it_is_used(make: Make) -> None:
     folder = make(VIT)
     model = ModelFolder.open(folder)
@@ -182,11 +241,12 @@ class Small(torch.nn.Module):
         super().__init__()
         self.module, self.most = module, most
         self.tried: list[int] = []
+        self.error: Exception = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         self.tried.append(len(pixels))
         if len(pixels) > self.most:
-            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried {len(pixels)}")
+            raise self.error
         found: torch.Tensor = self.module(pixels)
         return found
 
@@ -207,6 +267,22 @@ def test_out_of_memory_halves_the_batch_and_goes_on(make: Make) -> None:
     assert encoder.batch_size == 2
     encoder.encode_images(pixels[:4])  # and is not tried again
     assert small.tried[8:] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("MPS backend out of memory (MPS allocated: 9.0 GiB)", id="Metal"),
+        pytest.param("CUDA error: out of memory", id="pinned memory"),
+        pytest.param("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `x`", id="cuBLAS"),
+    ],
+)
+def test_a_lack_of_memory_is_told_by_its_words(make: Make, words: str) -> None:
+    encoder = on_cpu(make(VIT))
+    small = shrunk(encoder, most=2)
+    small.error = RuntimeError(words)
+    encoder.encode_images(noise(4))
+    assert small.tried == [4, 2, 2]
 
 
 def test_not_even_one_picture_fits(make: Make) -> None:
