@@ -30,7 +30,7 @@ class FakeEncoder:
     """The colour encoder; `pictures` and `texts` count what it was given."""
 
     def __init__(self, name: str = "colours") -> None:
-        self.identity = ModelIdentity(name, weights="c0", preprocessing="8px", dim=3)
+        self.identity = ModelIdentity(name, weights=f"weights of {name}", preprocessing="8px", dim=3)
         self.preprocessing = Preprocessing(
             size=8, resize="shortest", interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1)
         )
@@ -39,8 +39,6 @@ class FakeEncoder:
         self.pictures = 0
         self.texts = 0
         self._counting = Lock()
-
-    batch_size = 1
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         with self._counting:

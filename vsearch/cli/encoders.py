@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vsearch.models.device import Device
     from vsearch.models.encoder import Encoder
     from vsearch.models.folder import ModelFolder
+    from vsearch.records import ModelIdentity
 
 
 def encoder_for_search(index_folder: Path) -> Encoder:
@@ -56,3 +57,25 @@ def model_for_index(
         return model_of(index_folder)
     except IndexMissing:
         return built_in()
+
+
+def known_identity(index_folder: Path, name: str | None) -> ModelIdentity | None:
+    """Return what is to be planned for, without fetching anything; None: the index's own model.
+
+    Raises UsageError when the model that was named is not on this machine.
+    """
+    from vsearch.config import models_location
+    from vsearch.errors import UsageError
+    from vsearch.models.installed import Installed
+    from vsearch.models.zoo import names
+
+    if name is None:
+        return None
+    canonical = names.parse(name).canonical
+    folder = Installed(models_location()).by_name(canonical)
+    if folder is None:
+        raise UsageError(
+            f"a plan is for a model that is here, not for {canonical!r}; get it with "
+            f"`vsearch models get {name}`"
+        )
+    return folder.identity

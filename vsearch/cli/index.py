@@ -30,6 +30,10 @@ def index(
             "own, mini for a new one.",
         ),
     ] = None,
+    drop_old: Annotated[
+        bool,
+        typer.Option("--drop-old", help="Then free the embeddings by other models."),
+    ] = False,
     device: DeviceOption = "auto",
     offline: OfflineOption = False,
     follow: Annotated[
@@ -61,7 +65,7 @@ def index(
 
     Ctrl-C is safe at any time: what was done stays.
     """
-    from vsearch.cli.encoders import model_for_index
+    from vsearch.cli.encoders import known_identity, model_for_index
     from vsearch.config import cores, index_location
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options, preview, update
@@ -73,7 +77,8 @@ def index(
     workers = cores()
     options = Options(workers, pixels(max_megapixels, workers), follow, hidden, not no_ignore)
     if dry_run:
-        for root, plan in preview(folder, paths or (), options):
+        identity = known_identity(folder, model)
+        for root, plan in preview(folder, paths or (), options, identity):
             print_plan(root, plan)
         return
     chosen = model_for_index(folder, model, offline=offline, device=device)
@@ -83,7 +88,7 @@ def index(
     tally, output = Tally(), IndexingOutput(quiet=quiet)
     try:
         with output:
-            for event in update(folder, encoder, paths or (), options):
+            for event in update(folder, encoder, paths or (), options, drop_old=drop_old):
                 tally.add(event)
                 output.show(event, tally)
     except KeyboardInterrupt:
