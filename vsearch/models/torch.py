@@ -64,8 +64,9 @@ class TorchEncoder:
         self._loading = Lock()
         self._tower: _Tower | None = None
         self._batch_size = _MOST[device]
-        # Metal's queue in torch is not made for several threads.
-        self._turn: AbstractContextManager[object] = Lock() if device == "mps" else nullcontext()
+        # Metal's queue in torch is not made for several threads, and on a CPU one call takes all
+        # cores.
+        self._turn: AbstractContextManager[object] = nullcontext() if device == "cuda" else Lock()
 
     @property
     def identity(self) -> ModelIdentity:
