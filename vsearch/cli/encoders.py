@@ -24,7 +24,7 @@ def encoder_for_search(index_folder: Path) -> Encoder:
     from vsearch.models.torch import TorchEncoder
 
     model = model_of(index_folder)
-    if "image.onnx" not in model.digests:
+    if not {"image.onnx", "text.onnx"} <= model.digests.keys():
         return TorchEncoder(model, "cpu")
     # The built-in model is so quick that waking threads would take longer than it does.
     threads = 1 if model.identity == built_in().identity else cores()

@@ -102,7 +102,7 @@ class ModelFolder:
             # The image tower alone made what an index stores; a text tower of the same space may
             # change without making those vectors wrong. What was made from one checkpoint, in
             # precisions that change no answer to speak of, is one model.
-            weights=card.get("weights") or digests["image.onnx"],
+            weights=card["weights"] if "weights" in card else digests["image.onnx"],
             preprocessing=hashlib.sha256(repr(preprocessing).encode()).hexdigest(),
             dim=card["dim"],
         )

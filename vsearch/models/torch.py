@@ -242,7 +242,7 @@ class _TextTower:
 
     def __init__(self, folder: ModelFolder) -> None:
         self.module = _load(folder, _build_text, _is_text)
-        self.context_length, self.pad_id = folder.context_length, folder.pad_id
+        self.context_length, self.pad_id = folder.text.context_length, folder.text.pad_id
 
     def run(
         self, _outputs: Sequence[str], inputs: dict[str, NDArray[Any]]

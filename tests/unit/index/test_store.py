@@ -448,7 +448,7 @@ def test_folders_that_a_killed_writer_did_not_remove_go_with_the_next(tmp_path: 
 def test_no_folder_that_the_catalog_names_is_removed(tmp_path: Path) -> None:
     make(tmp_path, a=X)
     for number in range(3):
-        with IndexWriter(tmp_path, ModelIdentity(f"m{number}", "w", "p", 3)) as writer:
+        with IndexWriter(tmp_path, ModelIdentity(f"m{number}", f"w{number}", "p", 3)) as writer:
             add(writer, "a", Z)
             writer.commit()
     make(tmp_path, b=Y)

@@ -108,14 +108,19 @@ class _Conversion:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         (made / "tokenizer.json").write_bytes((self.work / "tokenizer.json").read_bytes())
-        if chosen is not None:
-            precision.write(self._exported("image"), chosen.image, made / "image.onnx")
-        kind = chosen.text if chosen is not None else "fp32"
-        precision.write(self._exported("text"), kind, made / "text.onnx")
+        precisions: dict[str, Precision] = (
+            {"image": chosen.image, "text": chosen.text}
+            if chosen is not None
+            else {
+                tower: "fp32" for tower in ("image", "text") if tower not in facts["left_to_torch"]
+            }
+        )
+        for tower, kind in precisions.items():
+            precision.write(self._exported(tower), kind, made / f"{tower}.onnx")
         if torch_weights or self.wanted == "bf16" or chosen is None:
             self.step("writing the weights for torch")
-            self._write_torch(made)
-        self._write_card(made, text_fields, facts, chosen)
+            self._write_torch(made, text_too="text" not in precisions)
+        self._write_card(made, text_fields, facts, chosen, precisions)
         if target.exists():  # made again: the old one goes only now
             target.rename(self.work / "replaced")
         made.rename(target)
@@ -132,8 +137,8 @@ class _Conversion:
     def _towers(self, text_input: TextInput) -> dict[str, Any]:
         """Export both towers, once; return what is known of them.
 
-        "padding" says how texts are padded; "left_to_torch" why there is no graph of the image
-        tower, None when there is one. Raises TowerUnexportable for the text tower.
+        "padding" says how texts are padded; "left_to_torch" by tower why there is no graph of it.
+        Raises TowerUnexportable for a text tower that torch could not run from the folder either.
         """
         done = self.work / "towers.json"
         if done.exists():
@@ -144,7 +149,8 @@ class _Conversion:
             "dim": self._dim(model),
             "logit_scale": float(model.logit_scale.detach().exp()),
             "logit_bias": float(model.logit_bias.detach()) if model.logit_bias is not None else 0.0,
-            "left_to_torch": None,
+            "padding": "context",
+            "left_to_torch": {},
         }
         self.step("exporting the image tower")
         size = self.preprocessing.size
@@ -152,11 +158,17 @@ class _Conversion:
             with self._place("image") as path:
                 towers.export_image_tower(model, size, path)
         except towers.TowerUnexportable as error:
-            facts["left_to_torch"] = str(error)
+            facts["left_to_torch"]["image"] = str(error)
         self.step("exporting the text tower")
         ids, mask = self._tokens(text_input)
-        with self._place("text") as path:
-            facts["padding"] = towers.export_text_tower(model, ids, mask.sum(axis=1).tolist(), path)
+        lengths = mask.sum(axis=1).tolist()
+        try:
+            with self._place("text") as path:
+                facts["padding"] = towers.export_text_tower(model, ids, lengths, path)
+        except towers.TowerUnexportable as error:
+            if self.source.text_config is not None:
+                raise  # torch would have to ask the hub for it at every start
+            facts["left_to_torch"]["text"] = str(error)
         _write(done, json.dumps(facts).encode())
         return facts
 
@@ -176,10 +188,10 @@ class _Conversion:
     def _choose(self, text_input: TextInput, facts: dict[str, Any]) -> Fidelity | None:
         """Measure what each precision does and take one for each tower.
 
-        None where the pictures are left to torch; the texts then stay in float32.
+        None where a tower is left to torch; what there is a graph of then stays in float32.
         """
         if facts["left_to_torch"]:
-            self.remarks.append(facts["left_to_torch"])
+            self.remarks += facts["left_to_torch"].values()
             return None
         done = self.work / f"chosen-{self.wanted}.json"
         if done.exists():
@@ -227,14 +239,14 @@ class _Conversion:
         shutil.rmtree(place)
         return answers
 
-    def _write_torch(self, made: Path) -> None:
-        """Write what the torch encoder reads: the image tower's weights and the architecture."""
+    def _write_torch(self, made: Path, *, text_too: bool) -> None:
+        """Write what the torch encoder reads: the weights and the architecture."""
         from safetensors.torch import save_file
 
         weights = {
             name: value.contiguous()
             for name, value in self._loaded().state_dict().items()
-            if name.startswith("visual.")
+            if text_too or name.startswith("visual.")
         }
         save_file(weights, made / WEIGHTS)
         config = {
@@ -249,6 +261,7 @@ class _Conversion:
         text_fields: dict[str, Any],
         facts: dict[str, Any],
         chosen: Fidelity | None,
+        precisions: dict[str, Precision],
     ) -> None:
         spec, weights = self.preprocessing, self.source.digest()
         if chosen is not None and not chosen.faithful:
@@ -267,7 +280,7 @@ class _Conversion:
                 "interpolation": spec.interpolation,
                 "mean": spec.mean,
                 "std": spec.std,
-                "precision": chosen.image if chosen is not None else None,
+                "precision": precisions.get("image"),
             },
             "text": {
                 "file": "text.onnx",
@@ -276,7 +289,7 @@ class _Conversion:
                 "output": "embedding",
                 **text_fields,
                 "padding": facts["padding"],
-                "precision": chosen.text if chosen is not None else "fp32",
+                "precision": precisions.get("text"),
             },
             "logit_scale": facts["logit_scale"],
             "logit_bias": facts["logit_bias"],
