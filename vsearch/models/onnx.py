@@ -105,7 +105,7 @@ class OnnxEncoder:
         return Tokenizer(folder.read("tokenizer.json"), folder.text, folder.path)
 
     def _session(self, name: str) -> Any:  # noqa: ANN401  # onnxruntime is untyped
-        """Load one tower, its digest checked first; what outgrew one file is read where it lies."""
+        """Load one tower, its digest checked first; numbers in a file of their own are mapped."""
         path = self._folder.path / name
         if f"{name}.data" in self._folder.digests:
             self._folder.verify(name, f"{name}.data")
