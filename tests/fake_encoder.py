@@ -30,7 +30,9 @@ class FakeEncoder:
     """The colour encoder; `pictures` and `texts` count what it was given."""
 
     def __init__(self, name: str = "colours") -> None:
-        self.identity = ModelIdentity(name, weights=f"weights of {name}", preprocessing="8px", dim=3)
+        self.identity = ModelIdentity(
+            name, weights=f"weights of {name}", preprocessing="8px", dim=3
+        )
         self.preprocessing = Preprocessing(
             size=8, resize="shortest", interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1)
         )

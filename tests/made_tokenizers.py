@@ -25,13 +25,14 @@ from tokenizers import (
 
 LINES = [*SCRIPTS.values(), *(f"a photo of {word}" for word in " ".join(SCRIPTS.values()).split())]
 SIZE = 600
+UNKNOWN = "<unk>"
 BERT_NAMES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 
 
 def gemma(folder: Path) -> Path:
     """As SigLIP 2: byte pairs with a fallback to bytes, "▁" for spaces, an end and no beginning."""
     special = ["<pad>", "<eos>", "<bos>", "<unk>"]
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     trainer = trainers.BpeTrainer(
         vocab_size=SIZE,
@@ -86,7 +87,7 @@ def xlm_roberta(folder: Path, *, width: int = 32, layers: int = 2, heads: int = 
 def bert(folder: Path) -> Path:
     """As CLIPA's: word pieces in lower case between [CLS] and [SEP]."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece(unk_token=special[1]))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
@@ -108,7 +109,7 @@ def _unigram(special: list[str]) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
-        vocab_size=SIZE, special_tokens=special, unk_token="<unk>", show_progress=False
+        vocab_size=SIZE, special_tokens=special, unk_token=UNKNOWN, show_progress=False
     )
     tokenizer.train_from_iterator(LINES, trainer)
     return tokenizer

@@ -37,13 +37,15 @@ SPACES = [
 ODD = [
     "", " ", "   \n\t ", "\x00", "\x1b[31mred\x1b[0m", "a\x1cb\x1fc", "\u202eabc\u202c", "\u2028",
     "&amp;lt;b&amp;gt; &lt;dog&gt; &eacute; &#128054; &nbsp;", "sÃ¼Ã\x9f donâ€™t â€œqâ€\x9d",
-    "<start_of_text>", "<end_of_text>", "a <start_of_text> b", "!!<start_of_text>", "<end_of_text>!",
+    "<start_of_text>", "<end_of_text>", "a <start_of_text> b", "!!<start_of_text>",
+    "<end_of_text>!",
     "<START_OF_TEXT> <End_Of_Text>", "x<end_of_text>y", "<<end_of_text>>", "<end_of_text", "<start",
     "<|endoftext|> <s> </s> <pad> <mask> <unk> <bos> <eos> [CLS] [SEP] [MASK] <extra_id_0>",
     "1234567890", "3.14159 1,000,000 10:30 16:9", "I'll I'LL don't DON'T we've WE'VE 'S 'ſ 'Ve",
     "under_score __init__ snake_case_name", "CamelCase ALLCAPS mIxEd", "https://a.example/b?c=d&e=f",
     "a" * 1_500, "dog " * 2_500, "🐕" * 500, "!" * 400, "é" * 300, "ab" * 500 + " end",
-    "word" * 30, "\u0130\u0131 ẞß ŉ ǰ ΐ", "ﷺ ㎏ ㍿ ﬃ", "𝔸𝕓𝒸 𝟙𝟚", "\U0010ffff \ue000", "-", "--", "'", "''s",
+    "word" * 30,
+    "\u0130\u0131 ẞß ŉ ǰ ΐ", "ﷺ ㎏ ㍿ ﬃ", "𝔸𝕓𝒸 𝟙𝟚", "\U0010ffff \ue000", "-", "--", "'", "''s",
 ]  # fmt: skip
 
 # Every assigned character of the basic scripts and the emoji. Of those not assigned yet, libraries

@@ -109,7 +109,7 @@ def compare(architecture: str, tag: str) -> Row:
 
         folder = convert(source, "fp32", work / "model", prepare=prepared).folder
         encoder = OnnxEncoder(folder, threads=torch.get_num_threads())
-        model, tokenizer = load(source, work), load_tokenizer(source, work)
+        model, tokenizer = load(source, work), load_tokenizer(source)
         transform = image_transform_v2(PreprocessCfg(**source.preprocess_cfg), is_train=False)
 
         image_cosines = []

@@ -50,7 +50,9 @@ def cache(tmp_path: Path) -> dict[str, str]:
 
 def names(done: subprocess.CompletedProcess[bytes]) -> list[str]:
     assert done.returncode == 0, done.stderr
-    return [json.loads(line)["name"] for line in done.stdout.splitlines() if json.loads(line)["here"]]
+    return [
+        json.loads(line)["name"] for line in done.stdout.splitlines() if json.loads(line)["here"]
+    ]
 
 
 def test_from_a_name_to_an_answer(
@@ -152,7 +154,9 @@ def test_a_model_that_cannot_be_had_is_one_line_and_exit_2(
 ) -> None:
     url = hub.url
     if fault == "digest":
-        hub.faults.other_content[WEIGHTS] = b"x" * (hub.folder / "org/tiny" / WEIGHTS).stat().st_size
+        hub.faults.other_content[WEIGHTS] = (
+            b"x" * (hub.folder / "org/tiny" / WEIGHTS).stat().st_size
+        )
     elif fault == "404":
         hub.faults.status["open_clip_config.json"] = 0
         empty = tmp_path / "hub" / "org" / "tiny"
@@ -224,7 +228,13 @@ def test_switching_the_model_of_an_index(
         shutil.copy(path, photos)
     vsearch("index", photos, "--index", index, environ=online)
     part = vsearch(
-        "index", photos / "IMG_0001.jpg", "--index", index, "--model", f"{NAME}@fp32", environ=online
+        "index",
+        photos / "IMG_0001.jpg",
+        "--index",
+        index,
+        "--model",
+        f"{NAME}@fp32",
+        environ=online,
     )
     assert part.returncode == 0, part.stderr
     told = json.loads(vsearch("status", "--index", index, "--json", environ=online).stdout)

@@ -34,12 +34,16 @@ def test_every_command_is_in_readme() -> None:
         [sys.executable, "-m", "vsearch", "--help"], capture_output=True, text=True, check=True
     ).stdout
     commands = re.findall(r"^  (\w+)  ", help_text.partition("Commands:")[2], re.MULTILINE)
-    assert commands == ["index", "search", "status"]
+    assert commands == ["index", "search", "status", "models", "bench"]
     readme = README.read_text(encoding="utf-8")
-    for command in commands:
+    below = {"models": ["list", "info", "get", "remove", "export", "import"], "bench": ["model"]}
+    for command in [
+        *commands,
+        *(f"{group} {name}" for group, names in below.items() for name in names),
+    ]:
         assert f"vsearch {command}" in readme
         options = subprocess.run(
-            [sys.executable, "-m", "vsearch", command, "--help"],
+            [sys.executable, "-m", "vsearch", *command.split(), "--help"],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
         for option in re.findall(r"^  (?:-\w, )?(--[\w-]+)", options, re.MULTILINE):

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vsearch.models.device import Device
     from vsearch.models.encoder import Encoder
 
 BATCHES = (1, 8, 32)
@@ -84,20 +85,22 @@ def _rate(call: Callable[[], object], threads: int) -> float:
 
 
 def _peak_mb() -> float:
-    import resource
-
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def main() -> None:
     """Measure the model folder and device named on the command line."""
-    from vsearch.models.device import cores
+    from vsearch.config import cores
     from vsearch.models.folder import ModelFolder
     from vsearch.models.open import open_encoder
 
-    folder = ModelFolder.open(Path(sys.argv[1]))
-    print(json.dumps(asdict(measure(open_encoder(folder, sys.argv[2]), cores()))))  # noqa: T201
+    encoder, _ = open_encoder(ModelFolder.open(Path(sys.argv[1])), cast("Device", sys.argv[2]))
+    print(json.dumps(asdict(measure(encoder, cores()))))  # noqa: T201  # to who started it
 
 
 if __name__ == "__main__":

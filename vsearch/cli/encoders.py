@@ -44,7 +44,7 @@ def model_of(index_folder: Path) -> ModelFolder:
 
 
 def model_for_index(
-    index_folder: Path, name: str | None, *, offline: bool, device: str
+    index_folder: Path, name: str | None, *, offline: bool, device: Literal["auto"] | Device
 ) -> ModelFolder:
     """Return the model to index with: the one that was named, else the index's own, else mini."""
     from vsearch.cli.models import fetch
@@ -59,7 +59,7 @@ def model_for_index(
         return built_in()
 
 
-def known_identity(index_folder: Path, name: str | None) -> ModelIdentity | None:
+def known_identity(name: str | None) -> ModelIdentity | None:
     """Return what is to be planned for, without fetching anything; None: the index's own model.
 
     Raises UsageError when the model that was named is not on this machine.

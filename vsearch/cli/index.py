@@ -77,7 +77,7 @@ def index(
     workers = cores()
     options = Options(workers, pixels(max_megapixels, workers), follow, hidden, not no_ignore)
     if dry_run:
-        identity = known_identity(folder, model)
+        identity = known_identity(model)
         for root, plan in preview(folder, paths or (), options, identity):
             print_plan(root, plan)
         return

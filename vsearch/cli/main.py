@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import index, models, search, status
+from vsearch.cli import bench, index, models, search, status
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -34,6 +34,7 @@ app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("status")(status.status)
 app.add_typer(models.models, name="models")
+app.add_typer(bench.bench, name="bench")
 
 
 def _version(wanted: bool) -> None:

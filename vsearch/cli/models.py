@@ -10,7 +10,11 @@ import typer
 from vsearch.cli.options import DeviceOption, OfflineOption
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vsearch.models.folder import ModelFolder
+    from vsearch.records import Preprocessing
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -113,8 +117,6 @@ def fetch(
 ) -> ModelFolder:
     """Return the model of that name, got first where it is not here, with what is said of it."""
     from vsearch.config import models_location
-    from vsearch.images.limits import pixel_limit
-    from vsearch.images.load import prepare
     from vsearch.models.device import gpu
     from vsearch.models.hub import Connection
     from vsearch.models.installed import Installed
@@ -126,9 +128,7 @@ def fetch(
             name,
             Installed(models_location()),
             lambda: Connection(offline=offline, received=output.received),
-            prepare=lambda data, spec: (
-                prepare(data, spec, pixel_limit=pixel_limit(), path="").pixels
-            ),
+            prepare=prepared,
             checkpoint=checkpoint,
             torch_weights=device in ("cuda", "mps") or (device == "auto" and gpu() is not None),
             step=output.step,
@@ -136,6 +136,14 @@ def fetch(
     if obtained.new or not quiet_when_here:
         say_obtained(obtained.folder, new=obtained.new, remark=obtained.remark)
     return obtained.folder
+
+
+def prepared(data: bytes, spec: Preprocessing) -> NDArray[np.uint8]:
+    """Return a picture file as what a model reads, (size, size, 3) uint8."""
+    from vsearch.images.limits import pixel_limit
+    from vsearch.images.load import prepare
+
+    return prepare(data, spec, pixel_limit=pixel_limit(), path="").pixels
 
 
 @models.command()

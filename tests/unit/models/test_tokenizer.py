@@ -40,7 +40,8 @@ def test_none_leaves_a_text_as_it_is() -> None:
 
 def test_plain_words_need_no_ftfy() -> None:
     script = (
-        "import sys; from vsearch.models.tokenizer import clean; clean('A red car, 2 dogs', 'lower');"
+        "import sys; from vsearch.models.tokenizer import clean;"
+        "clean('A red car, 2 dogs', 'lower');"
         "print('ftfy' in sys.modules); clean('caf\\xe9', 'lower'); print('ftfy' in sys.modules)"
     )
     done = subprocess.run(

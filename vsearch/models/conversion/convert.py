@@ -130,7 +130,7 @@ class _Conversion:
 
     def _tokenizer(self) -> tuple[TextInput, dict[str, Any]]:
         """Write tokenizer.json; return what model.json says about texts."""
-        content, fields = to_tokenizer_json(load_tokenizer(self.source, self.work))
+        content, fields = to_tokenizer_json(load_tokenizer(self.source))
         _write(self.work / "tokenizer.json", content)
         return TextInput.from_card(fields), fields
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from vsearch.errors import ModelError, UsageError
 from vsearch.models import hub
 from vsearch.models.conversion.source import Source
-from vsearch.models.zoo.names import require_published, without_precision
+from vsearch.models.zoo.names import ModelName, require_published, without_precision
 from vsearch.models.zoo.table import licence_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vsearch.models.hub import Connection
-    from vsearch.models.zoo.names import ModelName
 
 CONFIG = "open_clip_config.json"
 # As open_clip looks for them: numbers only first, then torch files, read with weights_only.
@@ -36,6 +35,19 @@ def find(name: ModelName, checkpoint: Path | None, connection: Connection) -> So
     if name.repository is not None:
         return _from_repository(name, name.repository, connection)
     return _from_zoo(name, connection)
+
+
+def find_random(architecture: str, connection: Connection) -> Source:
+    """Return a source of that open_clip architecture with random weights, for benchmarks."""
+    import open_clip
+
+    config = open_clip.get_model_config(architecture)
+    if config is None:
+        raise UsageError(f"open_clip has no architecture {architecture!r}; check the name")
+    name = ModelName(f"{architecture}/random", "auto", architecture, "random")
+    origin = {"weights": "drawn at random"}
+    preprocessing = _agreed_preprocessing(architecture, config)
+    return _complete(name, deepcopy(config), preprocessing, None, connection, None, origin)
 
 
 def _from_zoo(name: ModelName, connection: Connection) -> Source:
@@ -89,14 +101,7 @@ def _from_file(name: ModelName, checkpoint: Path, connection: Connection) -> Sou
         raise UsageError(f"open_clip has no architecture {name.architecture!r}; check the name")
     if not checkpoint.is_file():
         raise UsageError(f"no such file, named {str(checkpoint)!r}; check the name of --checkpoint")
-    # A checkpoint says nothing about preprocessing. What all published weights of an architecture
-    # agree on is safer than CLIP's own: SigLIP's are always squeezed and normalised its own way.
-    published = [
-        _preprocessing(config, open_clip.get_pretrained_cfg(name.architecture, tag))
-        for tag in open_clip.list_pretrained_tags_by_model(name.architecture)
-    ]
-    agreed = published and all(each == published[0] for each in published)
-    preprocessing = published[0] if agreed else _preprocessing(config, {})
+    preprocessing = _agreed_preprocessing(name.architecture, config)
     return _complete(
         name,
         deepcopy(config),
@@ -106,6 +111,22 @@ def _from_file(name: ModelName, checkpoint: Path, connection: Connection) -> Sou
         None,
         {"weights": "a checkpoint of the user's", "file": checkpoint.name},
     )
+
+
+def _agreed_preprocessing(architecture: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Return how pictures are prepared for weights that do not say it themselves.
+
+    What all published weights of an architecture agree on is safer than CLIP's own way: SigLIP's
+    pictures are always squeezed, and normalised otherwise.
+    """
+    import open_clip
+
+    published = [
+        _preprocessing(config, open_clip.get_pretrained_cfg(architecture, tag))
+        for tag in open_clip.list_pretrained_tags_by_model(architecture)
+    ]
+    agreed = published and all(each == published[0] for each in published)
+    return published[0] if agreed else _preprocessing(config, {})
 
 
 def _preprocessing(config: dict[str, Any], published: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +143,7 @@ def _complete(
     name: ModelName,
     config: dict[str, Any],
     preprocessing: dict[str, Any],
-    weights: Path,
+    weights: Path | None,
     connection: Connection,
     licence: str | None,
     origin: dict[str, str],

@@ -29,8 +29,8 @@ Precision = Literal["fp32", "fp16", "int8", "int8b"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 BLOCK = 64
-# Numbers in a file of their own are mapped by onnxruntime and not read: loading takes half the memory
-# (150 MB against 324 for a ViT-B/32 in int8). And one protobuf file holds 2 GB at most.
+# Numbers in a file of their own are mapped by onnxruntime and not read: that halves the memory that
+# loading takes (150 MB against 324 for a ViT-B/32 in int8). And protobuf files hold 2 GB at most.
 _INSIDE = 1 << 20  # bytes of numbers that may stay within the graph's file
 
 

@@ -115,7 +115,7 @@ def load(source: Source, work: Path) -> OpenClip:
     return model.float().eval()
 
 
-def load_tokenizer(source: Source, work: Path) -> Any:  # noqa: ANN401  # one of open_clip's three
+def load_tokenizer(source: Source) -> Any:  # noqa: ANN401  # one of open_clip's three
     """Return the open_clip tokenizer of `source`. Raises ModelError."""
     import open_clip
 

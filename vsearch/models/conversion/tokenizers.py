@@ -132,7 +132,7 @@ def _hugging_face(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN4
 
 
 def _around(first: int, last: int) -> dict[str, Any]:
-    """Return the post-processor, in the form of tokenizer.json, that puts a text between two ids."""
+    """Return the post-processor, as in tokenizer.json, that puts a text between two ids."""
     return {
         "type": "TemplateProcessing",
         "single": [

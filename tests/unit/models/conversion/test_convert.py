@@ -41,7 +41,7 @@ def test_a_folder_answers_as_open_clip_does(family: str, tmp_path: Path) -> None
     source = tiny(family)
     folder = made(source, tmp_path / "model", "fp32")
     encoder = OnnxEncoder(folder)
-    model, tokenizer = load(source, tmp_path), load_tokenizer(source, tmp_path)
+    model, tokenizer = load(source, tmp_path), load_tokenizer(source)
     with torch.inference_mode():
         texts = model.encode_text(tokenizer(TEXTS), normalize=True).numpy()
     assert np.einsum("nd,nd->n", encoder.encode_texts(TEXTS), texts).min() > 0.99999

@@ -1,0 +1,74 @@
+"""vsearch bench: what this installation does on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from vsearch.cli.options import DeviceOption, OfflineOption
+
+if TYPE_CHECKING:
+    from vsearch.models.conversion.convert import Wanted
+
+bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@bench.callback()
+def bench_command() -> None:
+    """Measure this installation on this machine.
+
+    \b
+    vsearch bench model fast
+    """
+
+
+@bench.command()
+def model(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A model, or with --random an architecture.")
+    ],
+    precisions: Annotated[
+        list[Literal["fp32", "fp16", "int8", "bf16"]] | None,
+        typer.Option("--precision", help="May be repeated. Default: fp32, int8 and bf16."),
+    ] = None,
+    random: Annotated[
+        bool,
+        typer.Option("--random", help="Draw the weights: speed and memory need no real ones."),
+    ] = False,
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+) -> None:
+    """Measure a model in several precisions: pictures a second by batch size, and the rest.
+
+    \b
+    vsearch bench model fast
+    vsearch bench model ViT-B-32-256 --random
+    """
+    from tempfile import TemporaryDirectory
+
+    from vsearch.benchmark.model import measure_model
+    from vsearch.cli.models import prepared
+    from vsearch.models.conversion.find import find, find_random
+    from vsearch.models.device import gpu
+    from vsearch.models.hub import Connection
+    from vsearch.models.zoo import names
+    from vsearch.output.benchmark import print_measured, print_model_titles
+    from vsearch.output.models import FetchingOutput
+
+    there = (gpu() or "cpu") if device == "auto" else device
+    with FetchingOutput() as output, TemporaryDirectory(prefix="vsearch-bench-") as work:
+        connection = Connection(offline=offline, received=output.received)
+        if random:
+            source = find_random(name, connection)
+        else:
+            source = find(names.parse(name), None, connection)
+        if not as_json:
+            print_model_titles()
+        wanted: list[Wanted] = [*precisions] if precisions else ["fp32", "int8", "bf16"]
+        for row in measure_model(
+            source, wanted, there, Path(work), prepare=prepared, step=output.step
+        ):
+            print_measured(row, as_json=as_json)
