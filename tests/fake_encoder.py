@@ -30,19 +30,20 @@ class FakeEncoder:
     """The colour encoder; `pictures` and `texts` count what it was given."""
 
     def __init__(self, name: str = "colours") -> None:
-        self.identity = ModelIdentity(name, weights="c0", preprocessing="8px", dim=3)
+        self.identity = ModelIdentity(name, weights=f"weights of {name}", preprocessing="8px", dim=3)
         self.preprocessing = Preprocessing(
             size=8, resize="shortest", interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1)
         )
         self.calibration: Calibration | None = Calibration(slope=10.0, bias=-5.0)
+        self.batch_size = 1
         self.pictures = 0
         self.texts = 0
         self._counting = Lock()
 
-    def encode_images(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         with self._counting:
             self.pictures += len(pixels)
-        colours = pixels.mean(axis=(2, 3), dtype=np.float64)  # (n, 3)
+        colours = pixels.mean(axis=(1, 2), dtype=np.float64)  # (n, 3)
         lengths = np.linalg.norm(colours, axis=1, keepdims=True)
         directions = np.where(lengths < 1e-6, GREY, colours / np.maximum(lengths, 1e-6))
         return np.asarray(directions, dtype=np.float32)

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 INDEX_VARIABLE = "VSEARCH_INDEX"
+MODELS_VARIABLE = "VSEARCH_MODELS"
 PROJECT_FOLDER = ".vsearch"
 
 
@@ -40,3 +41,23 @@ def _user_default() -> Path:
     import platformdirs
 
     return platformdirs.user_data_path("vsearch", appauthor=False) / "default"
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def models_location() -> Path:
+    """Return the absolute path of the folder with the models that were fetched; it need not exist.
+
+    The environment variable VSEARCH_MODELS, else `models` in the user's cache directory.
+    """
+    value = os.environ.get(MODELS_VARIABLE)
+    if value:
+        return Path(os.path.realpath(os.path.expanduser(value)))
+    import platformdirs
+
+    return platformdirs.user_cache_path("vsearch", appauthor=False) / "models"

@@ -13,15 +13,23 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an upright RGB picture becomes the model's input (3, size, size) float32.
+    """How an upright RGB picture becomes the model's input (size, size, 3) uint8.
 
-    The shorter side is resized to `size` pixels, the middle square is cut out, and each channel
-    becomes (value / 255 - mean) / std. Belongs to the model: the same picture prepared in another
-    way is another embedding.
+    `resize` is how it becomes a square:
+
+    - "shortest": the shorter side to `size` pixels, the longer side rounded; the middle square is
+      cut out, its offset rounded down. What `mini` was made with.
+    - "shortest-truncated": the same as torchvision does it, and with it open_clip: the longer side
+      rounded down, the offset rounded (half to even).
+    - "squash": both sides to `size`, nothing cut out.
+    - "longest": the longer side to `size`, the rest black.
+
+    The encoder then makes each channel (value / 255 - mean) / std. Belongs to the model: the same
+    picture prepared in another way is another embedding.
     """
 
     size: int
-    resize: Literal["shortest"]
+    resize: Literal["shortest", "shortest-truncated", "squash", "longest"]
     interpolation: Literal["bicubic", "bilinear"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -38,6 +46,11 @@ class ModelIdentity:
     weights: str
     preprocessing: str
     dim: int
+
+    def comparable(self, other: ModelIdentity) -> bool:
+        """Whether vectors of both may be compared: all but the name is the same."""
+        mine = (self.weights, self.preprocessing, self.dim)
+        return mine == (other.weights, other.preprocessing, other.dim)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ rclip 3.3.0 keeps two ONNX models and a vocabulary in its data directory and che
     ViT-B-32-256-datacomp_s34b_b86k/textual.onnx   (batch, 77) int64 -> (batch, 512)
     tokenizer/bpe_simple_vocab_16e6.txt.gz         the copy inside open_clip is the same file
 
+and beside them, for vsearch to convert, random.safetensors: the weights both graphs were made from.
+
 The recipe, which is that of rclip's own conversion (scripts/convert_model.py in its repository):
 open_clip `ViT-B-32-256`, float32, one tower a file, exported by torch's tracing exporter at opset
 18, tensors named "input" and "output", the batch axis free, the fused attention path off. Speed and
 memory do not depend on what the weights are, so they are drawn with a fixed seed; the answers mean
-nothing. Needs torch, open_clip_torch and onnx.
+nothing. Needs torch, open_clip_torch, safetensors and
+onnx.
 """
 
 from __future__ import annotations
@@ -31,18 +34,21 @@ if TYPE_CHECKING:
 ARCHITECTURE = "ViT-B-32-256"
 FOLDER = "ViT-B-32-256-datacomp_s34b_b86k"
 VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
+WEIGHTS = "random.safetensors"
 SEED = 20260923
 
 
 def make_models(folder: Path) -> None:
-    """Write the three files below `folder`, laid out as rclip looks for them."""
+    """Write the files below `folder`, laid out as rclip looks for them."""
     import open_clip
     import torch
+    from safetensors.torch import save_file
 
     torch.manual_seed(SEED)
     # Tracing follows the fused kernel of nn.MultiheadAttention, which has no ONNX counterpart.
     torch.backends.mha.set_fastpath_enabled(False)
     clip = open_clip.create_model(ARCHITECTURE).eval()
+    save_file(clip.state_dict(), folder / WEIGHTS)
     towers = folder / FOLDER
     towers.mkdir(parents=True)
     images = torch.randn(2, 3, 256, 256)

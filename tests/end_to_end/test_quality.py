@@ -83,8 +83,7 @@ def reference(image: Image.Image) -> NDArray[np.float32]:
     )
     left, top = (image.width - 224) // 2, (image.height - 224) // 2
     square = image.crop((left, top, left + 224, top + 224))
-    pixels = np.asarray(square, dtype=np.float32).transpose(2, 0, 1) / 127.5 - 1
-    vector: NDArray[np.float32] = ENCODER.encode_images(pixels[None])[0]
+    vector: NDArray[np.float32] = ENCODER.encode_images(np.asarray(square)[None])[0]
     return vector
 
 

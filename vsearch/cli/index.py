@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
-from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.options import (
+    DeviceOption,
+    IndexOption,
+    MegapixelsOption,
+    OfflineOption,
+    pixels,
+)
 
 
 def index(
@@ -16,6 +21,21 @@ def index(
         typer.Argument(metavar="[PATH]...", help="Folders and pictures. Default: all known ones."),
     ] = None,
     index_folder: IndexOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="The model, fetched if need be; see `vsearch models list`. Default: the index's "
+            "own, mini for a new one.",
+        ),
+    ] = None,
+    drop_old: Annotated[
+        bool,
+        typer.Option("--drop-old", help="Then free the embeddings by other models."),
+    ] = False,
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Follow links; no place is visited twice.")
     ] = False,
@@ -41,28 +61,34 @@ def index(
     vsearch index ~/Pictures
     vsearch index                      bring all known folders up to date
     vsearch index . --index .vsearch   keep the index beside the pictures
+    vsearch index --model balanced     a better model, fetched first
 
     Ctrl-C is safe at any time: what was done stays.
     """
-    from vsearch.config import index_location
+    from vsearch.cli.encoders import known_identity, model_for_index
+    from vsearch.config import cores, index_location
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options, preview, update
-    from vsearch.models.folder import built_in
-    from vsearch.models.onnx import OnnxEncoder
+    from vsearch.models.open import open_encoder
     from vsearch.output.progress import IndexingOutput, print_plan
+    from vsearch.output.terminal import say
 
     folder = index_location(index_folder)
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    workers = workers or 1
+    workers = cores()
     options = Options(workers, pixels(max_megapixels, workers), follow, hidden, not no_ignore)
     if dry_run:
-        for root, plan in preview(folder, paths or (), options):
+        identity = known_identity(folder, model)
+        for root, plan in preview(folder, paths or (), options, identity):
             print_plan(root, plan)
         return
+    chosen = model_for_index(folder, model, offline=offline, device=device)
+    encoder, no_gpu = open_encoder(chosen, device)
+    if no_gpu and not quiet:
+        say(no_gpu)
     tally, output = Tally(), IndexingOutput(quiet=quiet)
     try:
         with output:
-            for event in update(folder, OnnxEncoder(built_in()), paths or (), options):
+            for event in update(folder, encoder, paths or (), options, drop_old=drop_old):
                 tally.add(event)
                 output.show(event, tally)
     except KeyboardInterrupt:

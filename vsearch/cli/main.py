@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import index, search, status
+from vsearch.cli import index, models, search, status
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("status")(status.status)
+app.add_typer(models.models, name="models")
 
 
 def _version(wanted: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,18 @@ MegapixelsOption = Annotated[
         min=0.001,
         help="Skip pictures with more pixels to decode. Default: what memory allows.",
     ),
+]
+
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(
+        "--device",
+        help="Where pictures are embedded. Default: on a GPU where there is one for the model.",
+    ),
+]
+OfflineOption = Annotated[
+    bool,
+    typer.Option("--offline", help="Use no network; so too when $VSEARCH_OFFLINE is set."),
 ]
 
 

@@ -44,18 +44,18 @@ def search(
     vsearch search 2:horse sunset --minus people
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     """
+    from vsearch.cli.encoders import encoder_for_search
     from vsearch.config import index_location
     from vsearch.errors import UsageError
-    from vsearch.models.folder import built_in
-    from vsearch.models.onnx import OnnxEncoder
     from vsearch.output.matches import form_of, print_answer
     from vsearch.searching.search import answer
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
+    folder = index_location(index_folder)
     result = answer(
-        index_location(index_folder),
-        OnnxEncoder(built_in()),
+        folder,
+        encoder_for_search(folder),
         terms,
         minus or (),
         k,

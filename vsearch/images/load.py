@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture ready for the model: `pixels` (3, size, size) float32, and its facts."""
+    """A picture ready for the model: `pixels` (size, size, 3) uint8, and its facts."""
 
-    pixels: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
     facts: ImageFacts
 
 
@@ -29,5 +29,6 @@ def prepare(data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str) ->
     Raises `ImageError`, with the one reason for which this file has no vector.
     """
     suffix = os.path.splitext(path)[1]
+    # Enough for every way to resize; "longest" could do with less.
     decoded = decode(data, shorter=spec.size, pixel_limit=pixel_limit, suffix=suffix)
     return Prepared(to_model_input(decoded.image, spec), decoded.facts)

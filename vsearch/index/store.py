@@ -86,7 +86,7 @@ class Index:
 
     def require_model(self, identity: ModelIdentity) -> None:
         """Raise ModelMismatch unless the index answers with this model (or holds nothing)."""
-        if self.model not in (None, identity):
+        if self.model is not None and not self.model.comparable(identity):
             version = " (another version of it)" if self.model.name == identity.name else ""
             raise ModelMismatch(
                 f"the index answers with the model {self.model.name!r}, not {identity.name!r}"
@@ -139,7 +139,7 @@ class Index:
         """
         name = self._name
         if identity is not None:
-            of_it = (one.name for one in self._catalog.sets() if one.model == identity)
+            of_it = (one.name for one in self._catalog.sets() if one.model.comparable(identity))
             name = next(of_it, "")
         return self._catalog.known(root, name, prefix)
 
@@ -226,7 +226,7 @@ class IndexWriter:
             # now, the next writer tries again.
             with suppress(OSError):
                 _remove_folders(self.folder, {one.name for one in sets})
-        mine = next((one for one in sets if one.model == identity), None)
+        mine = next((one for one in sets if one.model.comparable(identity)), None)
         if mine is None:
             mine = self._catalog.add_set(_free_name(self.folder, sets), identity)
             _remove_graph(_place(self.folder, mine.name))  # one here is of an index that is no more

@@ -4,7 +4,8 @@
 
 One file's way is `_Reader.read`, from first to last; it runs on as many threads as there are cores,
 a bounded number of files ahead of the one thread that writes. The long steps (decoding, the model)
-leave Python's lock alone, so decoding one file overlaps with embedding another.
+leave Python's lock alone, so decoding one file overlaps with embedding another. For an encoder that
+likes many pictures at once (a GPU) the threads hand their pixels to `batches` and read on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from vsearch.images.limits import byte_limit
 from vsearch.images.load import prepare
 from vsearch.images.read import content_hash, head, read
 from vsearch.index import UNSETTLED, Index, IndexWriter
+from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
     Committed,
     Confirmed,
@@ -61,6 +64,10 @@ COMMIT_SECONDS = 1.0
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
 # run far ahead; what is large, the decoded picture, exists once per thread at most.
 AHEAD_PER_WORKER = 32
+# Where batches are gathered, what waits is pixels: three batches keep two threads encoding, and
+# no more than this many bytes. A batch's own copies, for the encoder and its device, come on top.
+AHEAD_BATCHES = 3
+AHEAD_BYTES = 512 << 20
 # A file changed this recently could be changed again without its time of change moving on (FAT
 # keeps 2 s, others a clock tick). It is recorded as unsettled, and the next run compares content.
 SETTLE_NS = 2_000_000_000
@@ -93,6 +100,23 @@ class _Read:
     fault: ImageError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """A file that was read, whose picture is being embedded in a batch."""
+
+    at_ns: int
+    digest: bytes
+    facts: ImageFacts
+    vector: Future[NDArray[np.float32]]
+
+    def finished(self) -> _Read:
+        """Wait for the embedding."""
+        try:
+            return _Read(self.at_ns, self.digest, (self.facts, _checked(self.vector.result())))
+        except ImageError as error:
+            return _Read(self.at_ns, fault=error)
+
+
 class _Reader:
     """One file's way from its path to its embedding; used from many threads at once."""
 
@@ -102,12 +126,31 @@ class _Reader:
         self.encoder = encoder
         self.has_vector = has_vector
         self.pixel_limit = pixel_limit
+        # Decided once: a batch size that falls to one must not let every thread at the GPU.
+        self.batches = Batches(encoder) if encoder.batch_size > 1 else None
 
-    def read(self, path: str, named_image: bool) -> _Read:
+    def ahead(self, workers: int) -> int:
+        """Return how many files may be read before the first of them is written."""
+        if not self.batches:
+            return workers * AHEAD_PER_WORKER
+        wanted = max(workers * AHEAD_PER_WORKER, AHEAD_BATCHES * self.encoder.batch_size)
+        held = AHEAD_BYTES // (3 * self.encoder.preprocessing.size**2)
+        return max(2 * workers, min(wanted, held))
+
+    def close(self) -> None:
+        """End the threads that encode; none may be reading any more."""
+        if self.batches:
+            self.batches.close()
+
+    def read(self, path: str, named_image: bool) -> _Read | _Gathered:
         """Return the embedding of the picture at `path`, or why there is none.
 
         A file that is not named like a picture is read whole only if it begins like one.
         """
+        with self.batches.reading() if self.batches else nullcontext():
+            return self._read(path, named_image)
+
+    def _read(self, path: str, named_image: bool) -> _Read | _Gathered:
         now = time.time_ns()
         try:
             if not named_image and not is_signed(head(path)):
@@ -119,6 +162,9 @@ class _Reader:
             prepared = prepare(
                 data, self.encoder.preprocessing, pixel_limit=self.pixel_limit, path=path
             )
+            if self.batches:
+                vector_to_come = self.batches.submit(prepared.pixels)
+                return _Gathered(now, digest, prepared.facts, vector_to_come)
             vector = self.encoder.encode_images(prepared.pixels[None])[0]  # (dim,) float32
             return _Read(now, digest, (prepared.facts, _checked(vector)))
         except ImageError as error:
@@ -170,6 +216,7 @@ def update(
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            reader.close()
         yield from _finish(writer, encoder.identity, drop_old=drop_old)
         yield Done(writer.images())
 
@@ -288,8 +335,8 @@ def _bring_up_to_date(
         path = os.path.normpath(os.path.join(root.path, item.path))
         yield Skipped(path, item.reason, item.detail, opened=False)
     last_commit = time.monotonic()
-    for file, future in _in_order(pool, reader, root, files, options.workers * AHEAD_PER_WORKER):
-        yield _record(writer, root, file, future.result())
+    for file, result in _in_order(pool, reader, root, files, reader.ahead(options.workers)):
+        yield _record(writer, root, file, result)
         if time.monotonic() - last_commit > COMMIT_SECONDS:
             writer.commit()
             yield Committed()
@@ -345,16 +392,22 @@ def _at_or_below(files: Sequence[str], known: dict[str, Known]) -> dict[str, Kno
 
 def _in_order(
     pool: Executor, reader: _Reader, root: Root, files: Iterable[FoundFile], ahead: int
-) -> Iterator[tuple[FoundFile, Future[_Read]]]:
+) -> Iterator[tuple[FoundFile, _Read]]:
     """Read `files` on the pool, at most `ahead` of the consumer, and yield them in order."""
-    waiting: deque[tuple[FoundFile, Future[_Read]]] = deque()
+    waiting: deque[tuple[FoundFile, Future[_Read | _Gathered]]] = deque()
+
+    def first() -> tuple[FoundFile, _Read]:
+        file, future = waiting.popleft()
+        result = future.result()
+        return file, result.finished() if isinstance(result, _Gathered) else result
+
     for file in files:
         path = os.path.join(root.path, file.path)
         waiting.append((file, pool.submit(reader.read, path, file.named_image)))
         if len(waiting) >= ahead:
-            yield waiting.popleft()
+            yield first()
     while waiting:
-        yield waiting.popleft()
+        yield first()
 
 
 def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> Event:

@@ -31,8 +31,19 @@ class Encoder(Protocol):
     def calibration(self) -> Calibration | None:
         """How a text-to-image cosine becomes a relevance; None when unknown."""
 
-    def encode_images(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embed prepared pictures (n, 3, size, size) as unit vectors (n, dim)."""
+    @property
+    def batch_size(self) -> int:
+        """How many pictures are best embedded in one call.
+
+        1: each thread embeds its own picture, which is best on a CPU; more: they are gathered.
+        """
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed prepared pictures (n, size, size, 3), sRGB, as unit vectors (n, dim).
+
+        The encoder normalises the values itself, where its weights are: a byte a value is a
+        quarter of what would otherwise be copied there.
+        """
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as unit vectors (n, dim); what exceeds the context length is cut off."""

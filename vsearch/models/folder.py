@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vsearch.errors import ModelError
 from vsearch.records import Calibration, ModelIdentity, Preprocessing
@@ -20,20 +21,46 @@ BUILT_IN = "mini"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFolder:
-    """A model folder whose model.json has been read; its other files are read when asked for.
+class TextInput:
+    """How words become the text tower's input.
 
-    `path` is the folder; `context_length` the longest text in tokens, `pad_id` the token that
-    fills shorter ones up.
+    `context_length` is the longest text in tokens, `pad_id` the token that fills shorter ones up:
+    to the longest beside it, or with `padding` "context" always to the full length. `clean` is what
+    is done to the words first (see `tokenizer.clean`). `dropped_ids` become 0; `last_id` takes the
+    last place of every text.
     """
+
+    context_length: int
+    pad_id: int
+    padding: Literal["longest", "context"] = "longest"
+    clean: str = "none"
+    dropped_ids: tuple[int, ...] = ()
+    last_id: int | None = None
+
+    @classmethod
+    def from_card(cls, text: dict[str, Any]) -> TextInput:
+        """Return what the "text" part of a model.json says. Raises KeyError."""
+        return cls(
+            text["context_length"],
+            text["pad_id"],
+            text.get("padding", "longest"),
+            text.get("clean", "none"),
+            tuple(text.get("dropped_ids", ())),
+            text.get("last_id"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model folder whose model.json, the `card`, has been read; the rest when asked for."""
 
     path: Path
     identity: ModelIdentity
     preprocessing: Preprocessing
     calibration: Calibration | None
-    context_length: int
-    pad_id: int
+    text: TextInput
     digests: dict[str, str]
+    card: dict[str, Any]
 
     @classmethod
     def open(cls, path: Path) -> ModelFolder:
@@ -68,11 +95,14 @@ class ModelFolder:
             std=(red_std, green_std, blue_std),
         )
         digests = dict(card["sha256"])
+        if any(name != os.path.basename(name) or name.startswith(".") for name in digests):
+            raise ValueError(f"a file outside of the folder among {sorted(digests)}")
         identity = ModelIdentity(
             name=card["name"],
             # The image tower alone made what an index stores; a text tower of the same space may
-            # change without making those vectors wrong.
-            weights=digests["image.onnx"],
+            # change without making those vectors wrong. What was made from one checkpoint, in
+            # precisions that change no answer to speak of, is one model.
+            weights=card["weights"] if "weights" in card else digests["image.onnx"],
             preprocessing=hashlib.sha256(repr(preprocessing).encode()).hexdigest(),
             dim=card["dim"],
         )
@@ -83,10 +113,15 @@ class ModelFolder:
             identity,
             preprocessing,
             calibration,
-            text["context_length"],
-            text["pad_id"],
+            TextInput.from_card(text),
             digests,
+            card,
         )
+
+    @property
+    def has_torch_weights(self) -> bool:
+        """Whether the folder holds what the torch encoder needs, on a GPU for one."""
+        return "torch" in self.card
 
     def read(self, name: str) -> bytes:
         """Return the content of one of the folder's files, its digest checked.
@@ -96,14 +131,36 @@ class ModelFolder:
         try:
             content = (self.path / name).read_bytes()
         except OSError as error:
-            raise ModelError(
-                f"the model is not whole ({error.strerror}), at {self.path / name}; reinstall it"
-            ) from error
+            raise self._not_whole(name, error) from error
         if hashlib.sha256(content).hexdigest() != self.digests.get(name):
-            raise ModelError(
-                f"the model is damaged (wrong digest), at {self.path / name}; reinstall it"
-            )
+            raise self._damaged(name)
         return content
+
+    def verify(self, *names: str) -> None:
+        """Check the digests of files too large to be held in memory. Raises ModelError."""
+        for name in names:
+            try:
+                digest = digest_of(self.path / name)
+            except OSError as error:
+                raise self._not_whole(name, error) from error
+            if digest != self.digests.get(name):
+                raise self._damaged(name)
+
+    def _not_whole(self, name: str, error: OSError) -> ModelError:
+        return ModelError(
+            f"the model is not whole ({error.strerror}), at {self.path / name}; reinstall it"
+        )
+
+    def _damaged(self, name: str) -> ModelError:
+        return ModelError(
+            f"the model is damaged (wrong digest), at {self.path / name}; reinstall it"
+        )
+
+
+def digest_of(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def built_in() -> ModelFolder:

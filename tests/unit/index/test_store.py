@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -263,7 +264,7 @@ def test_the_lock_is_free_after_leaving_and_after_a_failure(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (ModelIdentity("big", "weights", "preprocessing", 3), "'colours', not 'big',"),
+        (ModelIdentity("big", "other weights", "preprocessing", 3), "'colours', not 'big',"),
         (
             ModelIdentity("colours", "weights 2", "preprocessing", 3),
             "'colours', not 'colours' (another version of it),",
@@ -292,12 +293,14 @@ def test_a_query_by_another_model_is_refused(
     with Index(tmp_path) as index:
         index.require_model(MODEL)
         assert index.model == MODEL
+        # The same weights in another precision go by another name.
+        index.require_model(replace(MODEL, name="colours@int8"))
 
 
 # Vector sets
 
 OTHER = ModelIdentity("other", "weights", "preprocessing", 4)
-THIRD = ModelIdentity("third", "weights", "preprocessing", 3)
+THIRD = ModelIdentity("third", "other weights", "preprocessing", 3)
 W = [0.0, 0.0, 0.0, 1.0]
 
 
@@ -445,7 +448,7 @@ def test_folders_that_a_killed_writer_did_not_remove_go_with_the_next(tmp_path: 
 def test_no_folder_that_the_catalog_names_is_removed(tmp_path: Path) -> None:
     make(tmp_path, a=X)
     for number in range(3):
-        with IndexWriter(tmp_path, ModelIdentity(f"m{number}", "w", "p", 3)) as writer:
+        with IndexWriter(tmp_path, ModelIdentity(f"m{number}", f"w{number}", "p", 3)) as writer:
             add(writer, "a", Z)
             writer.commit()
     make(tmp_path, b=Y)

@@ -249,7 +249,7 @@ def test_a_picture_without_suffix_is_found_by_its_content(root: Path, index: Pat
 
 def test_what_the_model_has_no_direction_for_is_skipped_alone(root: Path, index: Path) -> None:
     class Weak(FakeEncoder):
-        def encode_images(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             vectors = super().encode_images(pixels)
             return np.where(vectors[:, :1] > 0.5, np.float32("nan"), vectors)
 
@@ -508,7 +508,7 @@ def test_a_fault_of_the_model_is_told_and_the_index_stays_good(root: Path, index
     bring_up(index, root)
 
     class Broken(FakeEncoder):
-        def encode_images(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             raise RuntimeError(f"{len(pixels)} out of order")
 
     paint(root / "new.png", (9, 9, 9))

@@ -48,5 +48,5 @@ def test_no_texts_are_no_vectors() -> None:
 def test_what_was_given_is_counted() -> None:
     encoder = FakeEncoder()
     encoder.encode_texts(["red", "blue"])
-    encoder.encode_images(np.zeros((3, 3, 8, 8), np.float32))
+    encoder.encode_images(np.zeros((3, 8, 8, 3), np.uint8))
     assert (encoder.pictures, encoder.texts) == (3, 2)

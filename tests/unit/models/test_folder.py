@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vsearch.errors import ModelError
-from vsearch.models.folder import ModelFolder, built_in
+from vsearch.models.folder import ModelFolder, TextInput, built_in
 from vsearch.records import Calibration, Preprocessing
 
 
@@ -50,7 +50,7 @@ def test_a_card_is_read_field_by_field(tmp_path: Path) -> None:
         32, "shortest", "bilinear", (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
     )
     assert model.calibration == Calibration(12.5, -3.0)
-    assert (model.context_length, model.pad_id) == (16, 9)
+    assert model.text == TextInput(16, 9)
     assert model.read("text.onnx") == b"text"
 
 

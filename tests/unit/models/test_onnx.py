@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
@@ -34,9 +35,9 @@ def copy(tmp_path: Path) -> Copy:
     return make
 
 
-def noise(count: int) -> NDArray[np.float32]:
+def noise(count: int) -> NDArray[np.uint8]:
     size = built_in().preprocessing.size
-    return np.random.default_rng(0).uniform(-1, 1, (count, 3, size, size)).astype(np.float32)
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
 
 
 def forge(folder: Path, name: str, content: bytes) -> None:
@@ -59,6 +60,20 @@ def test_embeddings_of_pictures_are_unit_vectors(mini: OnnxEncoder) -> None:
     assert vectors.shape == (2, mini.identity.dim)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_tower_is_given_normalised_channels(copy: Copy) -> None:
+    folder = copy()
+    card = json.loads((folder / "model.json").read_text())
+    mean, std = [0.48, 0.45, 0.4], [0.3, 0.4, 0.5]
+    card["image"].update(mean=mean, std=std)
+    (folder / "model.json").write_text(json.dumps(card))
+    pixels = noise(2)
+    plain = ((pixels / 255 - mean) / std).transpose(0, 3, 1, 2)
+    session = onnxruntime.InferenceSession(built_in().read("image.onnx"))
+    [expected] = session.run(["embedding"], {"pixel_values": plain.astype(np.float32)})
+    vectors = OnnxEncoder(ModelFolder.open(folder)).encode_images(pixels)
+    assert vectors == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_batch_of_texts_equals_each_alone(mini: OnnxEncoder) -> None:

@@ -1,0 +1,243 @@
+"""vsearch models and index --model, by the real command, against a look-alike of the hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from end_to_end.command import PHOTOS, Run, environment
+from hub import Hub
+from tiny_models import tiny, with_checkpoint
+
+NAME = "hf-hub:org/tiny"
+WEIGHTS = "open_clip_model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder as the hub would serve it: org/tiny, random weights of a small CLIP."""
+    folder = tmp_path_factory.mktemp("hub")
+    repository = folder / "org" / "tiny"
+    repository.mkdir(parents=True)
+    source = with_checkpoint(tiny("clip"), repository / WEIGHTS)
+    config = {"model_cfg": source.model_cfg, "preprocess_cfg": source.preprocess_cfg}
+    (repository / "open_clip_config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture
+def hub(published: Path) -> Iterator[Hub]:
+    with Hub(published) as server:
+        yield server
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with empty caches and no way around the look-alike."""
+    return {
+        "VSEARCH_MODELS": str(tmp_path / "models"), "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DOWNLOAD_TIMEOUT": "2", "HF_HUB_ETAG_TIMEOUT": "2", "NO_PROXY": "127.0.0.1",
+    }  # fmt: skip
+
+
+def names(done: subprocess.CompletedProcess[bytes]) -> list[str]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["name"] for line in done.stdout.splitlines() if json.loads(line)["here"]]
+
+
+def test_from_a_name_to_an_answer(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
+) -> None:
+    online = cache | {"HF_ENDPOINT": hub.url}
+    index = tmp_path / "index"
+    made = vsearch("index", PHOTOS, "--index", index, "--model", f"{NAME}@fp32", environ=online)
+    assert made.returncode == 0, made.stderr
+    assert b"hf-hub:org/tiny@fp32 is now here: pictures in fp32, texts in fp32\n" in made.stderr
+    asked = len(hub.asked)
+
+    found = vsearch("search", "a dog", "--index", index, "-k", "48", "--paths", environ=online)
+    assert len(found.stdout.splitlines()) == 48
+    again = vsearch("index", "--index", index, environ=online)
+    assert b"48 unchanged" in again.stderr
+    assert len(hub.asked) == asked  # from then on nobody is asked
+
+    assert names(vsearch("models", "list", "--json", environ=cache)) == ["mini", f"{NAME}@fp32"]
+    told = json.loads(vsearch("status", "--index", index, "--json", environ=cache).stdout)
+    assert told["model"]["name"] == f"{NAME}@fp32"
+
+
+def test_an_exported_model_works_where_there_is_no_network(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
+) -> None:
+    vsearch("models", "get", f"{NAME}@int8", environ=cache | {"HF_ENDPOINT": hub.url})
+    file = tmp_path / "tiny.model"
+    assert vsearch("models", "export", f"{NAME}@int8", file, environ=cache).returncode == 0
+    twice = vsearch("models", "export", f"{NAME}@int8", file, environ=cache)
+    assert (twice.returncode, twice.stdout) == (2, b"")
+    assert b"there is a file already" in twice.stderr
+
+    elsewhere = cache | {"VSEARCH_MODELS": str(tmp_path / "elsewhere"), "VSEARCH_OFFLINE": "1"}
+    elsewhere["HF_HOME"] = str(tmp_path / "empty")
+    refused = vsearch("models", "get", NAME, environ=elsewhere)
+    assert refused.returncode == 2
+    assert b"the network is not to be used" in refused.stderr
+    assert refused.stderr.count(b"\n") == 1
+    brought = vsearch("models", "import", file, environ=elsewhere)
+    assert brought.returncode == 0, brought.stderr
+    index = tmp_path / "index"
+    made = vsearch("index", PHOTOS, "--index", index, "--model", f"{NAME}@int8", environ=elsewhere)
+    assert made.returncode == 0, made.stderr
+    assert vsearch("search", "x", "--index", index, environ=elsewhere).returncode == 0
+
+    again = vsearch("models", "import", file, environ=elsewhere)
+    assert b"is here already" in again.stderr
+    assert vsearch("models", "remove", f"{NAME}@int8", environ=elsewhere).returncode == 0
+    gone = vsearch("search", "x", "--index", index, environ=elsewhere)
+    assert gone.returncode == 2
+    assert b"get it with `vsearch models get hf-hub:org/tiny@int8`" in gone.stderr
+
+
+@pytest.mark.parametrize("damage", ["a byte", "cut off", "no model", "outside"])
+def test_what_is_no_whole_model_is_not_taken_in(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path, damage: str
+) -> None:
+    import zipfile
+
+    vsearch("models", "get", f"{NAME}@fp32", environ=cache | {"HF_ENDPOINT": hub.url})
+    file = tmp_path / "tiny.model"
+    vsearch("models", "export", f"{NAME}@fp32", file, environ=cache)
+    content = bytearray(file.read_bytes())
+    if damage == "a byte":
+        content[len(content) // 2] ^= 1
+    elif damage == "cut off":
+        del content[len(content) // 2 :]
+    elif damage == "no model":
+        content = bytearray(b"not a model")
+    file.write_bytes(content)
+    if damage == "outside":
+        with zipfile.ZipFile(file, "w") as archive:
+            card = {"format": 1, "name": "evil", "sha256": {"../../evil": "0" * 64}}
+            archive.writestr("model.json", json.dumps(card))
+            archive.writestr("../../evil", "x")
+    elsewhere = cache | {"VSEARCH_MODELS": str(tmp_path / "elsewhere")}
+    refused = vsearch("models", "import", file, environ=elsewhere)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert refused.stderr.count(b"\n") == 1
+    assert refused.stderr.startswith(b"vsearch: ")
+    assert names(vsearch("models", "list", "--json", environ=elsewhere)) == ["mini"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("digest", b"wrong digest"),
+        ("404", b"the hub has no such file"),
+        ("500", b"the model cannot be fetched"),
+        ("hanging", b"the model cannot be fetched"),
+        ("nobody", b"the model cannot be fetched"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_one_line_and_exit_2(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path, fault: str, said: bytes
+) -> None:
+    url = hub.url
+    if fault == "digest":
+        hub.faults.other_content[WEIGHTS] = b"x" * (hub.folder / "org/tiny" / WEIGHTS).stat().st_size
+    elif fault == "404":
+        hub.faults.status["open_clip_config.json"] = 0
+        empty = tmp_path / "hub" / "org" / "tiny"
+        empty.mkdir(parents=True)
+        hub.folder = tmp_path / "hub"
+    elif fault == "500":
+        hub.faults.status[WEIGHTS] = 500
+    elif fault == "hanging":
+        hub.faults.hang_before.add("open_clip_config.json")
+        cache = cache | {"HF_HUB_DOWNLOAD_TIMEOUT": "1"}
+    elif fault == "nobody":
+        url = "http://127.0.0.1:9"
+    done = vsearch("models", "get", NAME, environ=cache | {"HF_ENDPOINT": url})
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert said in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert names(vsearch("models", "list", "--json", environ=cache)) == ["mini"]
+
+
+def test_wrong_names_are_answered_with_near_ones(vsearch: Run, cache: dict[str, str]) -> None:
+    done = vsearch("models", "get", "ballanced", environ=cache)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"vsearch: no such model, named 'ballanced'; did you mean 'balanced'?\n"
+    done = vsearch("index", PHOTOS, "--model", "ViT-B-32/openaj", "--offline", environ=cache)
+    assert done.returncode == 2
+    assert b"did you mean 'ViT-B-32/openai' or " in done.stderr
+
+
+def test_a_conversion_that_is_killed_leaves_nothing_half_done(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
+) -> None:
+    environ = environment(tmp_path) | cache | {"HF_ENDPOINT": hub.url}
+    command = [sys.executable, "-m", "vsearch", "models", "get", NAME]
+    for seconds in (3.0, 6.0):
+        process = subprocess.Popen(
+            command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        here = names(vsearch("models", "list", "--json", environ=cache))
+        assert here in (["mini"], ["mini", NAME])
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert names(vsearch("models", "list", "--json", environ=cache)) == ["mini", NAME]
+
+
+def test_a_checkpoint_of_ones_own(
+    vsearch: Run, cache: dict[str, str], tmp_path: Path, published: Path
+) -> None:
+    weights = tmp_path / "tuned.safetensors"
+    shutil.copy(published / "org" / "tiny" / WEIGHTS, weights)
+    other = vsearch("models", "get", "ViT-B-32", "--checkpoint", weights, environ=cache)
+    assert other.returncode == 2
+    assert b"check that they belong to this architecture" in other.stderr
+    none = vsearch("models", "get", "ViT-B-32", "--checkpoint", "none.pt", environ=cache)
+    assert b"no such file" in none.stderr
+    odd = vsearch("models", "get", "ViT-B-33", "--checkpoint", weights, environ=cache)
+    assert b"open_clip has no architecture 'ViT-B-33'" in odd.stderr
+
+
+def test_switching_the_model_of_an_index(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
+) -> None:
+    online = cache | {"HF_ENDPOINT": hub.url}
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    for path in sorted(PHOTOS.glob("IMG_000*.jpg"))[:6]:
+        shutil.copy(path, photos)
+    vsearch("index", photos, "--index", index, environ=online)
+    part = vsearch(
+        "index", photos / "IMG_0001.jpg", "--index", index, "--model", f"{NAME}@fp32", environ=online
+    )
+    assert part.returncode == 0, part.stderr
+    told = json.loads(vsearch("status", "--index", index, "--json", environ=online).stdout)
+    assert told["model"]["name"] == "mini"  # it answers as before while the other is incomplete
+    whole = vsearch("index", "--index", index, "--model", f"{NAME}@fp32", environ=online)
+    assert whole.returncode == 0, whole.stderr
+    told = json.loads(vsearch("status", "--index", index, "--json", environ=online).stdout)
+    assert told["model"]["name"] == f"{NAME}@fp32"
+    assert len(vsearch("search", "x", "--index", index, environ=online).stdout.splitlines()) == 6
+    folders = sorted(os.listdir(index / "sets"))
+    freed = vsearch("index", "--index", index, "--drop-old", environ=online)
+    assert freed.returncode == 0, freed.stderr
+    assert len(os.listdir(index / "sets")) == len(folders) - 1
+    assert vsearch("search", "x", "--index", index, environ=online).returncode == 0
+    back = vsearch("index", "--index", index, "--model", "mini", environ=online)
+    assert b"6 embedded" in back.stderr

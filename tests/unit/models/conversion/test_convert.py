@@ -1,0 +1,256 @@
+"""From a source to a model folder that answers as open_clip does; nothing is lost on the way."""
+
+import hashlib
+import json
+import logging
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tiny_models import tiny, with_checkpoint
+
+from vsearch.errors import ModelError
+from vsearch.images.preprocess import to_model_input
+from vsearch.models.conversion import convert as conversion
+from vsearch.models.conversion import fidelity, towers
+from vsearch.models.conversion.convert import Wanted, convert
+from vsearch.models.conversion.source import Source, load, load_tokenizer
+from vsearch.models.folder import ModelFolder
+from vsearch.models.onnx import OnnxEncoder, normalised
+from vsearch.records import Preprocessing
+
+TEXTS = ["a dog", "two people on a red bicycle in the rain", "", "Grüße 🎉 " * 60, "<end_of_text>"]
+
+
+def prepare(data: bytes, spec: Preprocessing) -> NDArray[np.uint8]:
+    return to_model_input(Image.open(BytesIO(data)).convert("RGB"), spec)
+
+
+def made(source: Source, target: Path, wanted: Wanted = "auto", **more: Any) -> ModelFolder:
+    return convert(source, wanted, target, prepare=prepare, **more).folder
+
+
+@pytest.mark.parametrize("family", ["clip", "siglip", "coca", "mobileclip"])
+def test_a_folder_answers_as_open_clip_does(family: str, tmp_path: Path) -> None:
+    source = tiny(family)
+    folder = made(source, tmp_path / "model", "fp32")
+    encoder = OnnxEncoder(folder)
+    model, tokenizer = load(source, tmp_path), load_tokenizer(source, tmp_path)
+    with torch.inference_mode():
+        texts = model.encode_text(tokenizer(TEXTS), normalize=True).numpy()
+    assert np.einsum("nd,nd->n", encoder.encode_texts(TEXTS), texts).min() > 0.99999
+
+    pictures = [prepare(data, folder.preprocessing) for data in fidelity.probe_pictures()[:4]]
+    given = torch.from_numpy(normalised(np.stack(pictures), folder.preprocessing))
+    with torch.inference_mode():
+        images = model.encode_image(given, normalize=True).numpy()
+    found = encoder.encode_images(np.stack(pictures))
+    assert np.einsum("nd,nd->n", found, images).min() > 0.99999
+
+
+def test_the_card_says_what_a_user_must_know(tmp_path: Path) -> None:
+    source = with_checkpoint(tiny("clip"), tmp_path / "weights.safetensors")
+    folder = made(replace(source, origins=({"weights": "here"},)), tmp_path / "model")
+    card = folder.card
+    assert folder.identity.name == "tiny-clip/random"
+    assert folder.identity.dim == card["dim"] == 32
+    digest = hashlib.sha256((tmp_path / "weights.safetensors").read_bytes()).hexdigest()
+    assert folder.identity.weights == digest
+    assert folder.preprocessing.resize == "shortest-truncated"
+    assert folder.text.context_length == 77
+    assert card["text"]["padding"] == "longest"
+    assert card["logit_scale"] == pytest.approx(1 / 0.07, rel=1e-3)
+    assert (card["licence"], card["origins"]) == ("MIT", [{"weights": "here"}])
+    assert card["fidelity"]["image_cosine"] >= 0.995
+    assert card["image"]["precision"] == card["fidelity"]["image"]
+    files = {path.name for path in folder.path.iterdir()} - {"model.json"}
+    assert set(card["sha256"]) == set(card["bytes"]) == files
+    folder.verify(*card["sha256"])
+
+
+@pytest.mark.parametrize("wanted", ["fp32", "fp16", "int8"])
+def test_a_precision_that_is_asked_for_is_taken(wanted: Wanted, tmp_path: Path) -> None:
+    card = made(tiny("clip"), tmp_path / "model", wanted).card
+    assert card["image"]["precision"].startswith(wanted)
+    assert card["text"]["precision"].startswith(wanted)
+
+
+def test_precisions_of_one_checkpoint_are_one_model(tmp_path: Path) -> None:
+    source = with_checkpoint(tiny("clip"), tmp_path / "weights.safetensors")
+    exact = made(source, tmp_path / "fp32", "fp32")
+    small = made(replace(source, name="tiny-clip/random@int8"), tmp_path / "int8", "int8")
+    assert exact.digests["image.onnx"] != small.digests["image.onnx"]
+    assert exact.identity.comparable(small.identity)
+
+
+def test_an_unfaithful_precision_is_a_model_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fidelity, "LEAST_COSINE", 1.5)
+    source = with_checkpoint(tiny("clip"), tmp_path / "weights.safetensors")
+    done = convert(source, "int8", tmp_path / "int8", prepare=prepare)
+    assert done.remark is not None
+    assert "int8 changes the answers" in done.remark
+    monkeypatch.undo()
+    exact = made(source, tmp_path / "fp32", "fp32")
+    assert not exact.identity.comparable(done.folder.identity)
+
+
+def test_what_was_done_before_an_interruption_is_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tiny("clip"), tmp_path / "model"
+    steps: list[str] = []
+
+    def stop_when_measuring(what: str) -> None:
+        steps.append(what)
+        if what.startswith("measuring the text tower"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made(source, target, step=stop_when_measuring)
+    assert not target.exists()
+    assert "exporting the image tower" in steps
+    steps.clear()
+    folder = made(source, target, step=steps.append)
+    assert not [what for what in steps if what.startswith(("exporting", "loading"))]
+    assert OnnxEncoder(folder).encode_texts(["a dog"]).shape == (1, 32)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["model"]
+
+
+def test_other_weights_are_not_mixed_with_the_remains_of_a_conversion(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+
+    def stop(what: str) -> None:
+        if what.startswith("measuring"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made(tiny("clip"), target, step=stop)
+    other = replace(tiny("clip"), seed=1)
+    fresh = made(other, tmp_path / "fresh", "fp32")
+    resumed = made(other, target, "fp32")
+    texts = [OnnxEncoder(folder).encode_texts(["a dog"]) for folder in (fresh, resumed)]
+    assert texts[0] == pytest.approx(texts[1], abs=1e-6)
+
+
+def test_a_model_that_is_made_again_replaces_the_old_one(tmp_path: Path) -> None:
+    made(tiny("clip"), tmp_path / "model", "fp32")
+    again = made(tiny("clip"), tmp_path / "model", "fp16")
+    assert again.card["image"]["precision"] == "fp16"
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["model"]
+
+
+def test_two_processes_do_not_make_the_same_model(tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    with (
+        FileLock(tmp_path / ".model.part.lock"),
+        pytest.raises(ModelError, match="another process"),
+    ):
+        made(tiny("clip"), tmp_path / "model")
+
+
+def test_torch_weights_come_along_when_asked_for(tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    folder = made(tiny("clip"), tmp_path / "model", "fp32", torch_weights=True)
+    assert folder.has_torch_weights
+    with safe_open(folder.path / "torch.safetensors", "np") as weights:
+        assert all(name.startswith("visual.") for name in weights.keys())  # noqa: SIM118
+    assert json.loads((folder.path / "open_clip.json").read_text())["model_cfg"]["embed_dim"] == 32
+
+
+def test_a_tower_onnx_cannot_hold_is_left_to_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise towers.TowerUnexportable("torch cannot export the tower (why), to image.onnx")
+
+    monkeypatch.setattr(towers, "export_image_tower", fail)
+    done = convert(tiny("clip"), "auto", tmp_path / "model", prepare=prepare)
+    assert done.remark == "torch cannot export the tower (why), to image.onnx"
+    assert done.folder.has_torch_weights
+    assert not (done.folder.path / "image.onnx").exists()
+    assert done.folder.card["image"]["precision"] is None
+    assert done.folder.card["torch"]["always"]
+    assert OnnxEncoder(done.folder).encode_texts(["a dog"]).shape == (1, 32)
+
+
+class Trap:
+    """A pickle that runs code when it is loaded by a careless reader."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("trapped"),))
+
+
+def test_a_checkpoint_is_never_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"visual.proj": Trap()}, tmp_path / "evil.bin")
+    for name in ("evil.bin", "evil.pt"):
+        (tmp_path / "evil.bin").replace(tmp_path / name)
+        with pytest.raises(ModelError, match="weights cannot be loaded"):
+            made(replace(tiny("clip"), checkpoint=tmp_path / name), tmp_path / "model")
+        (tmp_path / name).replace(tmp_path / "evil.bin")
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04garbage"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "weights.bin"])
+def test_what_is_no_checkpoint_is_said_in_a_line(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match="weights cannot be loaded") as caught:
+        made(replace(tiny("clip"), checkpoint=tmp_path / name), tmp_path / "model")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "model").exists()
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    other = with_checkpoint(tiny("resnet"), tmp_path / "other.safetensors").checkpoint
+    with pytest.raises(ModelError, match="check that they belong to this architecture"):
+        made(replace(tiny("clip"), checkpoint=other), tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"size": (224, 256)}, "must be square"),
+        ({"resize_mode": "tiles"}, "unknown preprocessing"),
+        ({"interpolation": "random"}, "unknown preprocessing"),
+        ({"resize_mode": "longest", "fill_color": 7}, "another colour than black"),
+    ],
+)
+def test_preprocessing_that_we_cannot_do_is_refused(changed: dict[str, Any], message: str) -> None:
+    source = tiny("clip")
+    with pytest.raises(ModelError, match=message):
+        replace(source, preprocess_cfg={**source.preprocess_cfg, **changed}).preprocessing()
+
+
+def test_nothing_is_printed_or_logged(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        made(tiny("coca"), tmp_path / "model", "fp32")
+    assert capfd.readouterr() == ("", "")
+    assert caplog.text == ""
+
+
+def test_versions_of_the_steps_are_part_of_what_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(what: str) -> None:
+        if what.startswith("measuring"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made(tiny("clip"), tmp_path / "model", step=stop)
+    monkeypatch.setattr(conversion, "STEPS", conversion.STEPS + 1)
+    steps: list[str] = []
+    made(tiny("clip"), tmp_path / "model", "fp32", step=steps.append)
+    assert "exporting the image tower" in steps

@@ -1,0 +1,81 @@
+"""Which model a command means, as an encoder that is ready to be passed on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vsearch.models.device import Device
+    from vsearch.models.encoder import Encoder
+    from vsearch.models.folder import ModelFolder
+    from vsearch.records import ModelIdentity
+
+
+def encoder_for_search(index_folder: Path) -> Encoder:
+    """Return the encoder of the model that made the index: on the CPU, for one query.
+
+    Raises IndexMissing, and ModelError when the model is not on this machine.
+    """
+    from vsearch.config import cores
+    from vsearch.models.folder import built_in
+    from vsearch.models.onnx import OnnxEncoder
+    from vsearch.models.torch import TorchEncoder
+
+    model = model_of(index_folder)
+    if not {"image.onnx", "text.onnx"} <= model.digests.keys():
+        return TorchEncoder(model, "cpu")
+    # The built-in model is so quick that waking threads would take longer than it does.
+    threads = 1 if model.identity == built_in().identity else cores()
+    return OnnxEncoder(model, threads)
+
+
+def model_of(index_folder: Path) -> ModelFolder:
+    """Return the model that made the index; the built-in one while the index holds nothing."""
+    from vsearch.config import models_location
+    from vsearch.index import Index
+    from vsearch.models.folder import built_in
+    from vsearch.models.installed import Installed
+
+    with Index(index_folder) as index:
+        identity = index.model
+    return Installed(models_location()).by_identity(identity) if identity else built_in()
+
+
+def model_for_index(
+    index_folder: Path, name: str | None, *, offline: bool, device: str
+) -> ModelFolder:
+    """Return the model to index with: the one that was named, else the index's own, else mini."""
+    from vsearch.cli.models import fetch
+    from vsearch.errors import IndexMissing
+    from vsearch.models.folder import built_in
+
+    if name is not None:
+        return fetch(name, offline=offline, device=device, quiet_when_here=True)
+    try:
+        return model_of(index_folder)
+    except IndexMissing:
+        return built_in()
+
+
+def known_identity(index_folder: Path, name: str | None) -> ModelIdentity | None:
+    """Return what is to be planned for, without fetching anything; None: the index's own model.
+
+    Raises UsageError when the model that was named is not on this machine.
+    """
+    from vsearch.config import models_location
+    from vsearch.errors import UsageError
+    from vsearch.models.installed import Installed
+    from vsearch.models.zoo import names
+
+    if name is None:
+        return None
+    canonical = names.parse(name).canonical
+    folder = Installed(models_location()).by_name(canonical)
+    if folder is None:
+        raise UsageError(
+            f"a plan is for a model that is here, not for {canonical!r}; get it with "
+            f"`vsearch models get {name}`"
+        )
+    return folder.identity

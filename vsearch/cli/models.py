@@ -1,0 +1,199 @@
+"""vsearch models: the models on this machine, and getting others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from vsearch.cli.options import DeviceOption, OfflineOption
+
+if TYPE_CHECKING:
+    from vsearch.models.folder import ModelFolder
+
+models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="mini, fast, balanced, best, multilingual, ARCH/PRETRAINED, or hf-hub:org/name; "
+        "@fp32, @fp16, @int8 or @bf16 after it fixes the precision.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@models.callback()
+def models_command() -> None:
+    """Show, get, and move models.
+
+    \b
+    vsearch models list
+    vsearch models get balanced
+    vsearch index ~/Pictures --model balanced
+    """
+
+
+@models.command("list")
+def list_models(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every model that open_clip knows.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the models that are here, and those that are worth having.
+
+    \b
+    vsearch models list
+    vsearch models list --all | grep SigLIP
+    """
+    from vsearch.config import models_location
+    from vsearch.models.installed import Installed
+    from vsearch.models.listing import models as listing
+    from vsearch.output.models import print_models
+
+    print_models(listing(Installed(models_location()), everything=everything), as_json=as_json)
+
+
+@models.command()
+def info(name: NameArgument, as_json: JsonOption = False) -> None:
+    """Show all that is known of a model.
+
+    \b
+    vsearch models info mini
+    vsearch models info balanced
+    """
+    from vsearch.config import models_location
+    from vsearch.models.installed import Installed
+    from vsearch.models.listing import line_of
+    from vsearch.models.zoo import names
+    from vsearch.output.models import print_info
+
+    canonical = names.parse(name, None).canonical
+    folder = Installed(models_location()).by_name(canonical)
+    print_info(line_of(canonical, folder), folder, as_json=as_json)
+
+
+@models.command()
+def get(
+    name: NameArgument,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="Weights of your own for the architecture NAME: safetensors, or a torch file of "
+            "numbers only.",
+        ),
+    ] = None,
+    offline: OfflineOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Fetch a model and convert it, once.
+
+    \b
+    vsearch models get balanced
+    vsearch models get ViT-B-32-256/datacomp_s34b_b86k@int8
+    vsearch models get ViT-B-32 --checkpoint finetuned.safetensors
+
+    The precision is chosen for this machine: the quickest that changes no answer to speak of.
+    """
+    fetch(name, offline=offline, device=device, checkpoint=checkpoint)
+
+
+def fetch(
+    name: str,
+    *,
+    offline: bool,
+    device: Literal["auto", "cpu", "cuda", "mps"],
+    checkpoint: Path | None = None,
+    quiet_when_here: bool = False,
+) -> ModelFolder:
+    """Return the model of that name, got first where it is not here, with what is said of it."""
+    from vsearch.config import models_location
+    from vsearch.images.limits import pixel_limit
+    from vsearch.images.load import prepare
+    from vsearch.models.device import gpu
+    from vsearch.models.hub import Connection
+    from vsearch.models.installed import Installed
+    from vsearch.models.obtain import obtain
+    from vsearch.output.models import FetchingOutput, say_obtained
+
+    with FetchingOutput() as output:
+        obtained = obtain(
+            name,
+            Installed(models_location()),
+            lambda: Connection(offline=offline, received=output.received),
+            prepare=lambda data, spec: (
+                prepare(data, spec, pixel_limit=pixel_limit(), path="").pixels
+            ),
+            checkpoint=checkpoint,
+            torch_weights=device in ("cuda", "mps") or (device == "auto" and gpu() is not None),
+            step=output.step,
+        )
+    if obtained.new or not quiet_when_here:
+        say_obtained(obtained.folder, new=obtained.new, remark=obtained.remark)
+    return obtained.folder
+
+
+@models.command()
+def remove(name: NameArgument) -> None:
+    """Delete a model from this machine.
+
+    \b
+    vsearch models remove balanced
+    """
+    from vsearch.config import models_location
+    from vsearch.models.installed import Installed
+    from vsearch.models.zoo import names
+    from vsearch.output.terminal import say, size
+
+    canonical = names.parse(name, None).canonical
+    freed = Installed(models_location()).remove(canonical)
+    say(f"{canonical} removed, {size(freed)} freed")
+
+
+@models.command()
+def export(
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+) -> None:
+    """Write a model to one file, for a machine without a network.
+
+    \b
+    vsearch models export balanced balanced.vsearch-model
+    """
+    from vsearch.config import models_location
+    from vsearch.errors import UsageError
+    from vsearch.models.installed import Installed
+    from vsearch.models.zoo import names
+    from vsearch.output.terminal import say, size
+
+    installed = Installed(models_location())
+    canonical = names.parse(name, None).canonical
+    folder = installed.by_name(canonical)
+    if folder is None:
+        raise UsageError(
+            f"no such model here, named {canonical!r}; get it with `vsearch models get {name}`"
+        )
+    installed.export(folder, file)
+    say(f"{canonical} written to {file}, {size(file.stat().st_size)}")
+
+
+@models.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+) -> None:
+    """Take in a model that was exported elsewhere; every byte of it is checked.
+
+    \b
+    vsearch models import balanced.vsearch-model
+    """
+    from vsearch.config import models_location
+    from vsearch.models.installed import Installed
+    from vsearch.output.models import say_obtained
+
+    folder = Installed(models_location()).add(file)
+    say_obtained(folder, new=True, remark=None)

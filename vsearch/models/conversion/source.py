@@ -1,0 +1,154 @@
+"""What a model folder is made from, and the open_clip model that it describes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from vsearch.errors import ModelError
+from vsearch.records import Preprocessing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OpenClip: TypeAlias = Any  # open_clip has no types
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An architecture, its weights, and everything else that belongs to them.
+
+    `model_cfg` and `preprocess_cfg` are what open_clip_config.json holds for a model. `checkpoint`
+    is a safetensors file or a weights-only torch file; None: random weights drawn with `seed`, for
+    benchmarks. `tokenizer` is the folder of a Hugging Face tokenizer, `text_config` that of the
+    config.json of a Hugging Face text tower; None where open_clip needs none.
+    """
+
+    name: str
+    model_cfg: dict[str, Any]
+    preprocess_cfg: dict[str, Any]
+    checkpoint: Path | None
+    tokenizer: Path | None = None
+    text_config: Path | None = None
+    licence: str | None = None
+    origins: tuple[dict[str, str], ...] = field(default=())
+    seed: int = 0
+
+    def digest(self) -> str:
+        """Return the hexadecimal SHA-256 of the weights: of the checkpoint file, as published."""
+        if self.checkpoint is None:
+            described = json.dumps([self.model_cfg, self.seed], sort_keys=True, default=str)
+            return hashlib.sha256(described.encode()).hexdigest()
+        with self.checkpoint.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def preprocessing(self) -> Preprocessing:
+        """Return open_clip's evaluation preprocessing. Raises ModelError for what we cannot do."""
+        cfg = self.preprocess_cfg
+        size = cfg["size"]
+        if not isinstance(size, int):
+            if len(set(size)) != 1:
+                raise ModelError(f"pictures must be square, not {size}, for the model {self.name}")
+            size = size[0]
+        modes = {"shortest": "shortest-truncated", "squash": "squash", "longest": "longest"}
+        resize = modes.get(cfg["resize_mode"])
+        if resize is None or cfg["interpolation"] not in ("bicubic", "bilinear"):
+            raise ModelError(
+                f"unknown preprocessing ({cfg['resize_mode']}, {cfg['interpolation']}), "
+                f"of the model {self.name}; update vsearch"
+            )
+        if resize == "longest" and cfg.get("fill_color", 0) != 0:
+            raise ModelError(
+                f"pictures framed in another colour than black, for the model {self.name}"
+            )
+        red, green, blue = (float(value) for value in cfg["mean"])
+        red_std, green_std, blue_std = (float(value) for value in cfg["std"])
+        return Preprocessing(
+            size=size,
+            resize=resize,  # type: ignore[arg-type]
+            interpolation=cfg["interpolation"],
+            mean=(red, green, blue),
+            std=(red_std, green_std, blue_std),
+        )
+
+
+def load(source: Source, work: Path) -> OpenClip:
+    """Return the open_clip model of `source` in float32, its text tower at `model.text`.
+
+    `work` is a folder for what open_clip wants to read from a file. Nothing in a checkpoint is
+    executed: safetensors holds numbers only, and torch files are read with `weights_only`.
+    Raises ModelError when architecture and checkpoint do not fit, or the latter is no such file.
+    """
+    import open_clip
+    import torch
+
+    config = {"model_cfg": source.model_cfg, "preprocess_cfg": source.preprocess_cfg}
+    if source.text_config is not None:
+        text = {**source.model_cfg["text_cfg"], "hf_model_name": str(source.text_config)}
+        config["model_cfg"] = {**source.model_cfg, "text_cfg": text}
+    (work / "open_clip_config.json").write_text(json.dumps(config), "utf-8")
+    torch.manual_seed(source.seed)
+    try:
+        with _quiet():
+            model = open_clip.create_model(
+                f"local-dir:{work}",
+                load_weights=False,
+                pretrained_text=False,
+                force_custom_text=True,
+            )
+            if source.checkpoint is not None:
+                open_clip.load_checkpoint(model, str(source.checkpoint), weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # open_clip, torch and safetensors have no common error
+        lines = (str(error).strip() or type(error).__name__).splitlines()
+        raise ModelError(
+            f"the weights cannot be loaded ({lines[0]}), for the model {source.name} from "
+            f"{source.checkpoint}; check that they belong to this architecture"
+        ) from error
+    return model.float().eval()
+
+
+def load_tokenizer(source: Source, work: Path) -> Any:  # noqa: ANN401  # one of open_clip's three
+    """Return the open_clip tokenizer of `source`. Raises ModelError."""
+    import open_clip
+
+    text = source.model_cfg["text_cfg"]
+    settings = dict(text.get("tokenizer_kwargs", {}))
+    length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+    try:
+        with _quiet():
+            if source.tokenizer is None:
+                return open_clip.SimpleTokenizer(context_length=length, **settings)
+            return open_clip.tokenizer.HFTokenizer(
+                str(source.tokenizer),
+                context_length=length,
+                tokenizer_mode=text.get("tokenizer_mode"),
+                **settings,
+            )
+    except OSError:
+        raise
+    except Exception as error:  # transformers raises what it likes
+        raise ModelError(
+            f"the tokenizer cannot be loaded ({error}), for the model {source.name} from "
+            f"{source.tokenizer}; check the files there"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what open_clip and transformers log and warn to themselves."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)

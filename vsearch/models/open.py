@@ -1,0 +1,28 @@
+"""A model folder -> the encoder that runs it here, and in one line why not on the GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from vsearch.models.device import choose
+from vsearch.models.onnx import OnnxEncoder
+from vsearch.models.torch import TorchEncoder
+
+if TYPE_CHECKING:
+    from vsearch.models.device import Device
+    from vsearch.models.encoder import Encoder
+    from vsearch.models.folder import ModelFolder
+
+
+def open_encoder(
+    folder: ModelFolder, device: Literal["auto"] | Device, threads: int = 1
+) -> tuple[Encoder, str | None]:
+    """Return the encoder of the model in `folder`, nothing loaded yet, and why no GPU is used.
+
+    `threads` are those of one call on the CPU. Raises as `device.choose`.
+    """
+    choice = choose(folder, device)
+    settings = folder.card.get("torch", {})
+    if choice.device == "cpu" and not settings.get("always"):
+        return OnnxEncoder(folder, threads), choice.reason
+    return TorchEncoder(folder, choice.device, settings.get("precision")), choice.reason
