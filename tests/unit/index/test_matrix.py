@@ -1,5 +1,6 @@
 """`Matrix`: what is appended comes back, cosines are those of plain arithmetic."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +131,31 @@ def test_a_failed_append_counts_nothing(tmp_path: Path) -> None:
         broken.append(units(2, 5))
     assert broken.rows == 3
     assert made.rows == 3
+
+
+def test_a_held_file_can_be_read_by_many_after_it_is_gone(tmp_path: Path) -> None:
+    vectors, query = units(3 * BLOCK_ROWS), units(1, seed=1)[0]
+    made = matrix(tmp_path, vectors)
+    expected = made.scores(query).tolist()
+    made.hold()
+    made.path.unlink()
+    with ThreadPoolExecutor(8) as pool:
+        for scores in pool.map(lambda _: made.scores(query), range(20)):
+            assert scores.tolist() == expected
+    assert made.read(np.array([5])).tolist() == vectors[[5]].tolist()
+    made.close()
+    made.close()
+    with pytest.raises(IndexDamaged):
+        made.read(np.array([5]))
+
+
+def test_holding_what_cannot_be_opened_is_told_when_it_is_read(tmp_path: Path) -> None:
+    missing, folder = Matrix(tmp_path / "none", 5, 1), Matrix(tmp_path, 5, 1)
+    missing.hold()
+    folder.hold()
+    with pytest.raises(IndexDamaged):
+        missing.read(np.array([0]))
+    with pytest.raises(StoreError, match="Is a directory"):
+        folder.read(np.array([0]))
+    units(1, 5).tofile(tmp_path / "none")
+    assert missing.read(np.array([0])).shape == (1, 5)

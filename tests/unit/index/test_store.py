@@ -22,7 +22,7 @@ from vsearch.errors import (
     SkipReason,
     StoreError,
 )
-from vsearch.index import GraphUnusable, Index, IndexWriter, Known
+from vsearch.index import UNSETTLED, GraphUnusable, Index, IndexWriter, Known
 from vsearch.index.matrix import Matrix
 from vsearch.records import ImageFacts, ModelIdentity, SetStatus
 
@@ -460,26 +460,26 @@ def test_a_folder_that_cannot_be_removed_is_told_and_keeps_no_one_from_writing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(tmp_path, a=X)
-    make_other(tmp_path, a=W)
+    with IndexWriter(tmp_path, OTHER) as writer:
+        add(writer, "a", W)
+        writer.commit()
 
     def denied(place: Path) -> None:
         raise PermissionError(13, "Permission denied", os.fspath(place))
 
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", denied)
-        with IndexWriter(tmp_path, OTHER) as writer, pytest.raises(StoreError) as caught:
+        with IndexWriter(tmp_path, MODEL) as writer, pytest.raises(StoreError) as caught:
             writer.drop_others()
         assert str(caught.value) == (
             f"vectors of another model cannot be removed (Permission denied), at "
-            f"{tmp_path}/sets/whole; check the permissions, the next `vsearch index` tries again"
+            f"{tmp_path}/sets/whole-2; check the permissions, the next `vsearch index` tries again"
         )
-        with IndexWriter(tmp_path, THIRD) as writer:  # takes no name whose folder is in the way
-            add(writer, "a", Z)
-            writer.commit()
-    assert content(tmp_path) == {"a": W}
+        make_other(tmp_path, THIRD, a=Z)  # takes no name whose folder is in the way
+    assert content(tmp_path) == {"a": Z}
     assert sets(tmp_path) == ["whole", "whole-2", "whole-3"]
     with IndexWriter(tmp_path, THIRD):
-        assert sets(tmp_path) == ["whole-2", "whole-3"]
+        assert sets(tmp_path) == ["whole", "whole-3"]
 
 
 def test_a_reader_goes_on_with_vectors_that_were_dropped_under_it(tmp_path: Path) -> None:
@@ -611,6 +611,7 @@ def test_a_file_that_answers_is_skipped_only_from_the_switch_on(tmp_path: Path) 
         assert writer.lacking() == 0
         assert content(tmp_path) == {"unfit": X, "unreadable": X, "fine": X}
         writer.activate()
+        assert (writer.lacking(), writer.pictures()) == (0, 2)
     assert content(tmp_path) == {"unreadable": W, "fine": W}
     with Index(tmp_path) as index:
         assert [(path, reason) for path, reason, _ in index.skipped()] == [
@@ -618,6 +619,33 @@ def test_a_file_that_answers_is_skipped_only_from_the_switch_on(tmp_path: Path) 
             ("/photos/never seen", SkipReason.EMPTY),
             ("/photos/unfit", SkipReason.NO_EMBEDDING),
         ]
+
+
+def test_a_file_read_too_soon_after_its_change_counts_as_unchanged(tmp_path: Path) -> None:
+    with IndexWriter(tmp_path, MODEL) as writer:
+        root = writer.add_root("/photos", whole=True)
+        writer.add(root, "a", 10, UNSETTLED, digest("a"), FACTS, np.array(X, np.float32))
+        writer.commit()
+    with IndexWriter(tmp_path, OTHER) as writer:
+        writer.skip(root, "a", 10, 20, SkipReason.UNREADABLE, "")
+        writer.commit()
+        assert writer.lacking() == 1
+        assert content(tmp_path) == {"a": X}
+        writer.skip(root, "a", 11, 20, SkipReason.UNREADABLE, "")
+        writer.commit()
+        assert writer.lacking() == 0
+    assert content(tmp_path) == {}
+
+
+def test_a_picture_found_unfit_and_embedded_after_all_hides_no_other(tmp_path: Path) -> None:
+    make(tmp_path, a=X, b=Y)
+    with IndexWriter(tmp_path, OTHER) as writer:
+        root = writer.roots()[0]
+        writer.skip(root, "a", 10, 20, SkipReason.DAMAGED, "read while it was written")
+        assert writer.lacking() == 1
+        writer.add(root, "copy of a", 10, 20, digest("a"), FACTS, np.array(W, np.float32))
+        writer.commit()
+        assert writer.lacking() == 1
 
 
 def test_an_index_of_format_1_is_read_and_then_brought_up_to_date(tmp_path: Path) -> None:

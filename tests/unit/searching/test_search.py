@@ -175,6 +175,22 @@ def test_without_a_good_graph_the_answer_is_exact_and_says_so(tmp_path: Path, da
     assert result.warning.endswith("; scanned all rows instead")
 
 
+def test_vectors_that_are_dropped_while_one_searches_are_still_searched(tmp_path: Path) -> None:
+    rows, query = units(300), units(1, seed=8)[0]
+    files = build(tmp_path, rows, [1] * 300)
+    with Index(tmp_path) as index:
+        with IndexWriter(tmp_path, ModelIdentity("other", "w", "p", 3)) as writer:
+            writer.activate()
+            writer.drop_others()
+        for method in (None, "exact", "graph"):
+            result = search(index, query, 5, forced=method)
+            given = [(f"{one.root}/{one.path}", score) for one, score in result.records]
+            same(given, files.plain(query, 5))
+            assert (result.warning is None) is (method != "graph")
+    with Index(tmp_path) as index:
+        assert (index.rows, search(index, units(1, dim=3)[0], 5).records) == (0, [])
+
+
 def test_a_graph_of_islands_costs_time_and_no_answer(tmp_path: Path) -> None:
     """Where no link leads to some rows, asking for nearly all falls back to scanning."""
     rows = np.repeat(units(4), 500, axis=0)
