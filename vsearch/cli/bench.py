@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,16 @@ from vsearch.cli.options import DeviceOption, OfflineOption
 
 if TYPE_CHECKING:
     from vsearch.models.conversion.convert import Wanted
+
+
+class Precision(StrEnum):
+    """What may be asked for: typer takes several of an enumeration, not of a Literal."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+    BF16 = "bf16"
+
 
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -30,7 +41,7 @@ def model(
         str, typer.Argument(metavar="NAME", help="A model, or with --random an architecture.")
     ],
     precisions: Annotated[
-        list[Literal["fp32", "fp16", "int8", "bf16"]] | None,
+        list[Precision] | None,
         typer.Option("--precision", help="May be repeated. Default: fp32, int8 and bf16."),
     ] = None,
     random: Annotated[
@@ -67,7 +78,7 @@ def model(
             source = find(names.parse(name), None, connection)
         if not as_json:
             print_model_titles()
-        wanted: list[Wanted] = [*precisions] if precisions else ["fp32", "int8", "bf16"]
+        wanted: list[Wanted] = [one.value for one in precisions or ()] or ["fp32", "int8", "bf16"]
         for row in measure_model(
             source, wanted, there, Path(work), prepare=prepared, step=output.step
         ):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+
+if TYPE_CHECKING:
+    from vsearch.searching.search import Answer
 
 
 def search(
@@ -46,21 +49,28 @@ def search(
     """
     from vsearch.cli.encoders import encoder_for_search
     from vsearch.config import index_location
-    from vsearch.errors import UsageError
+    from vsearch.errors import ModelMismatch, UsageError
     from vsearch.output.matches import form_of, print_answer
     from vsearch.searching.search import answer
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
     folder = index_location(index_folder)
-    result = answer(
-        folder,
-        encoder_for_search(folder),
-        terms,
-        minus or (),
-        k,
-        forced="exact" if exact else "graph" if graph else None,
-        pixel_limit=pixels(max_megapixels, 1),
-    )
+
+    def ask() -> Answer:
+        return answer(
+            folder,
+            encoder_for_search(folder),
+            terms,
+            minus or (),
+            k,
+            forced="exact" if exact else "graph" if graph else None,
+            pixel_limit=pixels(max_megapixels, 1),
+        )
+
+    try:
+        result = ask()
+    except ModelMismatch:  # the index has changed its model between the two looks at it
+        result = ask()
     if not print_answer(result, form_of(as_json=as_json, paths=paths, nul=nul), explain=explain):
         raise typer.Exit(1)
