@@ -29,6 +29,13 @@ def print_models(lines: Sequence[ModelLine], *, as_json: bool) -> None:
             print("\t".join(_fields(line)))
 
 
+_TITLES = (
+    "model", "alias", "dim", "input", "params", "download", "licence", "ImageNet", "here",
+)  # fmt: skip
+_RIGHT = {"dim", "input", "params", "download", "ImageNet"}
+_FIRST_TO_GO = ("dim", "input", "params", "ImageNet", "download", "licence")  # `info` has them too
+
+
 def _fields(line: ModelLine) -> list[str]:
     """Return what is shown of a model: a dash where nothing is known."""
     return [
@@ -40,7 +47,7 @@ def _fields(line: ModelLine) -> list[str]:
         size(line.download_bytes) if line.download_bytes else "-",
         printable(line.licence or "-"),
         f"{100 * line.imagenet:.1f}" if line.imagenet is not None else "-",
-        f"{line.precision or 'yes'}, {size(line.bytes)}" if line.here else "-",
+        size(line.bytes) if line.here else "-",
     ]
 
 
@@ -48,16 +55,18 @@ def _print_table(lines: Sequence[ModelLine]) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("model", no_wrap=True, overflow="ellipsis")
-    for title, justify in (
-        ("alias", "left"), ("dim", "right"), ("input", "right"), ("parameters", "right"),
-        ("download", "right"), ("licence", "left"), ("ImageNet", "right"), ("here", "left"),
-    ):  # fmt: skip
-        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for line in lines:
-        table.add_row(*_fields(line), style=None if line.here else "dim")
-    console().print(table)
+    out = console()
+    rows = [dict(zip(_TITLES, _fields(line), strict=True)) for line in lines]
+    widths = {title: max(len(title), *(len(row[title]) for row in rows)) + 2 for title in _TITLES}
+    for title in _FIRST_TO_GO:  # a narrow terminal shows less, and all of that
+        if sum(widths.values()) > out.width:
+            del widths[title]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in widths:
+        table.add_column(title, justify="right" if title in _RIGHT else "left", overflow="fold")
+    for line, row in zip(lines, rows, strict=True):
+        table.add_row(*(row[title] for title in widths), style=None if line.here else "dim")
+    out.print(table)
 
 
 def print_info(line: ModelLine, folder: ModelFolder | None, *, as_json: bool) -> None:
