@@ -55,7 +55,6 @@ def test_a_table_fits_the_terminal_and_breaks_no_line(
     assert "a-name-of-some-length/and-its-weights" in lines[3]
     assert max(len(line) for line in lines) <= columns
     assert ("licence" in lines[0]) == (columns > 60)
-    assert ("dim" in lines[0]) == (columns == 200)
 
 
 def test_info_tells_of_a_model_that_is_here(capsys: pytest.CaptureFixture[str]) -> None:
