@@ -57,7 +57,8 @@ def _print_table(lines: Sequence[ModelLine]) -> None:
 
     out = console()
     rows = [dict(zip(_TITLES, _fields(line), strict=True)) for line in lines]
-    widths = {title: max(len(title), *(len(row[title]) for row in rows)) + 2 for title in _TITLES}
+    gap = 3  # two of padding, one of the box
+    widths = {title: max(len(title), *(len(row[title]) for row in rows)) + gap for title in _TITLES}
     for title in _FIRST_TO_GO:  # a narrow terminal shows less, and all of that
         if sum(widths.values()) > out.width:
             del widths[title]
