@@ -32,7 +32,8 @@ class Probe:
     """What one encoder does.
 
     `pictures_per_s` by batch size, prepared pictures, all cores; `text_ms` one text; `load_ms` from
-    the model folder to the first picture's embedding; `peak_mb` resident, bytes / 10^6.
+    the model folder to the first picture's embedding; `peak_mb` resident with pictures one at a
+    time and texts, bytes / 10^6.
     """
 
     pictures_per_s: dict[str, float]
@@ -51,18 +52,21 @@ def measure(encoder: Encoder, cores: int) -> Probe:
     started = time.perf_counter()
     encoder.encode_images(pictures[:1])
     load_s = time.perf_counter() - started
-    rates = {}
     threads = cores if encoder.batch_size == 1 else 1  # one thread a picture, or one a batch
-    for batch in BATCHES:
-        some = pictures[:batch]
-        rates[str(batch)] = batch * _rate(partial(encoder.encode_images, some), threads)
+
+    def rate(batch: int) -> float:
+        return batch * _rate(partial(encoder.encode_images, pictures[:batch]), threads)
+
+    alone = rate(1)
     encoder.encode_texts([TEXT])
     durations = []
     for _ in range(20):
         started = time.perf_counter()
         encoder.encode_texts([TEXT])
         durations.append(time.perf_counter() - started)
-    return Probe(rates, 1000 * median(durations), 1000 * load_s, _peak_mb())
+    peak_mb = _peak_mb()  # as indexing needs it: larger batches would take more
+    rates = {"1": alone} | {str(batch): rate(batch) for batch in BATCHES if batch > 1}
+    return Probe(rates, 1000 * median(durations), 1000 * load_s, peak_mb)
 
 
 def _rate(call: Callable[[], object], threads: int) -> float:
@@ -85,12 +89,21 @@ def _rate(call: Callable[[], object], threads: int) -> float:
 
 
 def _peak_mb() -> float:
+    """Return the most memory this process has had; NaN where the system does not tell.
+
+    Linux's getrusage counts what the process it was forked from had, too; its own is VmHWM.
+    """
+    try:
+        for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
     try:
         import resource
     except ImportError:  # Windows
         return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS: in bytes
 
 
 def main() -> None:
