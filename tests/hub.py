@@ -73,9 +73,9 @@ class Hub:
         return [span for method, name, span in self.asked if (method, name) == ("GET", filename)]
 
     def _answer(self, request: BaseHTTPRequestHandler, *, body: bool) -> None:
-        org, name, _, _, filename = request.path.lstrip("/").split("/", 4)
+        org, name, _, _, filename = [*request.path.lstrip("/").split("/", 4), *[""] * 4][:5]
         span = request.headers.get("Range")
-        self.asked.append((request.command, filename, span))
+        self.asked.append((request.command, filename or request.path, span))
         path = self.folder / org / name / filename
         status = self.faults.status.get(filename)
         if status or not path.is_file():

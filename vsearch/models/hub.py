@@ -13,11 +13,12 @@ it counts: the ETag is the SHA-256 of a large file, and git's SHA-1 of a small o
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
 import re
+import socket
+import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,10 @@ WAYS_OUT = (
     "get it where there is a network and bring it with `vsearch models export` and "
     "`vsearch models import`, or use the built-in model mini"
 )
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+# huggingface_hub reads this when it is imported, which open_clip does too. Without it, requests say
+# what program runs this one, and the hub is asked for a list to tell such programs by.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+_CHUNK = 256 * 1024  # bytes; what huggingface_hub has read of one when a connection ends is lost
 
 
 class MissingFile(ModelError):
@@ -113,7 +117,9 @@ class Connection:
 
         url = hf_hub_url(repository, filename)
         about = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-        if not about.etag or not about.commit_hash:
+        # The commit becomes the name of a folder: anything else could lead out of the cache.
+        commit = about.commit_hash or ""
+        if not about.etag or not re.fullmatch(r"[0-9a-f]{40}", commit):
             raise ModelError(
                 f"what answers at {url} is no hub; check HF_ENDPOINT and the network's proxy"
             )
@@ -125,9 +131,13 @@ class Connection:
         headers = build_hf_headers() | {"Accept-Encoding": "identity"}
         if urlsplit(about.location).netloc != urlsplit(url).netloc:
             headers.pop("authorization", None)  # the store of large files has keys of its own
+        constants.DOWNLOAD_CHUNK_SIZE = min(constants.DOWNLOAD_CHUNK_SIZE, _CHUNK)
         with FileLock(f"{partial}.lock"):
             if not blob.exists():
                 with partial.open("ab") as file:
+                    if about.size is not None and file.tell() > about.size:
+                        file.seek(0)  # something else, as a login page, is no use to go on with
+                        file.truncate()
                     http_get(
                         about.location,
                         file,
@@ -138,7 +148,7 @@ class Connection:
                     )
                 _require_digest(partial, about.etag, f"{repository}/{filename}")
                 partial.rename(blob)
-        return _link(storage, about.commit_hash, filename, blob)
+        return _link(storage, commit, filename, blob)
 
     def _progress(self, filename: str) -> Any:  # noqa: ANN401  # a class in the form of tqdm's
         received = self.received
@@ -230,14 +240,18 @@ def _explained(repository: str, filename: str) -> Iterator[None]:
             "`hf auth login`"
         ) from error
     except Exception as error:  # of whichever HTTP library huggingface_hub is built on
-        if isinstance(error, OSError) and error.errno in _DISK:
-            raise
+        if isinstance(error, OSError) and error.errno is not None and not _of_network(error):
+            raise  # of the disk: full, not to be written, a file where a folder should be
         lines = (str(error).strip() or type(error).__name__).splitlines()
         raise ModelError(
             f"the model cannot be fetched ({lines[0]}), {what}; check the network, or {WAYS_OUT}"
         ) from error
     finally:
         log.setLevel(level)
+
+
+def _of_network(error: OSError) -> bool:
+    return isinstance(error, ConnectionError | TimeoutError | socket.gaierror | ssl.SSLError)
 
 
 def _is_set(variable: str) -> bool:

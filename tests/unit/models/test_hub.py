@@ -32,7 +32,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         "huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "cache")
     )
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 100_000)  # as 10 MB is to a real file
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", constants.DOWNLOAD_CHUNK_SIZE)  # put back
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
     with Hub(tmp_path / "hub") as server:
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
@@ -111,6 +111,30 @@ def test_a_small_file_is_checked_too(hub: Hub) -> None:
     hub.faults.other_content["small.json"] = b"[]"
     with pytest.raises(ModelError, match="wrong digest"):
         Connection().download("org/name", "small.json")
+
+
+def test_a_longer_answer_does_not_stand_in_the_way_for_ever(hub: Hub) -> None:
+    hub.faults.other_content["small.json"] = b"<html>log in first</html>"
+    with pytest.raises(ModelError, match="cannot be fetched"):
+        Connection().download("org/name", "small.json")
+    hub.faults.other_content.clear()
+    assert Connection().download("org/name", "small.json").read_bytes() == b"{}"
+
+
+@pytest.mark.parametrize("commit", ["", "../../../elsewhere", "{tmp}/elsewhere", "main"])
+def test_nothing_is_written_outside_the_cache(
+    hub: Hub, tmp_path: Path, commit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.COMMIT", commit.format(tmp=tmp_path))
+    with pytest.raises(ModelError, match="is no hub"):
+        Connection().download("org/name", WEIGHTS)
+    assert not list(tmp_path.glob("**/elsewhere"))
+
+
+def test_a_fault_of_the_disk_is_not_laid_to_the_network(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(NotADirectoryError):
+        Connection().download("org/name", WEIGHTS)
 
 
 def test_a_damaged_file_of_the_cache_is_refused_and_fetched_again(hub: Hub) -> None:
@@ -233,6 +257,7 @@ def test_a_full_disk_is_an_error_of_the_disk_and_the_rest_comes_later(
         return done.stdout.strip()
 
     assert fetch(1_000_000) == f"errno {errno.EFBIG}"
+    assert {name for _, name, _ in hub.asked} == {WEIGHTS}  # nothing else is asked of the hub
     path = Path(fetch(0))
     assert path.read_bytes() == CONTENT
     assert path.is_relative_to(tmp_path / "home")  # HF_HOME and HF_ENDPOINT were followed
