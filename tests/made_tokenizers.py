@@ -84,6 +84,20 @@ def xlm_roberta(folder: Path, *, width: int = 32, layers: int = 2, heads: int = 
     return saved
 
 
+def nllb(folder: Path) -> Path:
+    """As NLLB: as XLM-R, with the language of the text where that has its beginning."""
+    saved = xlm_roberta(folder)
+    tokenizer = Tokenizer.from_file(str(saved / "tokenizer.json"))
+    tokenizer.add_special_tokens(["eng_Latn", "fra_Latn"])
+    tokenizer.save(str(saved / "tokenizer.json"))
+    place = saved / "tokenizer_config.json"
+    config = json.loads(place.read_text())
+    place.write_text(
+        json.dumps({**config, "tokenizer_class": "NllbTokenizerFast", "src_lang": "eng_Latn"})
+    )
+    return saved
+
+
 def bert(folder: Path) -> Path:
     """As CLIPA's: word pieces in lower case between [CLS] and [SEP]."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

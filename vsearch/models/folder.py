@@ -18,6 +18,8 @@ from vsearch.records import Calibration, ModelIdentity, Preprocessing
 
 FORMAT = 1
 BUILT_IN = "mini"
+PADDINGS = ("longest", "context")
+CLEANINGS = ("none", "lower", "whitespace", "canonicalize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,15 @@ class TextInput:
 
     @classmethod
     def from_card(cls, text: dict[str, Any]) -> TextInput:
-        """Return what the "text" part of a model.json says. Raises KeyError."""
+        """Return what the "text" part of a model.json says. Raises KeyError and ValueError."""
+        padding, clean = text.get("padding", "longest"), text.get("clean", "none")
+        if padding not in PADDINGS or clean not in CLEANINGS:
+            raise ValueError(f"texts padded {padding!r} and cleaned {clean!r}, one of them unknown")
         return cls(
             text["context_length"],
             text["pad_id"],
-            text.get("padding", "longest"),
-            text.get("clean", "none"),
+            padding,
+            clean,
             tuple(text.get("dropped_ids", ())),
             text.get("last_id"),
         )

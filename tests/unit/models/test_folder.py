@@ -128,6 +128,14 @@ def test_an_unfit_card_is_told_with_its_place(tmp_path: Path, content: str) -> N
     assert message.endswith(f"), in {tmp_path}; reinstall the model")
 
 
+@pytest.mark.parametrize("field", ["clean", "padding"])
+def test_a_way_with_texts_that_is_unknown_is_refused(tmp_path: Path, field: str) -> None:
+    content = card()
+    content["text"][field] = "somehow"
+    with pytest.raises(ModelError, match=r"'somehow'.*reinstall the model"):
+        ModelFolder.open(folder(tmp_path, content))
+
+
 def test_a_card_that_is_no_text_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ModelError, match="cannot be used"):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+import re
+from typing import Any
 
 from vsearch.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def to_tokenizer_json(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN401  # open_clip's
@@ -26,6 +23,13 @@ def to_tokenizer_json(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: 
 
 # CLIP's own byte pair encoding -------------------------------------------------------------------
 
+_CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
+_CLASSES = (r"[\p{L}]+", r"[\p{N}]", r"[^\s\p{L}\p{N}]+")
+# A mark whose lower case is a letter: open_clip's pattern, which minds no case, takes it for
+# neither and drops it.
+_YPOGEGRAMMENI = "\u0345"
+_ANY_CASE = {"s": "sS\u017f", "k": "kK\u212a"}  # long s, Kelvin sign
+
 
 def _clip_bpe(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN401
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
@@ -35,17 +39,19 @@ def _clip_bpe(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN401
             "texts that are shortened at random cannot be searched with; name another model"
         )
     vocabulary, merges = dict(tokenizer.encoder), list(tokenizer.bpe_ranks)
-    for id_ in tokenizer.all_special_ids:
-        _join_special(tokenizer.decoder[id_], id_, vocabulary, merges, tokenizer.bpe_ranks)
+    special = {tokenizer.decoder[id_]: id_ for id_ in tokenizer.all_special_ids}
+    if tokenizer.pat.pattern != "|".join([*special, *_CONTRACTIONS, *_CLASSES]):
+        raise ModelError("words are split in an unknown way; update vsearch")
+    for token, id_ in special.items():
+        _join_special(token, id_, vocabulary, merges)
     library = Tokenizer(
         models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", fuse_unk=False)
     )
     library.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            # "(?i)" as open_clip's IGNORECASE; what matches is kept, what lies between is dropped.
-            pre_tokenizers.Split(
-                Regex(f"(?i){tokenizer.pat.pattern}"), behavior="removed", invert=True
-            ),
+            # What matches is kept, what lies between is dropped.
+            pre_tokenizers.Split(Regex(_words(list(special))), behavior="removed", invert=True),
+            pre_tokenizers.Split(Regex(_rests(list(special))), behavior="removed"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -63,42 +69,49 @@ def _clip_bpe(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN401
     return library.to_str().encode(), fields
 
 
+def _words(special: list[str]) -> str:
+    """Return open_clip's pattern of a word for the engine of `tokenizers`.
+
+    Every case is spelled out: with "(?i)" that engine would also take one character for two ("ﬆ"
+    for "st"), and the classes would hold other characters than open_clip's.
+    """
+    literal = ["".join(_any_case(letter) for letter in word) for word in (*special, *_CONTRACTIONS)]
+    letters, digit, others = _CLASSES
+    return "|".join([*literal, letters, digit, others.replace("]", _YPOGEGRAMMENI + "]")])
+
+
+def _any_case(character: str) -> str:
+    lower = character.lower()
+    return f"[{_ANY_CASE.get(lower, lower + lower.upper())}]" if lower.isalpha() else character
+
+
+def _rests(special: list[str]) -> str:
+    """Return the pattern of what follows the first two characters of a special token."""
+    return "|".join(rf"(?<=\A{token[:2]}){token[2:]}\z" for token in special)
+
+
 def _join_special(
-    token: str,
-    id_: int,
-    vocabulary: dict[str, int],
-    merges: list[tuple[str, str]],
-    ranks: dict[tuple[str, str], int],
+    token: str, id_: int, vocabulary: dict[str, int], merges: list[tuple[str, str]]
 ) -> None:
     """Let a special token that is typed as text become its id, where open_clip would make it so.
 
-    open_clip's pattern takes "<end_of_text>" as one word wherever it comes to it, and that word is
-    known by itself. An added token of `tokenizers` would be taken out before the pattern runs, and
-    be found after punctuation too. So the parts into which the word falls get merges of their own,
-    after all others. No other word holds "<" and letters together, so they join nothing else; the
-    ids of what comes in between lie past the vocabulary and are never the end of a word.
+    open_clip's pattern takes "<end_of_text>" as one word wherever it comes to it, and that word, in
+    this very case, is known by itself. An added token of `tokenizers` would be taken out before the
+    pattern runs, and be found after punctuation too. So of such a word its first two characters are
+    kept, "<e": punctuation and a letter, which are never a word otherwise. A merge of their own,
+    after all others, makes them the id.
     """
-    parts = _merged([*token[:-1], f"{token[-1]}</w>"], ranks)
+    pair, ending = (token[0], f"{token[1:2]}</w>"), token[:2]
+    if (
+        not re.fullmatch("[^a-zA-Z0-9 ][a-zA-Z].+", token)
+        or not token.isascii()
+        or re.escape(token) != token  # open_clip would read it as a pattern
+        or pair in merges
+    ):
+        raise ModelError(f"a special token that cannot be kept, {token!r}; name another model")
     del vocabulary[token]
-    whole = parts[0]
-    for number, part in enumerate(parts[1:], start=1):
-        merges.append((whole, part))
-        whole += part
-        last = number == len(parts) - 1
-        vocabulary[whole] = id_ if last else max(vocabulary.values()) + 1
-
-
-def _merged(parts: Sequence[str], ranks: dict[tuple[str, str], int]) -> list[str]:
-    """Return what byte pair encoding makes of `parts` (Sennrich et al., 2016)."""
-    parts = list(parts)
-    while len(parts) > 1:
-        pairs = list(pairwise(parts))
-        best = min(pairs, key=lambda pair: ranks.get(pair, len(ranks)))
-        if best not in ranks:
-            break
-        place = pairs.index(best)
-        parts[place : place + 2] = ["".join(best)]
-    return parts
+    vocabulary[f"{ending}</w>"] = id_
+    merges.append(pair)
 
 
 # transformers' -----------------------------------------------------------------------------------
@@ -113,6 +126,11 @@ def _hugging_face(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN4
         )
     if inner.padding_side != "right" or inner.truncation_side != "right":
         raise ModelError("texts are filled up or cut off on the left; name another model")
+    if inner.split_special_tokens:  # a setting beside tokenizer.json, which cannot say it
+        raise ModelError("special tokens are split like other words; name another model")
+    if inner.pad_token_id is None:
+        raise ModelError("the tokenizer has nothing to fill up texts with; name another model")
+    tokenizer([""])  # some put the prefix of their language in order only when called (NLLB)
     described = json.loads(library.to_str())
     described["padding"] = described["truncation"] = None
     fields: dict[str, Any] = {
