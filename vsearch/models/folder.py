@@ -19,6 +19,7 @@ from vsearch.records import Calibration, ModelIdentity, Preprocessing
 FORMAT = 1
 BUILT_IN = "mini"
 PADDINGS = ("longest", "context")
+SIDES = ("right", "left")
 CLEANINGS = ("none", "lower", "whitespace", "canonicalize")
 
 
@@ -27,9 +28,9 @@ class TextInput:
     """How words become the text tower's input.
 
     `context_length` is the longest text in tokens, `pad_id` the token that fills shorter ones up:
-    to the longest beside it, or with `padding` "context" always to the full length. `clean` is what
-    is done to the words first (see `tokenizer.clean`). `dropped_ids` become 0; `last_id` takes the
-    last place of every text.
+    to the longest beside it, or with `padding` "context" always to the full length; `side` is where
+    it is put. `clean` is what is done to the words first (see `tokenizer.clean`). `dropped_ids`
+    become 0; `last_id` takes the last place of every text.
     """
 
     context_length: int
@@ -38,13 +39,17 @@ class TextInput:
     clean: str = "none"
     dropped_ids: tuple[int, ...] = ()
     last_id: int | None = None
+    side: Literal["right", "left"] = "right"
 
     @classmethod
     def from_card(cls, text: dict[str, Any]) -> TextInput:
         """Return what the "text" part of a model.json says. Raises KeyError and ValueError."""
         padding, clean = text.get("padding", "longest"), text.get("clean", "none")
-        if padding not in PADDINGS or clean not in CLEANINGS:
-            raise ValueError(f"texts padded {padding!r} and cleaned {clean!r}, one of them unknown")
+        side = text.get("side", "right")
+        if padding not in PADDINGS or clean not in CLEANINGS or side not in SIDES:
+            raise ValueError(
+                f"texts padded {padding!r} on the {side!r}, cleaned {clean!r}: one of them unknown"
+            )
         return cls(
             text["context_length"],
             text["pad_id"],
@@ -52,6 +57,7 @@ class TextInput:
             clean,
             tuple(text.get("dropped_ids", ())),
             text.get("last_id"),
+            side,
         )
 
 

@@ -53,8 +53,9 @@ class Tokenizer:
         ids = np.full((len(rows), length), spec.pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
         for place, row in enumerate(rows):
-            ids[place, : len(row.ids)] = row.ids
-            mask[place, : len(row.ids)] = 1
+            first = length - len(row.ids) if spec.side == "left" else 0
+            ids[place, first : first + len(row.ids)] = row.ids
+            mask[place, first : first + len(row.ids)] = 1
         for dropped in spec.dropped_ids:
             ids[ids == dropped] = 0
         if spec.last_id is not None:
@@ -65,12 +66,13 @@ class Tokenizer:
 def clean(text: str, kind: str) -> str:
     """Return `text` as open_clip cleans it before tokenizing (open_clip/tokenizer.py).
 
-    "none": as it is; "lower" and "whitespace": mojibake mended, HTML entities resolved, white space
-    made single spaces, and lower case or not; "canonicalize": the same in lower case and without
-    ASCII punctuation (after big_vision's prompt_engineering.py).
+    "none": as it is, but half of a surrogate pair, which is no text (it stands for a byte that is
+    not UTF-8), becomes U+FFFD, as ftfy has it; "lower" and "whitespace": mojibake mended, HTML
+    entities resolved, white space made single spaces, and lower case or not; "canonicalize": the
+    same in lower case and without ASCII punctuation (after big_vision's prompt_engineering.py).
     """
     if kind == "none":
-        return text
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     mended = _mended(text).strip()
     if kind == "canonicalize":
         mended = mended.replace("_", " ").translate(_PUNCTUATION).lower()

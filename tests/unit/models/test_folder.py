@@ -128,7 +128,7 @@ def test_an_unfit_card_is_told_with_its_place(tmp_path: Path, content: str) -> N
     assert message.endswith(f"), in {tmp_path}; reinstall the model")
 
 
-@pytest.mark.parametrize("field", ["clean", "padding"])
+@pytest.mark.parametrize("field", ["clean", "padding", "side"])
 def test_a_way_with_texts_that_is_unknown_is_refused(tmp_path: Path, field: str) -> None:
     content = card()
     content["text"][field] = "somehow"

@@ -48,3 +48,7 @@ def test_plain_words_need_no_ftfy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_half_a_surrogate_pair_is_no_text_and_becomes_the_replacement_character() -> None:
+    assert clean("caf\udce9 \ud83d\udc15 \ud83d", "none") == "caf\ufffd \U0001f415 \ufffd"

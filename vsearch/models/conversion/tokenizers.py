@@ -124,8 +124,8 @@ def _hugging_face(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN4
         raise ModelError(
             f"a tokenizer that runs in Python only, {type(inner).__name__}; name another model"
         )
-    if inner.padding_side != "right" or inner.truncation_side != "right":
-        raise ModelError("texts are filled up or cut off on the left; name another model")
+    if inner.truncation_side != "right":
+        raise ModelError("texts are cut off on the left; name another model")
     if inner.split_special_tokens:  # a setting beside tokenizer.json, which cannot say it
         raise ModelError("special tokens are split like other words; name another model")
     if inner.pad_token_id is None:
@@ -146,6 +146,8 @@ def _hugging_face(tokenizer: Any) -> tuple[bytes, dict[str, Any]]:  # noqa: ANN4
         raise ModelError(f"an unknown kind of tokens, {mode!r}; update vsearch")
     elif getattr(tokenizer, "strip_sep_token", False):
         fields["dropped_ids"] = [inner.sep_token_id]
+    if not mode:  # the other mode fills up by itself, on the right
+        fields["side"] = inner.padding_side
     return json.dumps(described, ensure_ascii=False).encode(), fields
 
 
