@@ -48,8 +48,10 @@ def main() -> None:
     logging.disable(logging.ERROR)
     with (HERE / "published.csv").open(encoding="utf-8") as file:
         published = {(row["architecture"], row["tag"]): row for row in csv.DictReader(file)}
+    # Parameters and operations are the architecture's, whatever it was trained on.
+    sizes = {architecture: row for (architecture, _), row in published.items() if row["gflops"]}
     described = [
-        describe(architecture, tag, published.pop((architecture, tag), {}))
+        describe(architecture, tag, published.pop((architecture, tag), {}), sizes.get(architecture))
         for architecture, tag in open_clip.list_pretrained()
     ]
     if published:
@@ -59,11 +61,13 @@ def main() -> None:
     KNOWN.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
-def describe(architecture: str, tag: str, row: dict[str, str]) -> dict[str, Any]:
-    """Return one model."""
+def describe(
+    architecture: str, tag: str, results: dict[str, str], size: dict[str, str] | None
+) -> dict[str, Any]:
+    """Return one model: `results` are its own, `size` its architecture's."""
     config = open_clip.get_model_config(architecture)
     cfg = open_clip.get_pretrained_cfg(architecture, tag)
-    parameters = number_of_parameters(architecture, row)
+    parameters = number_of_parameters(architecture, size)
     name = f"{architecture}/{tag}"
     return {
         "name": name,
@@ -72,10 +76,10 @@ def describe(architecture: str, tag: str, row: dict[str, str]) -> dict[str, Any]
         "parameters": parameters,
         "download_bytes": 4 * parameters if parameters else None,  # published in float32, mostly
         "licence": next((what for part, what in LICENCES if part in name.lower()), None),
-        "imagenet": number(row, "imagenet"),
-        "flickr": number(row, "flickr"),
-        "coco": number(row, "coco"),
-        "gflops": number(row, "gflops"),
+        "imagenet": number(results, "imagenet"),
+        "flickr": number(results, "flickr"),
+        "coco": number(results, "coco"),
+        "gflops": number(size or {}, "gflops"),
         "repository": cfg.get("hf_hub", "").rpartition("/")[0] or None,
     }
 
@@ -85,10 +89,13 @@ def number(row: dict[str, str], field: str) -> float | None:
     return float(row[field]) if row.get(field) else None
 
 
-def number_of_parameters(architecture: str, row: dict[str, str]) -> int | None:
-    """Count them on a device without memory; where that needs a download, as published."""
-    if row.get("parameters_m"):
-        return round(1e6 * float(row["parameters_m"]))
+def number_of_parameters(architecture: str, size: dict[str, str] | None) -> int | None:
+    """Return them as published; what is not is counted, on a device without memory.
+
+    None where that would need a download.
+    """
+    if size:
+        return round(1e6 * float(size["parameters_m"]))
     if "hf_model_name" in open_clip.get_model_config(architecture)["text_cfg"]:
         return None
     with torch.device("meta"):

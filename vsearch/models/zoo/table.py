@@ -27,7 +27,8 @@ ALIASES: dict[str, tuple[str, str]] = {
     ),
     "multilingual": (
         "ViT-B-16-SigLIP-i18n-256/webli",
-        "75.1 % on ImageNet; XLM-R with a ViT-B/32, of the same size, has 62.4 %",
+        "75.1 % on ImageNet, .664 on average in the multilingual retrieval table, at 58 GFLOPs; "
+        "XLM-R base has .647 at 106, XLM-R large .706 at 671",
     ),
 }
 
