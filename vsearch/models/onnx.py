@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
@@ -105,12 +106,20 @@ class OnnxEncoder:
         return Tokenizer(folder.read("tokenizer.json"), folder.text, folder.path)
 
     def _session(self, name: str) -> Any:  # noqa: ANN401  # onnxruntime is untyped
-        """Load one tower, its digest checked first; numbers in a file of their own are mapped."""
-        path = self._folder.path / name
-        if f"{name}.data" in self._folder.digests:
-            self._folder.verify(name, f"{name}.data")
-            return _open(path, path, self._threads)
-        return _open(self._folder.read(name), path, self._threads)
+        """Load one tower whose digests are right; numbers in a file of their own are mapped."""
+        folder, path, numbers = self._folder, self._folder.path / name, f"{name}.data"
+        if numbers not in folder.digests:
+            return _open(folder.read(name), path, self._threads)
+        folder.verify(name)
+        # Numbers do nothing by being loaded, and half of the time until a first answer is hashing
+        # them: both go on at once.
+        with ThreadPoolExecutor(1) as pool:
+            verified = pool.submit(folder.verify, numbers)
+            try:
+                session = _open(path, path, self._threads)
+            finally:
+                verified.result()  # wrong numbers are what is to be told, whatever else there is
+        return session
 
 
 def run_tower(path: Path) -> Callable[[NDArray[Any]], NDArray[np.float32]]:

@@ -147,6 +147,24 @@ def test_a_model_that_is_made_again_replaces_the_old_one(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["model"]
 
 
+@pytest.mark.parametrize("damage", ["a bit", "cut off", "gone"])
+def test_wrong_numbers_are_refused(tmp_path: Path, damage: str) -> None:
+    """They lie beside the graph and are mapped, not read: their digest counts all the same."""
+    folder = made(tiny("clip"), tmp_path / "model", "fp32")
+    numbers = folder.path / "text.onnx.data"
+    content = bytearray(numbers.read_bytes())
+    content[len(content) // 2] ^= 1
+    if damage == "a bit":
+        numbers.write_bytes(content)
+    elif damage == "cut off":
+        numbers.write_bytes(content[: len(content) // 2])
+    else:
+        numbers.unlink()
+    said = r"not whole \(No such" if damage == "gone" else r"damaged \(wrong digest\)"
+    with pytest.raises(ModelError, match=rf"{said}.*text\.onnx\.data; reinstall it"):
+        OnnxEncoder(folder).encode_texts(["a dog"])
+
+
 def test_two_processes_do_not_make_the_same_model(tmp_path: Path) -> None:
     from filelock import FileLock
 

@@ -1,5 +1,6 @@
 """Each precision of a real tower: near to float32, smaller, and only what it says it changes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from unit.models.conversion.test_towers import token_ids
 
 from vsearch.models.conversion import precision, towers
 from vsearch.models.conversion.precision import Precision
-from vsearch.models.conversion.source import load
+from vsearch.models.conversion.source import Source, load
 from vsearch.models.onnx import run_tower
 
 CLOSE: dict[Precision, float] = {"fp32": 1e-6, "fp16": 1e-5, "int8": 1e-3, "int8b": 1e-3}
@@ -77,6 +78,64 @@ def test_batches_answer_as_single_pictures_do_unless_int8(exported: Path, tmp_pa
         alone = np.concatenate([run(one[None]) for one in given])
         same = np.abs(run(given) - alone).max() < 1e-5
         assert same == (kind != "int8"), kind
+
+
+def clip(**vision: int) -> Source:
+    """Return the tiny CLIP with another image tower."""
+    source = tiny("clip")
+    config = source.model_cfg | {"vision_cfg": source.model_cfg["vision_cfg"] | vision}
+    return replace(source, model_cfg=config)
+
+
+def operators(path: Path) -> set[str]:
+    return {node.op_type for node in onnx.load(path, load_external_data=False).graph.node}
+
+
+@pytest.mark.parametrize("kind", ["int8", "int8b"])
+@pytest.mark.parametrize(
+    ("size", "patch"), [(32, 8), (36, 8), (16, 16)], ids=["whole", "with a rest", "one patch"]
+)
+def test_patches_are_cut_and_multiplied(
+    tmp_path: Path, size: int, patch: int, kind: Precision
+) -> None:
+    model = load(clip(image_size=size, patch_size=patch), tmp_path)
+    towers.export_image_tower(model, size, tmp_path / "image.onnx")
+    precision.write(tmp_path / "image.onnx", kind, tmp_path / "made.onnx")
+    assert "Conv" in operators(tmp_path / "image.onnx")
+    assert "Conv" not in operators(tmp_path / "made.onnx")
+    given = np.random.default_rng(4).normal(size=(1, 3, size, size)).astype(np.float32)
+    # Not the same everywhere: a transposed or shifted patch would be another picture.
+    given *= np.linspace(0, 2, size, dtype=np.float32)
+    exact = run_tower(tmp_path / "image.onnx")(given)
+    assert float((run_tower(tmp_path / "made.onnx")(given) @ exact.T).item()) > 1 - CLOSE[kind]
+
+
+@pytest.mark.parametrize("family", ["resnet", "convnext", "mobileclip"])
+def test_other_convolutions_stay(tmp_path: Path, family: str) -> None:
+    source = tiny(family)
+    size = source.preprocessing().size
+    towers.export_image_tower(load(source, tmp_path), size, tmp_path / "image.onnx")
+    precision.write(tmp_path / "image.onnx", "int8", tmp_path / "made.onnx")
+    before, after = (
+        [node.op_type for node in onnx.load(tmp_path / name).graph.node].count("Conv")
+        for name in ("image.onnx", "made.onnx")
+    )
+    assert before == after > 0
+
+
+def test_equal_constants_are_one(tmp_path: Path) -> None:
+    """The exporter writes an Identity for each further one: a bias behind it is a bias still."""
+    towers.export_image_tower(load(clip(layers=3), tmp_path), 32, tmp_path / "image.onnx")
+    assert "Identity" in operators(tmp_path / "image.onnx")
+    for kind in ("fp16", "int8", "int8b"):
+        precision.write(tmp_path / "image.onnx", kind, tmp_path / f"{kind}.onnx")
+        assert "Identity" not in operators(tmp_path / f"{kind}.onnx")
+
+
+def test_numbers_may_be_read_by_whom_the_graph_may(exported: Path, tmp_path: Path) -> None:
+    target = tmp_path / "text.onnx"
+    precision.write(exported / "text.onnx", "fp32", target)
+    assert (tmp_path / "text.onnx.data").stat().st_mode == target.stat().st_mode
 
 
 def test_zero_weights_stay_zero(tmp_path: Path) -> None:
