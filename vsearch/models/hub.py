@@ -31,6 +31,8 @@ from vsearch.models.folder import digest_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from huggingface_hub.errors import HfHubHTTPError
+
 OFFLINE_VARIABLES = ("VSEARCH_OFFLINE", "HF_HUB_OFFLINE")
 WAYS_OUT = (
     "get it where there is a network and bring it with `vsearch models export` and "
@@ -129,14 +131,18 @@ class Connection:
         blob.parent.mkdir(parents=True, exist_ok=True)
         partial = blob.with_name(f"{blob.name}.partial")
         headers = build_hf_headers() | {"Accept-Encoding": "identity"}
-        if urlsplit(about.location).netloc != urlsplit(url).netloc:
+        if urlsplit(about.location)[:2] != urlsplit(url)[:2]:  # scheme and host
             headers.pop("authorization", None)  # the store of large files has keys of its own
         constants.DOWNLOAD_CHUNK_SIZE = min(constants.DOWNLOAD_CHUNK_SIZE, _CHUNK)
         with FileLock(f"{partial}.lock"):
-            if not blob.exists():
+            if blob.exists():  # of another commit, or somebody else's who compared nothing
+                _require_digest(blob, about.etag, f"{repository}/{filename}")
+            else:
                 with partial.open("ab") as file:
-                    if about.size is not None and file.tell() > about.size:
-                        file.seek(0)  # something else, as a login page, is no use to go on with
+                    # More than there should be is something else, as a login page; and without a
+                    # size nobody can tell whether anything is left to ask for.
+                    if about.size is None or file.tell() > about.size:
+                        file.seek(0)
                         file.truncate()
                     http_get(
                         about.location,
@@ -215,6 +221,7 @@ def _explained(repository: str, filename: str) -> Iterator[None]:
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
+        HfHubHTTPError,
         HFValidationError,
         RepositoryNotFoundError,
     )
@@ -243,11 +250,24 @@ def _explained(repository: str, filename: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None and not _of_network(error):
             raise  # of the disk: full, not to be written, a file where a folder should be
         lines = (str(error).strip() or type(error).__name__).splitlines()
+        # The address of a store holds a key, and is longer than all the rest.
+        reason = re.sub(r"\?[^\s']+", "", lines[0])
+        if isinstance(error, HfHubHTTPError) and _login_refused(error):
+            raise ModelError(
+                f"the hub refuses your login ({reason}), {what}; an old one is refused everywhere: "
+                "log in anew with `hf auth login`, or out with `hf auth logout`"
+            ) from error
         raise ModelError(
-            f"the model cannot be fetched ({lines[0]}), {what}; check the network, or {WAYS_OUT}"
+            f"the model cannot be fetched ({reason}), {what}; check the network, or {WAYS_OUT}"
         ) from error
     finally:
         log.setLevel(level)
+
+
+def _login_refused(error: HfHubHTTPError) -> bool:
+    """Whether a login was sent and refused. Without one, a proxy or a store's old link says no."""
+    sent = error.response.request.headers
+    return error.response.status_code in (401, 403) and "authorization" in sent
 
 
 def _of_network(error: OSError) -> bool:

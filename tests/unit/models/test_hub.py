@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub import Hub
+from hub import KEY, REFUSALS, Hub
 from huggingface_hub import constants, try_to_load_from_cache
 
 from vsearch.errors import ModelError
@@ -32,6 +32,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         "huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "cache")
     )
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.3)
+    # A login on this machine is none of the tests' business.
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "tokens"))
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", constants.DOWNLOAD_CHUNK_SIZE)  # put back
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
     with Hub(tmp_path / "hub") as server:
@@ -169,12 +175,135 @@ def test_a_hub_that_fails_is_said(hub: Hub, status: int) -> None:
     assert "or use the built-in model mini" in str(caught.value)
 
 
-@pytest.mark.parametrize("where", ["hang_before", "hang_within"])
-def test_a_hanging_hub_is_given_up(hub: Hub, where: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "login", "message"),
+    [
+        ("gated, nobody is logged in", None, "its publisher wants to know who you are"),
+        ("gated, not for this login", "hf_mine", "its publisher wants to know who you are"),
+        ("private", None, "no such model on the hub, or a private one"),
+        ("private", "hf_mine", "no such model on the hub, or a private one"),
+        ("an old login", "hf_mine", r"the hub refuses your login \(.*401"),
+        ("a login without the right", "hf_mine", r"the hub refuses your login \(403"),
+        ("a login without the right", None, r"the model cannot be fetched \(403"),  # a proxy
+    ],
+)
+def test_who_is_not_let_in_is_told_what_to_do(
+    hub: Hub,
+    tmp_path: Path,
+    kind: str,
+    login: str | None,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if login:
+        monkeypatch.setenv("HF_TOKEN", login)
+    hub.faults.refused[WEIGHTS] = REFUSALS[kind]
+    with pytest.raises(ModelError, match=message) as caught:
+        Connection().download("org/name", WEIGHTS)
+    assert not isinstance(caught.value, MissingFile)
+    assert hub.logins == [("hub", f"Bearer {login}" if login else None)]
+    told = str(caught.value)
+    assert "\n" not in told
+    assert ("`hf auth login`" in told) is not ("check the network" in told)
+    assert login is None or login not in told
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    hub.faults.refused.clear()
+    assert Connection().download("org/name", WEIGHTS).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("where", ["hang_at_head", "hang_before", "hang_within"])
+@pytest.mark.parametrize("redirected", [False, True], ids=["on the hub", "in the store"])
+def test_a_hanging_hub_is_given_up_and_gone_on_with(
+    hub: Hub, where: str, redirected: bool, tmp_path: Path
+) -> None:
+    if redirected:
+        hub.faults.in_store.add(WEIGHTS)
     getattr(hub.faults, where).add(WEIGHTS)
     with pytest.raises(ModelError, match="the model cannot be fetched") as caught:
         Connection().download("org/name", WEIGHTS)
     assert "`vsearch models import`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    came = sum(partial.stat().st_size for partial in partials(tmp_path))
+    assert (came > 0) is (where == "hang_within")
+    getattr(hub.faults, where).clear()
+    assert Connection().download("org/name", WEIGHTS).read_bytes() == CONTENT
+    assert hub.got(WEIGHTS)[-1] == (f"bytes={came}-" if came else None)
+
+
+def test_a_login_is_for_the_hub_and_not_for_the_store(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    hub.faults.in_store.add(WEIGHTS)
+    hub.faults.cut_after[WEIGHTS] = [1_000_000]
+    heard: list[tuple[str, int, int]] = []
+    connection = Connection(received=lambda *what: heard.append(what))
+    assert connection.download("org/name", WEIGHTS).read_bytes() == CONTENT
+    assert hub.logins == [("hub", "Bearer hf_mine"), ("store", None), ("store", None)]
+    assert [method for method, _, _ in hub.asked] == ["HEAD", "GET", "GET"]
+    whole, rest = hub.got(WEIGHTS)
+    assert whole is None
+    assert rest is not None
+    assert rest.startswith("bytes=")
+    assert heard[-1] == (WEIGHTS, len(CONTENT), len(CONTENT))
+    # What the hub hands out itself is asked for with the login: a gated model needs it.
+    assert connection.download("org/name", "small.json").read_bytes() == b"{}"
+    assert hub.logins[3:] == [("hub", "Bearer hf_mine")] * 2
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_store_that_fails_is_said_without_its_key(
+    hub: Hub, tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    hub.faults.in_store.add(WEIGHTS)
+    hub.faults.store_status[WEIGHTS] = status  # 403: the address has had its time
+    with pytest.raises(ModelError, match="the model cannot be fetched") as caught:
+        Connection().download("org/name", WEIGHTS)
+    assert str(status) in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    hub.faults.store_status.clear()
+    assert Connection().download("org/name", WEIGHTS).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("came", [1_234_567, len(CONTENT)])
+def test_a_redirected_file_is_gone_on_with_the_next_time(
+    hub: Hub, tmp_path: Path, came: int
+) -> None:
+    hub.faults.in_store.add(WEIGHTS)
+    path = Connection().download("org/name", WEIGHTS)
+    blob = path.resolve()
+    path.unlink()
+    blob.unlink()
+    blob.with_name(f"{blob.name}.partial").write_bytes(CONTENT[:came])
+    assert Connection().download("org/name", WEIGHTS).read_bytes() == CONTENT
+    rest = [f"bytes={came}-"] if came < len(CONTENT) else []  # killed just before it got its name
+    assert hub.got(WEIGHTS) == [None, *rest]
+
+
+def test_what_has_no_announced_size_is_begun_anew(hub: Hub) -> None:
+    """Asked for what comes after the end, a store answers with an error, again and again."""
+    hub.faults.in_store.add(WEIGHTS)
+    hub.faults.without_size.add(WEIGHTS)
+    path = Connection().download("org/name", WEIGHTS)
+    blob = path.resolve()
+    path.unlink()
+    blob.rename(blob.with_name(f"{blob.name}.partial"))
+    assert Connection().download("org/name", WEIGHTS).read_bytes() == CONTENT
+    assert hub.got(WEIGHTS) == [None, None]
+
+
+def test_what_is_here_under_another_commit_is_compared_too(hub: Hub) -> None:
+    path = Connection().download("org/name", WEIGHTS)
+    blob = path.resolve()
+    path.unlink()
+    blob.write_bytes(CONTENT[:-1])
+    with pytest.raises(ModelError, match="wrong digest"):
+        Connection().download("org/name", WEIGHTS)
+    assert Connection().download("org/name", WEIGHTS).read_bytes() == CONTENT
 
 
 def test_no_network_names_both_ways_out(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ BLOCK = 64
 # Numbers in a file of their own are mapped by onnxruntime and not read: that halves the memory that
 # loading takes (150 MB against 324 for a ViT-B/32 in int8). And protobuf files hold 2 GB at most.
 _INSIDE = 1 << 20  # bytes of numbers that may stay within the graph's file
-# Pixels a side. What cuts a picture up finer is the first of many convolutions, not of dense layers.
+# Pixels a side. What cuts a picture finer is the first of many convolutions, not of dense layers.
 _SMALLEST_PATCH = 8
 
 
