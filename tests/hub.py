@@ -108,7 +108,7 @@ class Hub:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         return server
 
     def got(self, filename: str) -> list[str | None]:
@@ -163,9 +163,7 @@ class Hub:
         self._send(request, filename, (self.folder / place).read_bytes(), {"ETag": '"of-its-own"'})
 
     def _note(self, place: str, request: BaseHTTPRequestHandler, filename: str) -> None:
-        self.asked.append(
-            (request.command, filename or request.path, request.headers.get("Range"))
-        )
+        self.asked.append((request.command, filename or request.path, request.headers.get("Range")))
         self.logins.append((place, request.headers.get("Authorization")))
 
     def _send(

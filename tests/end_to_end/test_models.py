@@ -12,12 +12,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import open_clip
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
-from hub import Hub
+from hub import KEY, REFUSALS, Hub
 from tiny_models import tiny, with_checkpoint
 
+from vsearch.models.conversion.find import find_random
+from vsearch.models.folder import digest_of
+from vsearch.models.hub import Connection
+
 NAME = "hf-hub:org/tiny"
+REAL = "MobileCLIP2-S0/dfndr2b"  # of the published ones, the least to multiply
 WEIGHTS = "open_clip_model.safetensors"
 
 
@@ -146,7 +152,12 @@ def test_what_is_no_whole_model_is_not_taken_in(
         ("404", b"the hub has no such file"),
         ("500", b"the model cannot be fetched"),
         ("hanging", b"the model cannot be fetched"),
+        ("hanging at HEAD", b"the model cannot be fetched"),
         ("nobody", b"the model cannot be fetched"),
+        ("gated", b"accept the terms on its page and log in with `hf auth login`"),
+        ("private", b"no such model on the hub, or a private one"),
+        ("an old login", b"log in anew with `hf auth login`"),
+        ("the store", b"the model cannot be fetched"),
     ],
 )
 def test_a_model_that_cannot_be_had_is_one_line_and_exit_2(
@@ -167,13 +178,29 @@ def test_a_model_that_cannot_be_had_is_one_line_and_exit_2(
     elif fault == "hanging":
         hub.faults.hang_before.add("open_clip_config.json")
         cache = cache | {"HF_HUB_DOWNLOAD_TIMEOUT": "1"}
+    elif fault == "hanging at HEAD":
+        hub.faults.hang_at_head.add(WEIGHTS)
+        cache = cache | {"HF_HUB_ETAG_TIMEOUT": "1"}
     elif fault == "nobody":
         url = "http://127.0.0.1:9"
+    elif fault == "gated":
+        hub.faults.refused[WEIGHTS] = REFUSALS["gated, nobody is logged in"]
+    elif fault == "private":
+        hub.faults.refused["open_clip_config.json"] = REFUSALS["private"]
+    elif fault == "an old login":
+        hub.faults.refused["open_clip_config.json"] = REFUSALS["an old login"]
+        cache = cache | {"HF_TOKEN": "hf_mine"}
+    elif fault == "the store":
+        hub.faults.in_store.add(WEIGHTS)
+        hub.faults.store_status[WEIGHTS] = 500
     done = vsearch("models", "get", NAME, environ=cache | {"HF_ENDPOINT": url})
     assert (done.returncode, done.stdout) == (2, b"")
     assert said in done.stderr
     assert done.stderr.count(b"\n") == 1
+    assert KEY.encode() not in done.stderr
+    assert b"hf_mine" not in done.stderr
     assert names(vsearch("models", "list", "--json", environ=cache)) == ["mini"]
+    assert not list((tmp_path / "hf").rglob("*.safetensors"))
 
 
 def test_wrong_names_are_answered_with_near_ones(vsearch: Run, cache: dict[str, str]) -> None:
@@ -251,3 +278,75 @@ def test_switching_the_model_of_an_index(
     assert vsearch("search", "x", "--index", index, environ=online).returncode == 0
     back = vsearch("index", "--index", index, "--model", "mini", environ=online)
     assert b"6 embedded" in back.stderr
+
+
+@pytest.mark.slow
+def test_a_published_model_by_its_real_name(
+    vsearch: Run, cache: dict[str, str], tmp_path: Path
+) -> None:
+    """Random weights of the real architecture, where the real ones are published."""
+    architecture, tag = REAL.split("/")
+    repository = open_clip.get_pretrained_cfg(architecture, tag)["hf_hub"].rstrip("/")
+    weights = tmp_path / "hub" / repository / WEIGHTS
+    weights.parent.mkdir(parents=True)
+    with_checkpoint(find_random(architecture, Connection(offline=True)), weights)
+    half = weights.stat().st_size // 2
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    for name in ("IMG_0001", "IMG_0005", "IMG_0010", "IMG_0010_q30", "IMG_0013"):
+        shutil.copy(PHOTOS / f"{name}.jpg", photos)
+
+    with Hub(tmp_path / "hub") as hub:
+        online = cache | {"HF_ENDPOINT": hub.url}
+        hub.faults.in_store.add(WEIGHTS)
+        hub.faults.hang_within.add(WEIGHTS)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vsearch", "models", "get", REAL],
+            env=environment(tmp_path) | online | {"HF_HUB_DOWNLOAD_TIMEOUT": "60"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until = time.monotonic() + 60
+        while came(tmp_path) < half - (1 << 20):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert names(vsearch("models", "list", "--json", environ=online)) == ["mini"]
+        assert not list((tmp_path / "hf").rglob("*.safetensors"))
+
+        first = came(tmp_path)
+        hub.faults.hang_within.clear()
+        got = vsearch("models", "get", REAL, environ=online)
+        assert got.returncode == 0, got.stderr
+        assert hub.got(WEIGHTS)[0] is None
+        assert hub.got(WEIGHTS)[-1] == f"bytes={first}-"
+        asked = len(hub.asked)
+
+        told = json.loads(vsearch("models", "info", REAL, "--json", environ=online).stdout)
+        assert (told["name"], told["here"], told["dim"]) == (REAL, True, 512)
+        card = told["card"]
+        assert card["weights"] == digest_of(weights)
+        assert card["origins"] == [{"weights": f"hf-hub:{repository}", "file": WEIGHTS}]
+        fidelity = card["fidelity"]
+        assert fidelity["image"] == card["image"]["precision"]
+        assert fidelity["text"] == card["text"]["precision"]
+        assert min(fidelity["image_cosine"], fidelity["text_cosine"]) >= 0.995
+        assert min(fidelity["image_overlap"], fidelity["text_overlap"]) >= 0.95
+
+        made = vsearch("index", photos, "--index", index, "--model", REAL, environ=online)
+        assert made.returncode == 0, made.stderr
+        words = vsearch("search", "a dog", "--index", index, "--paths", environ=online)
+        assert len(words.stdout.splitlines()) == 5
+        like = vsearch(
+            "search", photos / "IMG_0010.jpg", "--index", index, "--json", environ=online
+        )
+        best = json.loads(like.stdout.splitlines()[0])
+        assert best["path"] == str(photos / "IMG_0010_q30.jpg")
+        assert len(hub.asked) == asked
+
+
+def came(tmp_path: Path) -> int:
+    """Return how much of an unfinished download is on the disk."""
+    return sum(part.stat().st_size for part in (tmp_path / "hf").rglob("*.partial"))

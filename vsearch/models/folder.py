@@ -134,6 +134,14 @@ class ModelFolder:
         """Whether the folder holds what the torch encoder needs, on a GPU for one."""
         return "torch" in self.card
 
+    def precision(self, tower: Literal["image", "text"]) -> str:
+        """Return what a tower computes in on the CPU, in words; "torch" where only that runs it."""
+        exported: str | None = self.card[tower].get("precision")
+        torch = self.card.get("torch", {})
+        if tower == "image" and torch.get("always") and torch["precision"]:
+            return f"{torch['precision']} in torch"
+        return exported or "torch"
+
     def read(self, name: str) -> bytes:
         """Return the content of one of the folder's files, its digest checked.
 

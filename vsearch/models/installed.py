@@ -6,22 +6,31 @@ compression. Whatever comes in is checked before it counts: names, sizes, and ev
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import shutil
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from tempfile import mkdtemp, mkstemp
+from typing import IO, TYPE_CHECKING
+from uuid import uuid4
+from zipfile import BadZipFile
 
 from vsearch.errors import ModelError, UsageError
 from vsearch.models.folder import ModelFolder, built_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from vsearch.records import ModelIdentity
 
 CARD = "model.json"
 _BLOCK = 1 << 20  # bytes copied at a time
+_REMOVED = ".removed-"
+_LONGEST_CARD = 1 << 20  # bytes; they have a few thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +99,39 @@ class Installed:
 
     def remove(self, name: str) -> int:
         """Delete a fetched model; return the bytes that gave. Raises UsageError when not here."""
+        if name == built_in().identity.name:
+            raise UsageError(f"the built-in model comes with vsearch and stays, named {name!r}")
         place = self.place(name)
-        if not place.is_dir():
-            raise UsageError(f"no such model here, named {name!r}; see `vsearch models list`")
-        freed = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-        doomed = Path(mkdtemp(prefix=".removed-", dir=self.location))
-        place.rename(doomed / "model")  # at once: no half of it is ever found
+        doomed = self.location / f"{_REMOVED}{uuid4().hex}"
+        try:
+            place.rename(doomed)  # at once: no half of it is ever found
+        except FileNotFoundError:
+            raise UsageError(
+                f"no such model here, named {name!r}; see `vsearch models list`"
+            ) from None
+        freed = sum(file.stat().st_size for file in doomed.rglob("*") if file.is_file())
         shutil.rmtree(doomed)
+        for left in self.location.glob(f"{_REMOVED}*"):  # by one that was killed half-way
+            shutil.rmtree(left, ignore_errors=True)
         return freed
 
     def export(self, folder: ModelFolder, target: Path) -> None:
         """Write a model as one file. Raises UsageError when there is something already."""
         if target.exists():
             raise UsageError(f"there is a file already, at {target}; name another")
-        part = target.with_name(f"{target.name}.part")
+        handle, name = mkstemp(prefix=".exporting-", suffix=".part", dir=target.parent)
+        part = Path(name)
         try:
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            with (
+                os.fdopen(handle, "wb") as file,
+                # A file may be older than zip's calendar, which begins in 1980.
+                zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive,
+            ):
                 archive.write(folder.path / CARD, CARD)
                 for name in folder.digests:
                     folder.verify(name)
                     archive.write(folder.path / name, name)
+            part.chmod(0o666 & ~_umask())
             part.rename(target)
         finally:
             part.unlink(missing_ok=True)
@@ -119,45 +141,116 @@ class Installed:
 
         Raises ModelError when it is no model or not whole, UsageError when it is here already.
         """
+        if not source.exists():
+            raise UsageError(f"no such file, named {str(source)!r}; name what `export` wrote")
         self.location.mkdir(parents=True, exist_ok=True)
         work = Path(mkdtemp(prefix=".importing-", dir=self.location))
         try:
-            if source.is_dir():
-                self._copy(source, work)
-            else:
-                self._unpack(source, work)
-            folder = ModelFolder.open(work)
-            folder.verify(*folder.digests)
-            place = self.place(folder.identity.name)
-            if place.exists() or folder.identity.name == built_in().identity.name:
-                raise UsageError(
-                    f"a model of this name is here already, named {folder.identity.name!r}; "
-                    f"remove it first with `vsearch models remove {folder.identity.name}`"
-                )
+            with _explained(source, work), _contents(source) as content:
+                name = self._take_in(content, work)
             work.chmod(0o777 & ~_umask())
-            work.rename(place)
+            place = self.place(name)
+            try:
+                work.rename(place)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                raise _here_already(name) from error  # another process was quicker
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return ModelFolder.open(place)
 
-    def _copy(self, source: Path, work: Path) -> None:
-        folder = ModelFolder.open(source)
-        for name in (CARD, *folder.digests):
-            if not (source / name).is_file():
-                raise ModelError(f"the model is not whole ({name} is missing), in {source}")
-            shutil.copyfile(source / name, work / name)
+    def _take_in(self, content: Callable[[str], IO[bytes]], work: Path) -> str:
+        """Write a model into the folder `work`; return its name. Raises as `_explained` knows."""
+        with content(CARD) as packed:
+            card = packed.read(_LONGEST_CARD + 1)
+        if len(card) > _LONGEST_CARD:
+            raise ValueError(f"{CARD} is too long")
+        (work / CARD).write_bytes(card)
+        folder = ModelFolder.open(work)
+        name = folder.identity.name
+        if not _can_be_typed(name):
+            raise ValueError(f"no model can be named {name!r}")
+        if name == built_in().identity.name or self.place(name).exists():
+            raise _here_already(name)  # before anything large is copied
+        sizes = folder.card.get("bytes")
+        for each, digest in folder.digests.items():
+            size = sizes.get(each) if isinstance(sizes, dict) else None
+            if not isinstance(size, int) or size < 0:
+                raise ValueError(f"{CARD} does not say how long {each} is")
+            with content(each) as packed:
+                _copy(packed, work / each, size, digest)
+        return name
 
-    def _unpack(self, source: Path, work: Path) -> None:
-        try:
-            with zipfile.ZipFile(source) as archive:
-                (work / CARD).write_bytes(archive.read(CARD))
-                for name in ModelFolder.open(work).digests:
-                    with archive.open(name) as packed, (work / name).open("wb") as file:
-                        shutil.copyfileobj(packed, file, _BLOCK)
-        except (KeyError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-            raise ModelError(
-                f"not a whole vsearch model ({error}), in {source}; export it once more"
-            ) from error
+
+@contextmanager
+def _contents(source: Path) -> Iterator[Callable[[str], IO[bytes]]]:
+    """Lend a function that opens a file of an exported model, or of a model folder."""
+    if source.is_dir():
+        yield lambda name: (source / name).open("rb")
+        return
+    with zipfile.ZipFile(source) as archive:
+
+        def content(name: str) -> IO[bytes]:
+            entry = archive.getinfo(name)
+            if entry.compress_type != zipfile.ZIP_STORED:
+                # What is stored as it is cannot become more than the file that was brought.
+                raise ValueError(f"{name} is compressed")
+            return archive.open(entry)
+
+        yield content
+
+
+@contextmanager
+def _explained(source: Path, work: Path) -> Iterator[None]:
+    """Turn whatever is wrong with what is brought into one line that names it, not `work`."""
+    try:
+        yield
+    except ModelError as error:  # a card of another format, or an unfit one
+        raise ModelError(str(error).replace(str(work), str(source))) from error
+    except FileNotFoundError as error:
+        missing = os.path.basename(os.fsdecode(error.filename or ""))
+        raise ModelError(
+            f"not a whole vsearch model ({missing} is missing), in {source}; export it once more"
+        ) from error
+    except (LookupError, ArithmeticError, ValueError, RuntimeError, EOFError, BadZipFile) as error:
+        reason = error.args[0] if isinstance(error, KeyError) else error  # str() would quote it
+        raise ModelError(
+            f"not a whole vsearch model ({reason}), in {source}; export it once more"
+        ) from error
+
+
+def _copy(packed: IO[bytes], target: Path, size: int, digest: str) -> None:
+    """Copy a file of that size and SHA-256. Raises ValueError for another; writes no byte more."""
+    found, left = hashlib.sha256(), size
+    with target.open("wb") as file:
+        while block := packed.read(min(_BLOCK, left + 1)):
+            left -= len(block)
+            if left < 0:
+                break
+            found.update(block)
+            file.write(block)
+    if left != 0:
+        raise ValueError(f"{target.name} is {'longer' if left < 0 else 'shorter'} than announced")
+    if found.hexdigest() != digest:
+        raise ValueError(f"wrong digest of {target.name}")
+
+
+def _here_already(name: str) -> UsageError:
+    return UsageError(
+        f"a model of this name is here already, named {name!r}; "
+        f"remove it first with `vsearch models remove {name}`"
+    )
+
+
+def _can_be_typed(name: object) -> bool:
+    """Whether commands could name a model that is called so, to use it or to remove it."""
+    from vsearch.models.zoo.names import parse
+
+    try:
+        return isinstance(name, str) and parse(name).canonical == name
+    except UsageError:
+        return False
 
 
 def _umask() -> int:

@@ -57,7 +57,7 @@ def line_of(name: str, folder: ModelFolder | None) -> ModelLine:
     bare = names.without_precision(name)
     known: KnownModel | None = table.lookup(bare)
     card = folder.card if folder else {}
-    precisions = {card[tower].get("precision") or "torch" for tower in ("image", "text") if card}
+    precisions = {folder.precision("image"), folder.precision("text")} if folder else ()
     aliases = table.aliases_of(bare)
     return ModelLine(
         name=name,
@@ -65,7 +65,7 @@ def line_of(name: str, folder: ModelFolder | None) -> ModelLine:
         why=table.reason(aliases[0]) if aliases else None,
         dim=folder.identity.dim if folder else known.dim if known else None,
         size=folder.preprocessing.size if folder else known.size if known else None,
-        parameters=known.parameters if known else None,
+        parameters=card.get("parameters") or (known.parameters if known else None),
         download_bytes=known.download_bytes if known else None,
         licence=card.get("licence") or (known.licence if known else None),
         imagenet=known.imagenet if known else None,

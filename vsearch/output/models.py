@@ -97,10 +97,9 @@ def print_info(line: ModelLine, folder: ModelFolder | None, *, as_json: bool) ->
 
 def _card(folder: ModelFolder) -> Iterable[tuple[str, str | None]]:
     card: dict[str, Any] = folder.card
-    image, text = card["image"], card["text"]
     yield "here", str(folder.path)
     yield "files", ", ".join(f"{name} {size(count)}" for name, count in card["bytes"].items())
-    yield "precision", f"pictures {image.get('precision')}, texts {text.get('precision')}"
+    yield "precision", f"pictures {folder.precision('image')}, texts {folder.precision('text')}"
     if fidelity := card.get("fidelity"):
         yield (
             "cosine",
@@ -124,7 +123,16 @@ def _card(folder: ModelFolder) -> Iterable[tuple[str, str | None]]:
             ),
         )
     yield "on a GPU", "can run there" if folder.has_torch_weights else None
-    yield "texts", f"up to {text['context_length']} tokens"
+    if fidelity := card.get("torch", {}).get("fidelity"):
+        yield (
+            "in bf16",
+            (
+                f"cosine of pictures to fp32 at least {fidelity['image_cosine']:.4f}, of the ten "
+                f"best {fidelity['image_overlap']:.1%} (picture to picture), "
+                f"{fidelity['text_overlap']:.1%} (text to picture)"
+            ),
+        )
+    yield "texts", f"up to {card['text']['context_length']} tokens"
     yield "relevance", None if folder.calibration else "not calibrated"
 
 
@@ -170,6 +178,5 @@ def say_obtained(folder: ModelFolder, *, new: bool, remark: str | None) -> None:
     """Say on stderr that a model is here."""
     if remark:
         say(f"note: {remark}")
-    image, text = folder.card["image"].get("precision"), folder.card["text"].get("precision")
-    made = f"pictures in {image or 'torch'}, texts in {text or 'torch'}"
+    made = f"pictures in {folder.precision('image')}, texts in {folder.precision('text')}"
     say(f"{folder.identity.name} is {'now here' if new else 'here already'}: {made}")

@@ -24,7 +24,7 @@ from vsearch.models.conversion.tokenizers import to_tokenizer_json
 from vsearch.models.folder import FORMAT, ModelFolder, TextInput, digest_of
 from vsearch.models.onnx import normalised
 from vsearch.models.tokenizer import Tokenizer
-from vsearch.models.torch import CONFIG, WEIGHTS
+from vsearch.models.torch import CONFIG, WEIGHTS, TorchEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Prepare = Callable[[bytes, Preprocessing], NDArray[np.uint8]]
 
 Wanted = Literal["auto", "fp32", "fp16", "int8", "bf16"]
-STEPS = 2  # raised when a step comes to give something else: what an older version left is redone
+STEPS = 3  # raised when a step comes to give something else: what an older version left is redone
 
 # What each wish lets the measurement choose from; bf16 is torch's affair, its texts go by "auto".
 _CANDIDATES: dict[Wanted, tuple[Precision, ...]] = {
@@ -49,6 +49,7 @@ _CANDIDATES: dict[Wanted, tuple[Precision, ...]] = {
     "int8": ("int8", "int8b"),
     "bf16": ("fp32", "fp16", "int8", "int8b"),
 }
+_IN_TORCH: tuple[Literal["fp32", "bf16"], ...] = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,11 @@ class _Conversion:
         if torch_weights or self.wanted == "bf16" or chosen is None:
             self.step("writing the weights for torch")
             self._write_torch(made, text_too="text" not in precisions)
-        self._write_card(made, text_fields, facts, chosen, precisions)
+        card = self._card(made, text_fields, facts, chosen, precisions)
+        _write_card(made, card)
+        if "torch" in card:
+            self._measure_torch(ModelFolder.open(made), card)
+            _write_card(made, card)
         if target.exists():  # made again: the old one goes only now
             target.rename(self.work / "replaced")
         made.rename(target)
@@ -147,6 +152,7 @@ class _Conversion:
         model = self._loaded()
         facts: dict[str, Any] = {
             "dim": self._dim(model),
+            "parameters": sum(one.numel() for one in model.parameters()),
             "logit_scale": float(model.logit_scale.detach().exp()),
             "logit_bias": float(model.logit_bias.detach()) if model.logit_bias is not None else 0.0,
             "padding": "context",
@@ -222,11 +228,7 @@ class _Conversion:
             chosen = fidelity.choose(found)
         else:  # asked for, and not as near to float32 as we would choose ourselves
             chosen = max(found, key=lambda each: each.image_cosine + each.text_cosine)
-            self.remarks.append(
-                f"{self.wanted} changes the answers of this model (smallest cosine to fp32 "
-                f"{min(chosen.image_cosine, chosen.text_cosine):.3f}); without @{self.wanted} the "
-                "precision is chosen for you"
-            )
+            self._warn(self.wanted, min(chosen.image_cosine, chosen.text_cosine))
         _write(done, json.dumps(asdict(chosen)).encode())
         return chosen
 
@@ -255,14 +257,46 @@ class _Conversion:
         }
         (made / CONFIG).write_text(json.dumps(config, indent=1), "utf-8")
 
-    def _write_card(
+    def _measure_torch(self, folder: ModelFolder, card: dict[str, Any]) -> None:
+        """Add to `card` how near to float32 pictures come in bfloat16, and what torch is to use.
+
+        What holds in bfloat16, which has the fewest digits, holds in whatever a device has units
+        for. It is measured on the CPU: the numbers are the same, only slower.
+        """
+        import numpy as np
+
+        self._model = None  # the towers come one at a time, the largest fill the memory
+        prepared = [self.prepare(data, self.preprocessing) for data in fidelity.probe_pictures()]
+        pictures = np.stack(prepared)  # (n, size, size, 3) uint8
+        answers = []
+        for kind in _IN_TORCH:
+            self.step(f"measuring the image tower in torch, {kind}")
+            answers.append(TorchEncoder(folder, "cpu", kind).encode_images(pictures))
+        texts = TorchEncoder(folder, "cpu").encode_texts(fidelity.probe_captions())
+        found = fidelity.compare_pictures(answers[1], answers[0], texts)
+        card["torch"]["fidelity"] = asdict(found)
+        if found.faithful:
+            return
+        if self.wanted == "bf16":
+            card["weights"] = f"{self.source.digest()}-bf16"  # no more the same model
+            self._warn("bf16", found.image_cosine)
+        else:
+            card["torch"]["precision"] = "fp32"
+
+    def _warn(self, kind: str, cosine: float) -> None:
+        self.remarks.append(
+            f"{kind} changes the answers of this model (smallest cosine to fp32 {cosine:.3f}); "
+            f"without @{kind} the precision is chosen for you"
+        )
+
+    def _card(
         self,
         made: Path,
         text_fields: dict[str, Any],
         facts: dict[str, Any],
         chosen: Fidelity | None,
         precisions: dict[str, Precision],
-    ) -> None:
+    ) -> dict[str, Any]:
         spec, weights = self.preprocessing, self.source.digest()
         if chosen is not None and not chosen.faithful:
             weights = f"{weights}-{chosen.image}"  # not to be compared with the faithful ones
@@ -270,6 +304,7 @@ class _Conversion:
             "format": FORMAT,
             "name": self.source.name,
             "dim": facts["dim"],
+            "parameters": facts["parameters"],
             "weights": weights,
             "image": {
                 "file": "image.onnx",
@@ -304,13 +339,12 @@ class _Conversion:
                 "always": self.wanted == "bf16" or chosen is None,  # on the CPU too
                 "precision": "bf16" if self.wanted == "bf16" else None,
             }
-        card |= {
+        return card | {
             "sha256": {name: digest_of(made / name) for name in files},
             "bytes": {name: (made / name).stat().st_size for name in files},
             "licence": self.source.licence,
             "origins": list(self.source.origins),
         }
-        _write(made / "model.json", json.dumps(card, indent=1, ensure_ascii=False).encode())
 
     # What the steps share
 
@@ -373,6 +407,10 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {name: version(name) for name in ("torch", "open_clip_torch", "onnxruntime")}
+
+
+def _write_card(folder: Path, card: dict[str, Any]) -> None:
+    _write(folder / "model.json", json.dumps(card, indent=1, ensure_ascii=False).encode())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -66,6 +66,21 @@ class Fidelity:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PictureFidelity:
+    """What another encoder of pictures does, the texts unchanged; figures as in `Fidelity`."""
+
+    image_cosine: float
+    image_overlap: float
+    text_overlap: float
+
+    @property
+    def faithful(self) -> bool:
+        """Whether the answers are near enough to those of float32."""
+        overlap = min(self.image_overlap, self.text_overlap)
+        return self.image_cosine >= LEAST_COSINE and overlap >= LEAST_OVERLAP
+
+
 def probe_pictures() -> list[bytes]:
     """Return the JPEG files of the probe photographs, in the order of `probe_captions`."""
     return [(PROBES / name).read_bytes() for name in _captions()]
@@ -123,6 +138,17 @@ def compare(
         for other in text
     ]
     return sorted(found, key=lambda each: (each.image_ms, each.text_ms))
+
+
+def compare_pictures(
+    found: NDArray[np.float32], exact: NDArray[np.float32], texts: NDArray[np.float32]
+) -> PictureFidelity:
+    """Compare embeddings (n, dim) of the probe pictures with those in float32; texts (m, dim)."""
+    return PictureFidelity(
+        image_cosine=_cosine(found, exact),
+        image_overlap=_overlap(_similar(found), _similar(exact)),
+        text_overlap=_overlap(texts @ found.T, texts @ exact.T),
+    )
 
 
 def choose(combinations: Sequence[Fidelity]) -> Fidelity:

@@ -23,6 +23,7 @@ from vsearch.models.conversion.convert import Wanted, convert
 from vsearch.models.conversion.source import Source, load, load_tokenizer
 from vsearch.models.folder import ModelFolder
 from vsearch.models.onnx import OnnxEncoder, normalised
+from vsearch.models.torch import TorchEncoder
 from vsearch.records import Preprocessing
 
 TEXTS = ["a dog", "two people on a red bicycle in the rain", "", "Grüße 🎉 " * 60, "<end_of_text>"]
@@ -183,6 +184,40 @@ def test_torch_weights_come_along_when_asked_for(tmp_path: Path) -> None:
     with safe_open(folder.path / "torch.safetensors", "np") as weights:
         assert all(name.startswith("visual.") for name in weights.keys())  # noqa: SIM118
     assert json.loads((folder.path / "open_clip.json").read_text())["model_cfg"]["embed_dim"] == 32
+
+
+@pytest.mark.parametrize("wanted", ["auto", "bf16"])
+def test_what_bf16_does_to_pictures_is_measured(tmp_path: Path, wanted: Wanted) -> None:
+    folder = made(tiny("clip"), tmp_path / "model", wanted, torch_weights=True)
+    pictures = np.stack([prepare(data, folder.preprocessing) for data in fidelity.probe_pictures()])
+    exact, found = (
+        TorchEncoder(folder, "cpu", kind).encode_images(pictures) for kind in ("fp32", "bf16")
+    )
+    told = folder.card["torch"]["fidelity"]
+    assert told["image_cosine"] == pytest.approx(np.einsum("nd,nd->n", found, exact).min())
+    assert 0.99 < told["image_cosine"] < 1
+    assert 0.5 < told["image_overlap"] <= 1
+    assert 0.5 < told["text_overlap"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "torch_in", "same_model"), [("auto", "fp32", True), ("bf16", "bf16", False)]
+)
+def test_where_bf16_changes_the_answers_torch_takes_fp32(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: Wanted,
+    torch_in: str,
+    same_model: bool,
+) -> None:
+    monkeypatch.setattr(
+        fidelity, "compare_pictures", lambda *_: fidelity.PictureFidelity(0.9, 1.0, 1.0)
+    )
+    source = tiny("clip")
+    done = convert(source, wanted, tmp_path / "model", prepare=prepare, torch_weights=True)
+    assert done.folder.card["torch"]["precision"] == torch_in
+    assert (done.folder.identity.weights == source.digest()) == same_model
+    assert ("bf16 changes the answers" in (done.remark or "")) == (not same_model)
 
 
 def test_a_tower_onnx_cannot_hold_is_left_to_torch(
