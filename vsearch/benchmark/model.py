@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vsearch.benchmark.probe import Probe
+from vsearch.errors import ModelError, UsageError
 from vsearch.models.conversion.convert import convert
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Measured:
     """One row: a precision on a device, what it does, and how near its answers are to float32.
 
     `cosine` is the smallest over the probe pictures and captions, `overlap` the smaller share of
-    the ten best answers that stay; None where the conversion measures neither (torch).
+    the ten best answers that stay; None where the conversion measured neither.
     """
 
     precision: str
@@ -44,11 +45,15 @@ def measure_model(
     *,
     prepare: Prepare,
     step: Callable[[str], None],
+    pictures: Path | None = None,
 ) -> Iterator[Measured]:
     """Convert `source` to each of `precisions` in the folder `work`, and yield what each does.
 
-    Raises ModelError.
+    `pictures` is a folder to be indexed in passing; None: the bundled photographs. Raises
+    ModelError, and UsageError for a folder that is not there.
     """
+    if pictures is not None and not pictures.is_dir():
+        raise UsageError(f"no such folder, named {str(pictures)!r}; check the name of --pictures")
     for wanted in precisions:
         folder = convert(
             source,
@@ -60,16 +65,25 @@ def measure_model(
         ).folder
         step(f"measuring {wanted} on {device}")
         done = subprocess.run(
-            [sys.executable, "-m", "vsearch.benchmark.probe", str(folder.path), device],
+            [
+                *(sys.executable, "-m", "vsearch.benchmark.probe", str(folder.path), device),
+                *([str(pictures)] if pictures else []),
+            ],
             stdout=subprocess.PIPE,
-            check=True,
+            check=False,
         )
-        fidelity = folder.card["fidelity"] if wanted != "bf16" and device == "cpu" else None
+        if done.returncode:
+            raise ModelError(
+                f"measuring failed (exit status {done.returncode}), of {wanted} on {device}; what "
+                "its process said stands above"
+            )
+        in_torch = wanted == "bf16" or device != "cpu"
+        fidelity = folder.card["torch"]["fidelity"] if in_torch else folder.card["fidelity"]
         yield Measured(
             wanted,
             device,
             Probe(**json.loads(done.stdout)),
-            fidelity and min(fidelity["image_cosine"], fidelity["text_cosine"]),
+            fidelity and min(fidelity[name] for name in fidelity if name.endswith("cosine")),
             fidelity and min(fidelity["image_overlap"], fidelity["text_overlap"]),
             sum(folder.card["bytes"].values()) / 1e6,
         )

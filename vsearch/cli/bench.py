@@ -48,6 +48,14 @@ def model(
         bool,
         typer.Option("--random", help="Draw the weights: speed and memory need no real ones."),
     ] = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="DIR",
+            help="Files to index for the column files/s. Default: small photographs, repeated.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     offline: OfflineOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
@@ -57,6 +65,7 @@ def model(
     \b
     vsearch bench model fast
     vsearch bench model ViT-B-32-256 --random
+    vsearch bench model balanced --precision int8 --pictures ~/Pictures/2024
     """
     from tempfile import TemporaryDirectory
 
@@ -80,6 +89,12 @@ def model(
             print_model_titles()
         wanted: list[Wanted] = [one.value for one in precisions or ()] or ["fp32", "int8", "bf16"]
         for row in measure_model(
-            source, wanted, there, Path(work), prepare=prepared, step=output.step
+            source,
+            wanted,
+            there,
+            Path(work),
+            prepare=prepared,
+            step=output.step,
+            pictures=pictures,
         ):
             print_measured(row, as_json=as_json)

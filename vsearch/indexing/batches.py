@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     _Waiting = tuple[NDArray[np.uint8], Future[NDArray[np.float32]]]
 
-_ENCODING_THREADS = 2
+ENCODING_THREADS = 2
 # How long to wait for a batch to fill up while more is being read. Starting the kernels of a large
 # model takes Python some milliseconds of the lock that the reading threads need too.
 _LINGER = 0.004  # seconds
@@ -70,7 +70,7 @@ class Batches:
             if not self._threads:
                 self._threads = [
                     Thread(target=self._work, name=f"encode-{number}", daemon=True)
-                    for number in range(_ENCODING_THREADS)
+                    for number in range(ENCODING_THREADS)
                 ]
                 for thread in self._threads:
                     thread.start()

@@ -14,8 +14,10 @@ transformers asks the Hugging Face hub.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
+from statistics import median
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -113,6 +115,16 @@ class TorchEncoder:
             start += len(part)
         return vectors
 
+    def operations(self) -> tuple[float, float]:
+        """Return floating-point operations: of one picture, and a second, of a product of matrices.
+
+        The second is what this device reaches in the same precision on two square matrices, the
+        median of several products: the most that a tower could use. Raises as `encode_images`.
+        """
+        tower = self._loaded()
+        with self._turn:
+            return tower.operations_per_picture(), tower.operations_per_second()
+
     def _attempt(self, tower: _Tower, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return the embeddings, or None when the device's memory ran out."""
         try:
@@ -203,6 +215,47 @@ class _Tower:
         channels = pixels.permute(0, 3, 1, 2)  # (n, 3, size, size) uint8
         normalised = torch.addcmul(self.shift, channels.to(torch.float32), self.scale)
         return _direction(self.module(normalised.to(self.dtype)))
+
+    def operations_per_picture(self) -> float:
+        """Count what one picture takes, a multiplication and an addition being two."""
+        import torch
+        from torch.utils.flop_counter import FlopCounterMode
+
+        pixels = torch.zeros((1, self.size, self.size, 3), dtype=torch.uint8, device=self.device)
+        # Counted in plain operations: the counter does not know every fused one.
+        plain = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with torch.inference_mode(), plain, FlopCounterMode(display=False) as counter:
+                self.forward(pixels)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+        return float(counter.get_total_flops())
+
+    def operations_per_second(self) -> float:
+        """Measure a product of square matrices in this tower's precision."""
+        import torch
+
+        side = 8192 if self.device.type == "cuda" else 2048
+        one = torch.randn((side, side), device=self.device).to(self.dtype)
+        durations = []
+        for _ in range(12):
+            self._wait()
+            started = time.perf_counter()
+            _ = one @ one
+            self._wait()
+            durations.append(time.perf_counter() - started)
+        return float(2 * side**3 / median(durations[2:]))
+
+    def _wait(self) -> None:
+        """Wait until the device has done all it was given."""
+        import torch
+
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
 
     def pictures_that_fit(self, most: int) -> int:
         """Return how many pictures at once the device's free memory takes, a power of two."""

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vsearch.benchmark.model import Measured
 
+# Pictures a second by batch size come first, then at the best size and from files to an index.
 _TITLES = (
-    "precision", "device", "1", "8", "32", "text ms", "load ms", "peak MB", "disk MB", "cosine",
-    "overlap",
+    "precision", "device", "1", "8", "32", "best", "files/s", "text ms", "load ms", "peak MB",
+    "disk MB", "cosine", "overlap", "of peak",
 )  # fmt: skip
 
 
 def print_model_titles() -> None:
-    """Print the head of the table: pictures a second by batch size come first."""
-    print("{:<10}{:<7}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}".format(*_TITLES))
+    """Print the head of the table."""
+    print(f"{_TITLES[0]:<10}{_TITLES[1]:<7}" + "".join(f"{title:>9}" for title in _TITLES[2:]))
 
 
 def print_measured(row: Measured, *, as_json: bool) -> None:
@@ -26,11 +27,12 @@ def print_measured(row: Measured, *, as_json: bool) -> None:
         print(json.dumps(asdict(row)), flush=True)
         return
     probe = row.probe
-    rates = "".join(f"{rate:>8.1f}" for rate in probe.pictures_per_s.values())
-    cosine = f"{row.cosine:>9.4f}" if row.cosine is not None else f"{'-':>9}"
-    overlap = f"{row.overlap:>9.1%}" if row.overlap is not None else f"{'-':>9}"
-    print(
-        f"{row.precision:<10}{row.device:<7}{rates}{probe.text_ms:>9.1f}{probe.load_ms:>9.0f}"
-        f"{probe.peak_mb:>9.0f}{row.disk_mb:>9.0f}{cosine}{overlap}",
-        flush=True,
-    )
+    rates = probe.pictures_per_s
+    fields = [f"{rates[batch]:.1f}" for batch in ("1", "8", "32")]
+    fields += [f"{max(rates.values()):.1f}", f"{probe.files_per_s:.1f}"]
+    fields += [f"{probe.text_ms:.1f}", f"{probe.load_ms:.0f}", f"{probe.peak_mb:.0f}"]
+    fields += [f"{row.disk_mb:.0f}"]
+    fields += [f"{row.cosine:.4f}" if row.cosine is not None else "-"]
+    fields += [f"{row.overlap:.1%}" if row.overlap is not None else "-"]
+    fields += [f"{probe.of_peak:.1%}" if probe.of_peak is not None else "-"]
+    print(f"{row.precision:<10}{row.device:<7}" + "".join(f"{f:>9}" for f in fields), flush=True)

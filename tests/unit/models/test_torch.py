@@ -384,3 +384,13 @@ def test_a_gpu_that_is_not_there(make: Make) -> None:
     folder = ModelFolder.open(make(VIT))
     with pytest.raises(ModelError, match=r"^torch .*, for --device cuda; .*--device cpu$"):
         TorchEncoder(folder, "cuda").encode_images(noise(1))
+
+
+def test_operations_are_counted(make: Make) -> None:
+    """Of a ViT: its patches, the dense layers and the attention of each layer, the projection."""
+    each, per_second = on_cpu(make(VIT)).operations()
+    tokens, width, side = 1 + (SIZE // 16) ** 2, 64, 16
+    patches = (tokens - 1) * 3 * side**2 * width
+    layer = tokens * width * (4 + 2 * 4) * width + 2 * tokens**2 * width
+    assert each == pytest.approx(2 * (patches + 2 * layer + width * DIM), rel=0.02)
+    assert per_second > 1e6
