@@ -189,3 +189,25 @@ def test_the_built_in_model_is_calibrated_for_cosines() -> None:
     # The card's own statistics: a typical match is above, a typical other pair below even odds.
     assert calibration.relevance(0.371) > 0.9
     assert calibration.relevance(-0.005) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("image", "torch", "words"),
+    [
+        pytest.param("int8", None, "int8", id="exported"),
+        pytest.param("int8", {"always": False, "precision": None}, "int8", id="torch on a GPU"),
+        pytest.param(
+            "int8", {"always": True, "precision": "bf16"}, "bf16 in torch", id="torch asked for"
+        ),
+        pytest.param(None, {"always": True, "precision": None}, "torch", id="left to torch"),
+    ],
+)
+def test_what_a_tower_computes_in_is_said(
+    tmp_path: Path, image: str | None, torch: dict[str, Any] | None, words: str
+) -> None:
+    content = card()
+    content["image"]["precision"], content["text"]["precision"] = image, "fp32"
+    if torch:
+        content["torch"] = torch
+    found = ModelFolder.open(folder(tmp_path, content))
+    assert (found.precision("image"), found.precision("text")) == (words, "fp32")

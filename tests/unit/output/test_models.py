@@ -1,10 +1,12 @@
 """Models as a table, as lines for a program, and as JSON."""
 
+import copy
 import io
 import json
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +70,21 @@ def test_info_tells_of_a_model_that_is_here(capsys: pytest.CaptureFixture[str]) 
 def test_info_tells_how_to_get_one_that_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     print_info(line_of("ViT-B-32/openai", None), None, as_json=False)
     assert "get it with `vsearch models get ViT-B-32/openai`" in capsys.readouterr().out
+
+
+def test_info_tells_what_bf16_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    fidelity = {"image_cosine": 0.99871, "image_overlap": 0.984, "text_overlap": 0.991}
+    card = copy.deepcopy(built_in().card)
+    card["torch"] = {"always": True, "precision": "bf16", "fidelity": fidelity}
+    folder = replace(built_in(), card=card)
+    print_info(line_of("x/y@bf16", folder), folder, as_json=False)
+    told = dict(re.split(r" {2,}", line, maxsplit=1) for line in printed(capsys))
+    assert told["precision"].startswith("pictures bf16 in torch, texts int8")
+    assert told["in bf16"] == (
+        "cosine of pictures to fp32 at least 0.9987, of the ten best 98.4% (picture to picture), "
+        "99.1% (text to picture)"
+    )
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
