@@ -58,7 +58,8 @@ class Calibration:
     """A model's logistic from a text-to-image cosine to the probability that the two match.
 
     relevance = 1 / (1 + exp(-(slope * cosine + bias))), fitted with as many matching as other pairs
-    (Platt scaling: Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
+    (Platt scaling: Platt, "Probabilistic Outputs for Support Vector Machines", 1999), or what the
+    model itself was trained with (the sigmoid loss of SigLIP), where few pairs match.
     """
 
     slope: float

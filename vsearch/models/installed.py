@@ -208,7 +208,7 @@ def _explained(source: Path, work: Path) -> Iterator[None]:
         yield
     except ModelError as error:  # a card of another format, or an unfit one
         raise ModelError(str(error).replace(str(work), str(source))) from error
-    except FileNotFoundError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         missing = os.path.basename(os.fsdecode(error.filename or ""))
         raise ModelError(
             f"not a whole vsearch model ({missing} is missing), in {source}; export it once more"

@@ -154,7 +154,7 @@ class _Conversion:
             "dim": self._dim(model),
             "parameters": sum(one.numel() for one in model.parameters()),
             "logit_scale": float(model.logit_scale.detach().exp()),
-            "logit_bias": float(model.logit_bias.detach()) if model.logit_bias is not None else 0.0,
+            "logit_bias": None if model.logit_bias is None else float(model.logit_bias.detach()),
             "padding": "context",
             "left_to_torch": {},
         }
@@ -328,7 +328,7 @@ class _Conversion:
             },
             "logit_scale": facts["logit_scale"],
             "logit_bias": facts["logit_bias"],
-            "relevance": None,
+            "relevance": _relevance(facts["logit_scale"], facts["logit_bias"]),
             "fidelity": asdict(chosen) if chosen is not None else None,
         }
         files = sorted(file.name for file in made.iterdir())
@@ -407,6 +407,20 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {name: version(name) for name in ("torch", "open_clip_torch", "onnxruntime")}
+
+
+def _relevance(scale: float, bias: float | None) -> dict[str, Any] | None:
+    """Return how a cosine becomes a probability, where the model was trained to give one.
+
+    With the sigmoid loss it was: Zhai et al., "Sigmoid Loss for Language Image Pre-Training"
+    (2023). A softmax over a batch of captions says nothing of one caption alone.
+    """
+    if bias is None:
+        return None
+    return {
+        "note": "the model's own sigmoid, as trained: among thousands of texts for each that fits",
+        "logistic": {"slope": scale, "bias": bias},
+    }
 
 
 def _write_card(folder: Path, card: dict[str, Any]) -> None:

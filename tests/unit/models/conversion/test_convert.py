@@ -186,6 +186,15 @@ def test_torch_weights_come_along_when_asked_for(tmp_path: Path) -> None:
     assert json.loads((folder.path / "open_clip.json").read_text())["model_cfg"]["embed_dim"] == 32
 
 
+def test_a_model_that_was_trained_to_give_probabilities_gives_them(tmp_path: Path) -> None:
+    source = tiny("siglip")
+    model = load(source, tmp_path)
+    calibration = made(source, tmp_path / "model", "fp32").calibration
+    assert calibration is not None
+    assert calibration.slope == pytest.approx(model.logit_scale.exp().item())
+    assert calibration.bias == model.logit_bias.item() == -10
+
+
 @pytest.mark.parametrize("wanted", ["auto", "bf16"])
 def test_what_bf16_does_to_pictures_is_measured(tmp_path: Path, wanted: Wanted) -> None:
     folder = made(tiny("clip"), tmp_path / "model", wanted, torch_weights=True)
