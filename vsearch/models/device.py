@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 
 from vsearch.errors import ModelError, UsageError
 from vsearch.models.folder import BUILT_IN
-from vsearch.models.torch import WEIGHTS
 
 if TYPE_CHECKING:
     from vsearch.models.folder import ModelFolder
@@ -55,7 +54,7 @@ def choose(folder: ModelFolder, wanted: Literal["auto"] | Device) -> Choice:
     name = folder.identity.name
     if name == BUILT_IN:
         raise UsageError("the built-in model runs on the CPU; choose another with --model")
-    if WEIGHTS not in folder.digests:
+    if not folder.has_torch_weights:
         raise ModelError(
             f"the model folder holds no torch weights, in {folder.path}; "
             f"`vsearch models get {name} --device {wanted}` adds them"

@@ -50,13 +50,13 @@ def install_torch(monkeypatch: pytest.MonkeyPatch, folder: Path, cuda: str) -> N
 @pytest.fixture
 def folder(tmp_path: Path) -> ModelFolder:
     """A model with torch weights."""
-    return make(tmp_path, {"torch.safetensors": "0" * 64})
+    return make(tmp_path, torch={"always": False})
 
 
-def make(path: Path, digests: dict[str, str]) -> ModelFolder:
+def make(path: Path, **more: object) -> ModelFolder:
     card = json.loads((built_in().path / "model.json").read_text())
     card["name"] = "ViT-X/some"
-    card["sha256"].update(digests)
+    card |= more
     (path / "model.json").write_text(json.dumps(card))
     return ModelFolder.open(path)
 
@@ -134,7 +134,7 @@ def test_why_a_model_without_torch_weights_does_not_use_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(device, "gpu", lambda: "cuda")
-    folder = make(tmp_path, {})
+    folder = make(tmp_path)
     reason = (
         f"the model folder holds no torch weights, in {tmp_path}; "
         "`vsearch models get ViT-X/some --device cuda` adds them"
