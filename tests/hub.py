@@ -132,7 +132,7 @@ class Hub:
             )
             return
         if request.command == "HEAD" and filename in faults.hang_at_head:
-            self._hang()
+            self._hang(request)
             return
         content = path.read_bytes()
         announced = {"X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
@@ -175,7 +175,7 @@ class Hub:
     ) -> None:
         """Answer a GET, or a part of it, with what may go wrong on the way."""
         if filename in self.faults.hang_before:
-            self._hang()
+            self._hang(request)
             return
         content = self.faults.other_content.get(filename, content)
         code = 200
@@ -199,7 +199,7 @@ class Hub:
         if filename in self.faults.hang_within:
             request.wfile.write(content[: len(content) // 2])
             request.wfile.flush()
-            self._hang()
+            self._hang(request)
             return
         with contextlib.suppress(ConnectionError):  # who asked may be gone by now
             request.wfile.write(content)
@@ -212,7 +212,9 @@ class Hub:
             request.send_header(name, value)
         request.end_headers()
 
-    def _hang(self) -> None:
+    def _hang(self, request: BaseHTTPRequestHandler) -> None:
+        """Say nothing for a minute, then hang up."""
+        request.close_connection = True
         until = time.monotonic() + 60
         while not self._stopped and time.monotonic() < until:
             time.sleep(0.05)
