@@ -9,6 +9,7 @@ The story of one file, each step in the module of its name:
     decode      bytes -> an upright RGB picture at a sufficient scale, and its facts
       raster      the formats Pillow knows, JPEG at a reduced scale
       raw         the same for the raw files of cameras
+      extent      where the picture is in one that was decoded at a fraction of its size
       color       any pixel mode -> RGB as a person sees it: transparency on white, 16 bits to 8
       facts       when it was taken and with what: the EXIF part of `ImageFacts`
     preprocess  an RGB picture -> model input (size, size, 3) uint8

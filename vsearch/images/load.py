@@ -31,4 +31,4 @@ def prepare(data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str) ->
     suffix = os.path.splitext(path)[1]
     # Enough for every way to resize; "longest" could do with less.
     decoded = decode(data, shorter=spec.size, pixel_limit=pixel_limit, suffix=suffix)
-    return Prepared(to_model_input(decoded.image, spec), decoded.facts)
+    return Prepared(to_model_input(decoded.image, spec, decoded.extent), decoded.facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vsearch.images.extent import Extent
 from vsearch.records import Preprocessing
 
 if TYPE_CHECKING:
@@ -11,35 +12,43 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image, Resampling
 
+    Box = tuple[float, float, float, float]  # left, top, right, bottom
 
-def to_model_input(image: Image, spec: Preprocessing) -> NDArray[np.uint8]:
+
+def to_model_input(
+    image: Image, spec: Preprocessing, extent: Extent | None = None
+) -> NDArray[np.uint8]:
     """Return (size, size, 3) uint8, C order; an encoder normalises it itself.
 
-    `image` is RGB of any size; pictures smaller than the model's input are enlarged. What is
-    rounded how is part of the model: half a pixel moves some embeddings to cosine 0.984.
+    `image` is RGB of any size; pictures smaller than the model's input are enlarged. `extent` says
+    where in it the picture is, None: it is all of it. What is rounded how, and of which size, is
+    part of the model: half a pixel moves some embeddings to cosine 0.984.
     """
     import numpy as np
     from PIL.Image import Resampling
 
+    extent = extent or Extent.whole(*image.size)
+    full = extent.width, extent.height
     resampling = Resampling[spec.interpolation.upper()]
     match spec.resize:
         case "squash":
-            square = image.resize((spec.size, spec.size), resampling)
+            square = _resized(image, extent, (spec.size, spec.size), resampling)
         case "longest":
-            square = _padded(image, spec.size, resampling)
+            square = _padded(image, extent, spec.size, resampling)
         case "shortest":
-            width, height = (round(side * spec.size / min(image.size)) for side in image.size)
+            width, height = (round(side * spec.size / min(full)) for side in full)
             offset = (width - spec.size) // 2, (height - spec.size) // 2
-            square = _cut_out(image, spec.size, (width, height), offset, resampling)
+            square = _cut_out(image, extent, spec.size, (width, height), offset, resampling)
         case "shortest-truncated":
-            width, height = (int(spec.size * side / min(image.size)) for side in image.size)
+            width, height = (int(spec.size * side / min(full)) for side in full)
             offset = round((width - spec.size) / 2), round((height - spec.size) / 2)
-            square = _cut_out(image, spec.size, (width, height), offset, resampling)
+            square = _cut_out(image, extent, spec.size, (width, height), offset, resampling)
     return np.asarray(square)
 
 
 def _cut_out(
     image: Image,
+    extent: Extent,
     size: int,
     full: tuple[int, int],
     offset: tuple[int, int],
@@ -51,20 +60,32 @@ def _cut_out(
     resampling only the part that is kept costs less. The same up to rounding: Pillow 13 resizes
     the columns first where that is cheaper, which here is more often, and 8 bits lie between.
     """
-    x, y = image.width / full[0], image.height / full[1]  # source pixels for one of the model's
-    left, top = offset
-    box = (left * x, top * y, (left + size) * x, (top + size) * y)
+    x = (extent.right - extent.left) / full[0]  # source pixels for one of the model's
+    y = (extent.bottom - extent.top) / full[1]
+    left, top = extent.left + offset[0] * x, extent.top + offset[1] * y
+    box = _within(image, (left, top, left + size * x, top + size * y))
     return image.resize((size, size), resampling, box=box)
 
 
-def _padded(image: Image, size: int, resampling: Resampling) -> Image:
+def _padded(image: Image, extent: Extent, size: int, resampling: Resampling) -> Image:
     """Return the whole picture in the middle of a black square."""
     from PIL import Image as Images
 
-    ratio = max(image.size) / size
-    width, height = (max(1, round(side / ratio)) for side in image.size)
+    full = extent.width, extent.height
+    ratio = max(full) / size
+    width, height = (max(1, round(side / ratio)) for side in full)
     square = Images.new("RGB", (size, size))
-    square.paste(
-        image.resize((width, height), resampling), ((size - width) // 2, (size - height) // 2)
-    )
+    resized = _resized(image, extent, (width, height), resampling)
+    square.paste(resized, ((size - width) // 2, (size - height) // 2))
     return square
+
+
+def _resized(image: Image, extent: Extent, to: tuple[int, int], resampling: Resampling) -> Image:
+    edges = (extent.left, extent.top, extent.right, extent.bottom)
+    return image.resize(to, resampling, box=_within(image, edges))
+
+
+def _within(image: Image, box: Box) -> Box:
+    """Return a box without what sums of fractions put past the edge: Pillow takes none of it."""
+    left, top, right, bottom = box
+    return max(left, 0.0), max(top, 0.0), min(right, image.width), min(bottom, image.height)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images import color, facts
+from vsearch.images.extent import Extent
 from vsearch.records import ImageFacts
 
 if TYPE_CHECKING:
@@ -41,10 +42,14 @@ _SIZES_INSIDE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An upright RGB picture, possibly smaller than the file's, and the facts of the file."""
+    """An upright RGB picture, possibly smaller than the file's, and the facts of the file.
+
+    `extent` says where in `image` the picture is.
+    """
 
     image: Image
     facts: ImageFacts
+    extent: Extent
 
 
 def decode_raster(
@@ -65,19 +70,22 @@ def decode_raster(
         _check_jpeg_size(opened, data, shorter, pixel_limit)
     else:
         check_size(*opened.size, pixel_limit)
-    reduced = opened.size != full
+    scale = round(full[0] / opened.width)
     opened.load()
-    if not reduced:
+    if scale == 1:
         full = opened.size  # an icon's or a sideways TIFF's is only now the right one
 
     turn, taken_at, camera = _exif_facts(opened)
     if orientation is not None:
         turn = orientation
-    image = color.turned(color.to_rgb(opened), turn)
-    image = color.to_srgb(image, opened.info.get("icc_profile"), _MARGIN * shorter)
-    width, height = full if turn <= 4 else full[::-1]
+    extent = Extent.whole(*full).reduced(scale).turned(turn, *opened.size)
+    upright = color.turned(color.to_rgb(opened), turn)
+    image = color.to_srgb(upright, opened.info.get("icc_profile"), _MARGIN * shorter)
+    extent = extent.reduced(round(upright.width / image.width))
     kind = opened.format or name
-    return Decoded(image, ImageFacts(width, height, _NAMES.get(kind, kind), taken_at, camera))
+    kind = _NAMES.get(kind, kind)
+    found = ImageFacts(extent.width, extent.height, kind, taken_at, camera)
+    return Decoded(image, found, extent)
 
 
 def open_raster(data: bytes, name: str) -> ImageFile:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images import facts
+from vsearch.images.extent import Extent
 from vsearch.images.raster import DECODER_ERRORS, Decoded, check_size, decode_raster
 from vsearch.records import ImageFacts
 
@@ -35,9 +36,10 @@ def decode_raw(data: bytes, *, shorter: int, pixel_limit: int) -> Decoded | None
             size = (sizes.height, sizes.width) if sizes.flip & 4 else (sizes.width, sizes.height)
             preview = _preview(raw, shorter, pixel_limit)
             if preview and min(preview.image.size) >= min(shorter, *size):
-                image = preview.image
+                image, extent = preview.image, preview.extent
             else:
                 image = _develop(raw, shorter)
+                extent = Extent.whole(*image.size)
     except rawpy.LibRawFileUnsupportedError:
         return None
     except rawpy.LibRawTooBigError as error:
@@ -50,7 +52,7 @@ def decode_raw(data: bytes, *, shorter: int, pixel_limit: int) -> Decoded | None
     if preview:
         taken_at = taken_at or preview.facts.taken_at
         camera = camera or preview.facts.camera
-    return Decoded(image, ImageFacts(*size, "RAW", taken_at, camera))
+    return Decoded(image, ImageFacts(*size, "RAW", taken_at, camera), extent)
 
 
 def _preview(raw: RawPy, shorter: int, pixel_limit: int) -> Decoded | None:
@@ -69,14 +71,15 @@ def _preview(raw: RawPy, shorter: int, pixel_limit: int) -> Decoded | None:
             )
         else:
             image = Image.fromarray(thumb.data)
-            found = Decoded(image, ImageFacts(*image.size, "RAW"))
+            found = Decoded(image, ImageFacts(*image.size, "RAW"), Extent.whole(*image.size))
     except (rawpy.LibRawError, ImageError, *DECODER_ERRORS):
         return None  # the sensor's data are still there
     turn = _ORIENTATIONS.get(flip, 1)
     lies = found.image.width > found.image.height
     if turn in {6, 8} and lies != (raw.sizes.width > raw.sizes.height):
         turn = 1  # some cameras turn the preview themselves
-    return Decoded(color.turned(found.image, turn), found.facts)
+    extent = found.extent.turned(turn, *found.image.size)
+    return Decoded(color.turned(found.image, turn), found.facts, extent)
 
 
 def _develop(raw: RawPy, shorter: int) -> Image:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from open_clip.transform import image_transform
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vsearch.images.decode import decode
 from vsearch.images.preprocess import to_model_input
@@ -111,3 +111,28 @@ def test_the_reduced_decode_is_that_of_the_models_own_preprocessing(name: str) -
     decoded = decode(buffer.getvalue(), shorter=224, pixel_limit=10**8)
     found = to_model_input(decoded.image, MINI)
     assert np.abs(found - plain(reference.convert("RGB"), MINI)).max() <= 1
+
+
+@pytest.mark.parametrize("resize", ["shortest", "shortest-truncated", "squash", "longest"])
+@pytest.mark.parametrize(
+    ("size", "orientation"),
+    [((4000, 2250), 1), ((2393, 4001), 1), ((3999, 2393), 3), ((4000, 2251), 6), ((4001, 2249), 8)],
+)
+def test_a_size_that_the_fraction_does_not_divide_is_prepared_as_the_full_one(
+    resize: Literal["shortest", "shortest-truncated", "squash", "longest"],
+    size: tuple[int, int],
+    orientation: int,
+) -> None:
+    spec = Preprocessing(224, resize, "bicubic", (0, 0, 0), (1, 1, 1))
+    photo = Image.open(PHOTOS / "IMG_0010.jpg").resize(size, Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=95, exif=exif)
+    decoded = decode(buffer.getvalue(), shorter=224, pixel_limit=10**8)
+    assert decoded.image.width <= max(size) / 2 + 1  # it was decoded at a fraction
+    whole = ImageOps.exif_transpose(Image.open(buffer)).convert("RGB")
+    found = to_model_input(decoded.image, spec, decoded.extent).astype(float)
+    apart = np.abs(found - to_model_input(whole, spec))
+    assert apart.mean() < 0.8  # levels of 255; 2 to 9 when the rest of a pixel counts as a whole
+    assert apart.max() < 20
