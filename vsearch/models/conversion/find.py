@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from vsearch.errors import ModelError, UsageError
 from vsearch.models import hub
 from vsearch.models.conversion.source import Source
-from vsearch.models.zoo.names import ModelName, require_published, without_precision
+from vsearch.models.zoo.names import (
+    ModelName,
+    is_repository,
+    require_published,
+    without_precision,
+)
 from vsearch.models.zoo.table import licence_of
 
 if TYPE_CHECKING:
@@ -21,7 +26,10 @@ if TYPE_CHECKING:
 CONFIG = "open_clip_config.json"
 # As open_clip looks for them: numbers only first, then torch files, read with weights_only.
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+# The last tells what kind of tokenizer it is where the second does not (BERT's).
+TOKENIZER = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "config.json",
+)  # fmt: skip
 
 
 def find(name: ModelName, checkpoint: Path | None, connection: Connection) -> Source:
@@ -79,18 +87,37 @@ def _from_zoo(name: ModelName, connection: Connection) -> Source:
 
 
 def _from_repository(name: ModelName, repository: str, connection: Connection) -> Source:
-    described = json.loads(connection.download(repository, CONFIG).read_text("utf-8"))
+    content = connection.download(repository, CONFIG).read_bytes()
+    try:
+        described = json.loads(content)
+        config = described["model_cfg"]
+        if not all(isinstance(config[part], dict) for part in ("vision_cfg", "text_cfg")):
+            raise TypeError("a tower that is not described")
+        preprocessing = _preprocessing(config, described.get("preprocess_cfg") or {})
+        for key in ("hf_tokenizer_name", "hf_model_name"):
+            _require_repository(config["text_cfg"].get(key))
+        if not isinstance(config["text_cfg"].get("tokenizer_kwargs", {}), dict):
+            raise TypeError("settings of a tokenizer that are none")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"its {CONFIG} cannot be used ({error!r}), of {repository}; tell its publisher"
+        ) from error
     weights = connection.download_first(repository, WEIGHTS)
-    config = described["model_cfg"]
     return _complete(
         name,
         config,
-        _preprocessing(config, described.get("preprocess_cfg", {})),
+        preprocessing,
         weights,
         connection,
         None,
         {"weights": f"hf-hub:{repository}", "file": weights.name},
     )
+
+
+def _require_repository(name: object) -> None:
+    """Raise ValueError for what cannot be the name of a repository, nor be left out."""
+    if name is not None and not (isinstance(name, str) and is_repository(name)):
+        raise ValueError(f"no repository can be named {name!r}")
 
 
 def _from_file(name: ModelName, checkpoint: Path, connection: Connection) -> Source:

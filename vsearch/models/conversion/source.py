@@ -8,6 +8,7 @@ import logging
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vsearch.errors import ModelError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OpenClip: TypeAlias = Any  # open_clip has no types
+
+# What open_clip does with them is known; others would go on to transformers, which has settings
+# that fetch and run code.
+TOKENIZER_SETTINGS = {"clean", "strip_sep_token", "language"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,15 @@ class Source:
 
     def preprocessing(self) -> Preprocessing:
         """Return open_clip's evaluation preprocessing. Raises ModelError for what we cannot do."""
+        try:
+            return self._preprocessing()
+        except (LookupError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"its preprocessing cannot be used ({error!r}), of the model {self.name}; "
+                "tell its publisher"
+            ) from error
+
+    def _preprocessing(self) -> Preprocessing:
         cfg = self.preprocess_cfg
         size = cfg["size"]
         if not isinstance(size, int):
@@ -69,6 +83,8 @@ class Source:
             )
         red, green, blue = (float(value) for value in cfg["mean"])
         red_std, green_std, blue_std = (float(value) for value in cfg["std"])
+        if not min(red_std, green_std, blue_std) > 0:
+            raise ValueError(f"a standard deviation of {cfg['std']}")
         return Preprocessing(
             size=size,
             resize=resize,  # type: ignore[arg-type]
@@ -88,14 +104,20 @@ def load(source: Source, work: Path) -> OpenClip:
     import open_clip
     import torch
 
-    config = {"model_cfg": source.model_cfg, "preprocess_cfg": source.preprocess_cfg}
+    model_cfg = dict(source.model_cfg)
+    if ":" in str(model_cfg["vision_cfg"].get("timm_model_name", "")):  # "hf-hub:..."
+        raise ModelError(
+            f"its image tower is elsewhere, {model_cfg['vision_cfg']['timm_model_name']!r}, of the "
+            f"model {source.name}; nothing is fetched that was not asked for"
+        )
     if source.text_config is not None:
-        text = {**source.model_cfg["text_cfg"], "hf_model_name": str(source.text_config)}
-        config["model_cfg"] = {**source.model_cfg, "text_cfg": text}
+        _refuse_code(source.text_config, source)
+        model_cfg["text_cfg"] = model_cfg["text_cfg"] | {"hf_model_name": str(source.text_config)}
+    config = {"model_cfg": model_cfg, "preprocess_cfg": source.preprocess_cfg}
     (work / "open_clip_config.json").write_text(json.dumps(config), "utf-8")
     torch.manual_seed(source.seed)
     try:
-        with _quiet():
+        with _quiet(), _offline():
             model = open_clip.create_model(
                 f"local-dir:{work}",
                 load_weights=False,
@@ -106,12 +128,22 @@ def load(source: Source, work: Path) -> OpenClip:
                 open_clip.load_checkpoint(model, str(source.checkpoint), weights_only=True)
     except OSError:
         raise
+    except UnpicklingError as error:  # its words would advise to run what is in there
+        raise ModelError(
+            f"the checkpoint is damaged or holds more than numbers, and nothing in it is run, "
+            f"{source.checkpoint}; save its state_dict alone, best as safetensors"
+        ) from error
     except Exception as error:  # open_clip, torch and safetensors have no common error
         lines = (str(error).strip() or type(error).__name__).splitlines()
         raise ModelError(
             f"the weights cannot be loaded ({lines[0]}), for the model {source.name} from "
             f"{source.checkpoint}; check that they belong to this architecture"
         ) from error
+    if not all(bool(part.isfinite().all()) for part in model.state_dict().values()):
+        raise ModelError(
+            f"some weights are no numbers or infinite, of the model {source.name} from "
+            f"{source.checkpoint}; the training that made them has failed"
+        )
     return model.float().eval()
 
 
@@ -121,15 +153,23 @@ def load_tokenizer(source: Source) -> Any:  # noqa: ANN401  # one of open_clip's
 
     text = source.model_cfg["text_cfg"]
     settings = dict(text.get("tokenizer_kwargs", {}))
+    if unknown := settings.keys() - TOKENIZER_SETTINGS:
+        raise ModelError(
+            f"unknown settings of its tokenizer ({', '.join(sorted(unknown))}), of the model "
+            f"{source.name}; update vsearch"
+        )
     length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+    if source.tokenizer is not None:
+        _refuse_code(source.tokenizer, source)
     try:
-        with _quiet():
+        with _quiet(), _offline():
             if source.tokenizer is None:
                 return open_clip.SimpleTokenizer(context_length=length, **settings)
             return open_clip.tokenizer.HFTokenizer(
                 str(source.tokenizer),
                 context_length=length,
                 tokenizer_mode=text.get("tokenizer_mode"),
+                trust_remote_code=False,
                 **settings,
             )
     except OSError:
@@ -139,6 +179,33 @@ def load_tokenizer(source: Source) -> Any:  # noqa: ANN401  # one of open_clip's
             f"the tokenizer cannot be loaded ({error}), for the model {source.name} from "
             f"{source.tokenizer}; check the files there"
         ) from error
+
+
+def _refuse_code(folder: Path, source: Source) -> None:
+    """Raise ModelError where a repository of transformers' names code of its own to be run."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            described = json.loads(path.read_bytes())
+        except ValueError:
+            continue  # transformers will say
+        if isinstance(described, dict) and "auto_map" in described:
+            raise ModelError(
+                f"it would run code of its publisher's ({path.name} has an auto_map), the model "
+                f"{source.name}; name another model"
+            )
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let nobody fetch anything: all that a model is made from is here already."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 @contextmanager

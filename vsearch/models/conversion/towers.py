@@ -165,11 +165,15 @@ def _tower(forward: Any, model: OpenClip) -> torch.nn.Module:  # noqa: ANN401  #
 
 
 def _run(tower: torch.nn.Module, given: torch.Tensor) -> NDArray[np.float32]:
+    """Run the model itself, its attention as torch computes it. Raises ModelError."""
+    import numpy as np
     import torch
 
-    with torch.inference_mode():  # the model itself, its attention as torch computes it
+    with torch.inference_mode():
         embeddings: NDArray[np.float32] = tower(given).float().numpy()
-        return embeddings
+    if not np.isfinite(embeddings).all():
+        raise ModelError("the model answers with what is no number; its weights are broken")
+    return embeddings
 
 
 def _export(

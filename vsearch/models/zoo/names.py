@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "fp32", "fp16", "int8", "bf16"]
 _SUFFIXES: dict[str, Precision] = {"fp32": "fp32", "fp16": "fp16", "int8": "int8", "bf16": "bf16"}
 _HUB = "hf-hub:"
-_REPOSITORY = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
+_REPOSITORY = re.compile(r"([\w][\w.-]*/)?[\w][\w.-]*", re.ASCII)
 _PART = re.compile(r"[\w][\w.+-]*", re.ASCII)
 _LONGEST = 120  # characters of a folder's name
 
@@ -63,22 +63,28 @@ def parse(typed: str, checkpoint: Path | None = None) -> ModelName:
         return ModelName(base, precision)
     if base.startswith(_HUB):
         repository = base.removeprefix(_HUB)
-        if checkpoint or not _REPOSITORY.fullmatch(repository):
+        if checkpoint or "/" not in repository or not is_repository(repository):
             raise _unknown(typed, "a repository is named hf-hub:org/name, without --checkpoint")
         return ModelName(base + suffix, precision, repository=repository)
     architecture, _, tag = base.partition("/")
     if checkpoint is not None:
         tag = tag or re.sub(r"[^\w.+-]", "-", checkpoint.stem, flags=re.ASCII).lstrip(".+-")
-        if lookup(f"{architecture}/{tag}"):
-            raise UsageError(
-                f"published weights are called so too, {architecture}/{tag!s}; give yours another "
-                f"name, as in `{architecture}/mine --checkpoint {checkpoint}`"
-            )
     if not (_PART.fullmatch(architecture) and _PART.fullmatch(tag)):
         raise _unknown(typed)
     spelled = tag.lower().replace("-", "_")  # open_clip takes "laion2b-s34b" for the same
-    tag = spelled if lookup(f"{architecture}/{spelled}") else tag
+    if lookup(f"{architecture}/{spelled}"):
+        tag = spelled
+        if checkpoint is not None:
+            raise UsageError(
+                f"published weights are called so too, {architecture}/{tag}; give yours another "
+                f"name, as in `{architecture}/mine --checkpoint {checkpoint}`"
+            )
     return ModelName(f"{architecture}/{tag}{suffix}", precision, architecture, tag)
+
+
+def is_repository(name: str) -> bool:
+    """Whether `name` has the form of a repository's on the hub: org/name, or an old bare one."""
+    return _REPOSITORY.fullmatch(name) is not None
 
 
 def require_published(name: ModelName) -> None:

@@ -8,7 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import made_tokenizers
 import numpy as np
+import open_clip
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -257,8 +259,9 @@ def test_a_checkpoint_is_never_executed(tmp_path: Path, monkeypatch: pytest.Monk
     torch.save({"visual.proj": Trap()}, tmp_path / "evil.bin")
     for name in ("evil.bin", "evil.pt"):
         (tmp_path / "evil.bin").replace(tmp_path / name)
-        with pytest.raises(ModelError, match="weights cannot be loaded"):
+        with pytest.raises(ModelError, match="holds more than numbers") as caught:
             made(replace(tiny("clip"), checkpoint=tmp_path / name), tmp_path / "model")
+        assert "weights_only" not in str(caught.value)  # torch's own words advise to run it
         (tmp_path / name).replace(tmp_path / "evil.bin")
     assert not (tmp_path / "trapped").exists()
 
@@ -267,9 +270,92 @@ def test_a_checkpoint_is_never_executed(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.bin"])
 def test_what_is_no_checkpoint_is_said_in_a_line(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ModelError, match="weights cannot be loaded") as caught:
+    with pytest.raises(
+        ModelError, match=r"weights cannot be loaded|checkpoint is damaged"
+    ) as caught:
         made(replace(tiny("clip"), checkpoint=tmp_path / name), tmp_path / "model")
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "model").exists()
+
+
+def with_tokenizer(folder: Path, **settings: Any) -> Source:
+    """Return a tiny CLIP that reads its texts with the tokenizer in `folder`."""
+    text = tiny("clip").model_cfg["text_cfg"] | {"tokenizer_kwargs": settings}
+    config = tiny("clip").model_cfg | {"text_cfg": text}
+    return replace(tiny("clip"), model_cfg=config, tokenizer=folder)
+
+
+CODE = "open('ran', 'w').close()\n"
+
+
+def test_code_of_a_tokenizer_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = made_tokenizers.gemma(tmp_path / "tokenizer")
+    (folder / "code.py").write_text(CODE)
+    path = folder / "tokenizer_config.json"
+    named = {"auto_map": {"AutoTokenizer": ["code.Evil", "code.Evil"]}, "tokenizer_class": "Evil"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | named))
+    for settings in ({}, {"clean": "lower"}):
+        with pytest.raises(ModelError, match=r"run code .* auto_map"):
+            made(with_tokenizer(folder, **settings), tmp_path / "model", "fp32")
+    with pytest.raises(ModelError, match=r"unknown settings .*trust_remote_code"):
+        made(with_tokenizer(folder, trust_remote_code=True), tmp_path / "model", "fp32")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_code_of_a_text_tower_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = made_tokenizers.xlm_roberta(tmp_path / "tokenizer", width=32, layers=1, heads=2)
+    (folder / "code.py").write_text(CODE)
+    path = folder / "config.json"
+    named = {"auto_map": {"AutoConfig": "code.Evil", "AutoModel": "code.Evil"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | named))
+    text = {"hf_model_name": "org/name", "hf_tokenizer_name": "org/name", "hf_proj_type": "mlp"}
+    config = tiny("clip").model_cfg | {"text_cfg": text}
+    source = replace(tiny("clip"), model_cfg=config, text_config=folder)
+    with pytest.raises(ModelError, match=r"run code .*config\.json has an auto_map"):
+        load(source, tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_image_tower_is_not_fetched_from_elsewhere(tmp_path: Path) -> None:
+    vision = tiny("convnext").model_cfg["vision_cfg"] | {"timm_model_name": "hf-hub:org/other"}
+    config = tiny("convnext").model_cfg | {"vision_cfg": vision}
+    with pytest.raises(ModelError, match="image tower is elsewhere, 'hf-hub:org/other'"):
+        made(replace(tiny("convnext"), model_cfg=config), tmp_path / "model")
+
+
+def test_nobody_fetches_while_a_model_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    seen: list[bool] = []
+    real = open_clip.create_model
+
+    def create(*arguments: Any, **settings: Any) -> Any:
+        seen.append(constants.is_offline_mode())
+        return real(*arguments, **settings)
+
+    monkeypatch.setattr(open_clip, "create_model", create)
+    before = constants.is_offline_mode()
+    load(tiny("clip"), tmp_path)
+    assert seen == [True]
+    assert constants.is_offline_mode() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(float("nan"), "some weights"), (1e30, "what is no number")]
+)
+def test_weights_that_give_no_numbers_are_refused(tmp_path: Path, value: float, said: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    source = with_checkpoint(tiny("clip"), tmp_path / "weights.safetensors")
+    weights = load_file(tmp_path / "weights.safetensors")
+    weights["visual.conv1.weight"].fill_(value)
+    save_file(weights, tmp_path / "weights.safetensors")
+    with pytest.raises(ModelError, match=said):
+        made(source, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vsearch.errors import UsageError
+from vsearch.errors import ModelError, UsageError
 from vsearch.models.conversion.find import find, find_random
 from vsearch.models.hub import Connection
 from vsearch.models.zoo import names
@@ -37,7 +38,9 @@ class Recorder(Connection):
     def download_all(
         self, repository: str, filenames: Sequence[str], optional: Sequence[str] = ()
     ) -> Path:
-        return self.download(repository, filenames[0]).parent
+        for filename in (*filenames, *optional):
+            self.download(repository, filename)
+        return self.folder
 
 
 def test_published_weights_come_with_what_is_published_of_them(tmp_path: Path) -> None:
@@ -84,6 +87,64 @@ def test_a_repository_describes_itself(tmp_path: Path) -> None:
     assert source.model_cfg == described["model_cfg"]
     assert (source.preprocessing().size, source.preprocessing().resize) == (64, "longest")
     assert source.licence is None
+
+
+def repository(**changes: Any) -> dict[str, Any]:
+    """Return what a repository says of itself, with some of it changed."""
+    text = {"context_length": 8} | changes.pop("text_cfg", {})
+    model = {"embed_dim": 8, "vision_cfg": {"image_size": 64}, "text_cfg": text}
+    return {"model_cfg": model | changes.pop("model_cfg", {})} | changes
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"{nonsense", id="no JSON"),
+        pytest.param(b"\xff\xfe", id="no text"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"{}", id="nothing"),
+        pytest.param({"model_cfg": None}, id="no model"),
+        pytest.param({"model_cfg": {"embed_dim": 8, "text_cfg": {}}}, id="no image tower"),
+        pytest.param(repository(model_cfg={"text_cfg": []}), id="a text tower that is a list"),
+        pytest.param(repository(preprocess_cfg=["mean"]), id="preprocessing that is a list"),
+        pytest.param(repository(text_cfg={"hf_tokenizer_name": 5}), id="a tokenizer named 5"),
+        pytest.param(repository(text_cfg={"hf_tokenizer_name": "../../x"}), id="one outside"),
+        pytest.param(repository(text_cfg={"hf_model_name": "/etc"}), id="a text tower outside"),
+        pytest.param(repository(text_cfg={"tokenizer_kwargs": ["x"]}), id="settings in a list"),
+    ],
+)
+def test_what_a_repository_says_wrongly_is_one_line(tmp_path: Path, content: Any) -> None:
+    path = tmp_path / "open_clip_config.json"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    connection = Recorder(tmp_path)
+    with pytest.raises(ModelError, match=r"open_clip_config\.json cannot be used .* of org/name;"):
+        find(names.parse("hf-hub:org/name"), None, connection)
+    assert connection.asked == [("org/name", "open_clip_config.json")]  # and nothing large
+
+
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        {"mean": "abc"}, {"mean": [0.5, 0.5]}, {"std": [0, 0, 0]}, {"std": [1, 1, "x"]},
+        {"std": [float("nan")] * 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_preprocessing_that_is_none_is_one_line(
+    tmp_path: Path, preprocessing: dict[str, Any]
+) -> None:
+    content = json.dumps(repository(preprocess_cfg=preprocessing))
+    connection = Recorder(tmp_path, {"open_clip_config.json": content})
+    source = find(names.parse("hf-hub:org/name"), None, connection)
+    with pytest.raises(ModelError, match="its preprocessing cannot be used"):
+        source.preprocessing()
+
+
+def test_what_kind_of_tokenizer_it_is_may_stand_in_config_json(tmp_path: Path) -> None:
+    """bert-base-uncased's own tokenizer_config.json does not say that it is BERT's."""
+    connection = Recorder(tmp_path)
+    find(names.parse("ViT-L-14-CLIPA/datacomp1b"), None, connection)
+    assert ("bert-base-uncased", "config.json") in connection.asked
 
 
 def test_a_checkpoint_is_prepared_for_as_all_published_weights_are(tmp_path: Path) -> None:

@@ -112,3 +112,11 @@ def test_aliases_point_to_published_models_that_anybody_may_use(alias: str) -> N
     assert model.licence in ("MIT", "Apache-2.0")
     assert model.imagenet is not None
     assert f"{100 * model.imagenet:.1f}" in ALIASES[alias][1]
+
+
+@pytest.mark.parametrize("file", ["OpenAI.safetensors", "openai.pt"])
+def test_a_checkpoint_takes_no_published_name_by_its_files(file: str) -> None:
+    with pytest.raises(UsageError, match="published weights are called so too, RN50/openai"):
+        names.parse("RN50", Path(file))
+    with pytest.raises(UsageError, match="ViT-B-32/laion2b_s34b_b79k"):
+        names.parse("ViT-B-32", Path("LAION2B-S34B-B79K.safetensors"))
