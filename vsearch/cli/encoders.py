@@ -52,7 +52,7 @@ def model_for_index(
     from vsearch.models.folder import built_in
 
     if name is not None:
-        return fetch(name, offline=offline, device=device, quiet_when_here=True)
+        return fetch(name, offline=offline, device=device)
     try:
         return model_of(index_folder)
     except IndexMissing:

@@ -104,7 +104,7 @@ def get(
 
     The precision is chosen for this machine: the quickest that changes no answer to speak of.
     """
-    fetch(name, offline=offline, device=device, checkpoint=checkpoint)
+    fetch(name, offline=offline, device=device, checkpoint=checkpoint, on_purpose=True)
 
 
 def fetch(
@@ -113,27 +113,41 @@ def fetch(
     offline: bool,
     device: Literal["auto", "cpu", "cuda", "mps"],
     checkpoint: Path | None = None,
-    quiet_when_here: bool = False,
+    on_purpose: bool = False,
 ) -> ModelFolder:
-    """Return the model of that name, got first where it is not here, with what is said of it."""
+    """Return the model of that name, got first where it is not here, with what is said of it.
+
+    `on_purpose`: what is here is looked at to the last byte, and it is said that it is here.
+    """
     from vsearch.config import models_location
     from vsearch.models.device import gpu
     from vsearch.models.hub import Connection
     from vsearch.models.installed import Installed
     from vsearch.models.obtain import obtain
     from vsearch.output.models import FetchingOutput, say_obtained
+    from vsearch.output.terminal import say
 
-    with FetchingOutput() as output:
-        obtained = obtain(
-            name,
-            Installed(models_location()),
-            lambda: Connection(offline=offline, received=output.received),
-            prepare=prepared,
-            checkpoint=checkpoint,
-            torch_weights=device in ("cuda", "mps") or (device == "auto" and gpu() is not None),
-            step=output.step,
-        )
-    if obtained.new or not quiet_when_here:
+    for_gpu: Literal["no", "where made", "needed"] = "no"
+    if device in ("cuda", "mps"):
+        for_gpu = "needed"
+    elif device == "auto" and gpu() is not None:
+        for_gpu = "where made"
+    try:
+        with FetchingOutput() as output:
+            obtained = obtain(
+                name,
+                Installed(models_location()),
+                lambda: Connection(offline=offline, received=output.received),
+                prepare=prepared,
+                checkpoint=checkpoint,
+                for_gpu=for_gpu,
+                verify=on_purpose,
+                step=output.step,
+            )
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on from here")
+        raise typer.Exit(130) from None
+    if obtained.new or on_purpose:
         say_obtained(obtained.folder, new=obtained.new, remark=obtained.remark)
     return obtained.folder
 

@@ -437,6 +437,12 @@ class Catalog:
         )
         return VectorSet(name, identity, 0, state)
 
+    def set_model(self, vector_set: str, identity: ModelIdentity) -> None:
+        """Say by which name a set's model goes now; its vectors are comparable with the old."""
+        self._run(
+            "UPDATE sets SET model=? WHERE name=?", (json.dumps(asdict(identity)), vector_set)
+        )
+
     def activate(self, vector_set: str) -> None:
         """Let this set answer from now on; the one that did is kept."""
         self._run("UPDATE sets SET state='kept' WHERE state='active'")

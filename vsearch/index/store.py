@@ -195,6 +195,7 @@ class IndexWriter:
 
     It writes the vector set of one model. That is the active one, which answers, or else one built
     beside it until `activate`. Leaving the block without `commit` forgets what came after the last.
+    `formerly` is the name that the set's model went by until now, where it was another.
     """
 
     def __init__(self, folder: Path, identity: ModelIdentity) -> None:
@@ -230,6 +231,10 @@ class IndexWriter:
         if mine is None:
             mine = self._catalog.add_set(_free_name(self.folder, sets), identity)
             _remove_graph(_place(self.folder, mine.name))  # one here is of an index that is no more
+        # Another precision of the same weights: from now on it is the one that is looked for.
+        self.formerly = None if mine.model.name == identity.name else mine.model.name
+        if self.formerly is not None:
+            self._catalog.set_model(mine.name, identity)
         active = self._catalog.active()
         self._name, self._answering = mine.name, active or mine
         _make_place(self.folder, mine.name)

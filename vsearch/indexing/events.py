@@ -108,6 +108,14 @@ class Switched:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """`new` has the weights of `old`, in another precision: every embedding stays."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """The embeddings by all other models were removed, which gave back `freed` bytes."""
 
@@ -134,6 +142,7 @@ Event: TypeAlias = (
     | GraphStarted
     | Unswitched
     | Switched
+    | Renamed
     | Dropped
     | Done
 )

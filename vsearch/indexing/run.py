@@ -36,6 +36,7 @@ from vsearch.indexing.events import (
     GraphStarted,
     Ignored,
     Planned,
+    Renamed,
     Reused,
     RootMissing,
     Skipped,
@@ -223,6 +224,8 @@ def update(
 
 def _finish(writer: IndexWriter, identity: ModelIdentity, *, drop_old: bool) -> Iterator[Event]:
     """Bring the graph up to date, and let the index answer with this model if it does not yet."""
+    if writer.formerly is not None and writer.active:
+        yield Renamed(writer.formerly, identity.name)
     old = writer.answering.name
     if not writer.active and (lacking := writer.lacking()):
         yield Unswitched(old, identity.name, lacking, writer.pictures())

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from vsearch.errors import ModelError
+from vsearch.models.card import FORMAT, check
 from vsearch.records import Calibration, ModelIdentity, Preprocessing
 
-FORMAT = 1
 BUILT_IN = "mini"
-PADDINGS = ("longest", "context")
-SIDES = ("right", "left")
-CLEANINGS = ("none", "lower", "whitespace", "canonicalize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,7 @@ class TextInput:
     `context_length` is the longest text in tokens, `pad_id` the token that fills shorter ones up:
     to the longest beside it, or with `padding` "context" always to the full length; `side` is where
     it is put. `clean` is what is done to the words first (see `tokenizer.clean`). `dropped_ids`
-    become 0; `last_id` takes the last place of every text.
+    become 0; `last_id` takes the last place of every text. `inputs` are those of the tower.
     """
 
     context_length: int
@@ -40,24 +36,20 @@ class TextInput:
     dropped_ids: tuple[int, ...] = ()
     last_id: int | None = None
     side: Literal["right", "left"] = "right"
+    inputs: tuple[str, ...] = ("input_ids",)
 
     @classmethod
     def from_card(cls, text: dict[str, Any]) -> TextInput:
-        """Return what the "text" part of a model.json says. Raises KeyError and ValueError."""
-        padding, clean = text.get("padding", "longest"), text.get("clean", "none")
-        side = text.get("side", "right")
-        if padding not in PADDINGS or clean not in CLEANINGS or side not in SIDES:
-            raise ValueError(
-                f"texts padded {padding!r} on the {side!r}, cleaned {clean!r}: one of them unknown"
-            )
+        """Return what the "text" part of a checked model.json says."""
         return cls(
             text["context_length"],
             text["pad_id"],
-            padding,
-            clean,
-            tuple(text.get("dropped_ids", ())),
+            text.get("padding") or "longest",
+            text.get("clean") or "none",
+            tuple(text.get("dropped_ids") or ()),
             text.get("last_id"),
-            side,
+            text.get("side") or "right",
+            tuple(text.get("inputs") or ("input_ids",)),
         )
 
 
@@ -74,24 +66,24 @@ class ModelFolder:
     card: dict[str, Any]
 
     @classmethod
-    def open(cls, path: Path) -> ModelFolder:
-        """Read the model.json in `path`. Raises ModelError when it is missing or unfit."""
+    def open(cls, path: Path, again: str = "get the model again") -> ModelFolder:
+        """Read the model.json in `path`. Raises ModelError when it is missing or unfit.
+
+        `again` is what a person is told to do then.
+        """
         try:
             card = json.loads((path / "model.json").read_bytes())
-            if card["format"] != FORMAT:
+            form = card.get("format") if isinstance(card, dict) else None
+            if isinstance(form, int) and form > FORMAT:
                 raise ModelError(
-                    f"the model has format {card['format']}, in {path}; this vsearch reads "
+                    f"the model has format {form}, in {path}; this vsearch reads "
                     f"{FORMAT}: update vsearch"
                 )
-            return cls._from_card(path, card)
+            return cls._from_card(path, check(card))
         except OSError as error:
-            raise ModelError(
-                f"no model ({error.strerror}), in {path}; reinstall vsearch or name another"
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"model.json cannot be used ({error!r}), in {path}; reinstall the model"
-            ) from error
+            raise ModelError(f"no model ({error.strerror}), in {path}; {again}") from error
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"model.json cannot be used ({error}), in {path}; {again}") from error
 
     @classmethod
     def _from_card(cls, path: Path, card: dict[str, Any]) -> ModelFolder:
@@ -106,18 +98,16 @@ class ModelFolder:
             std=(red_std, green_std, blue_std),
         )
         digests = dict(card["sha256"])
-        if any(name != os.path.basename(name) or name.startswith(".") for name in digests):
-            raise ValueError(f"a file outside of the folder among {sorted(digests)}")
         identity = ModelIdentity(
             name=card["name"],
             # The image tower alone made what an index stores; a text tower of the same space may
             # change without making those vectors wrong. What was made from one checkpoint, in
             # precisions that change no answer to speak of, is one model.
-            weights=card["weights"] if "weights" in card else digests["image.onnx"],
+            weights=card.get("weights") or digests["image.onnx"],
             preprocessing=hashlib.sha256(repr(preprocessing).encode()).hexdigest(),
             dim=card["dim"],
         )
-        logistic = relevance and relevance["logistic"]
+        logistic = relevance and relevance.get("logistic")
         calibration = Calibration(logistic["slope"], logistic["bias"]) if logistic else None
         return cls(
             path,
@@ -132,13 +122,13 @@ class ModelFolder:
     @property
     def has_torch_weights(self) -> bool:
         """Whether the folder holds what the torch encoder needs, on a GPU for one."""
-        return "torch" in self.card
+        return self.card.get("torch") is not None
 
     def precision(self, tower: Literal["image", "text"]) -> str:
         """Return what a tower computes in on the CPU, in words; "torch" where only that runs it."""
         exported: str | None = self.card[tower].get("precision")
-        torch = self.card.get("torch", {})
-        if tower == "image" and torch.get("always") and torch["precision"]:
+        torch = self.card.get("torch") or {}
+        if tower == "image" and torch.get("always") and torch.get("precision"):
             return f"{torch['precision']} in torch"
         return exported or "torch"
 
@@ -167,13 +157,23 @@ class ModelFolder:
 
     def _not_whole(self, name: str, error: OSError) -> ModelError:
         return ModelError(
-            f"the model is not whole ({error.strerror}), at {self.path / name}; reinstall it"
+            f"the model is not whole ({error.strerror}), at {self.path / name}; {self.again}"
         )
 
     def _damaged(self, name: str) -> ModelError:
         return ModelError(
-            f"the model is damaged (wrong digest), at {self.path / name}; reinstall it"
+            f"the model is damaged (wrong digest), at {self.path / name}; {self.again}"
         )
+
+    @property
+    def again(self) -> str:
+        """What a person can do about a folder that is not as it was made."""
+        return how_to_get(self.identity.name)
+
+
+def how_to_get(name: str) -> str:
+    """Return what a person can do to have that model again, as it should be."""
+    return "reinstall vsearch" if name == BUILT_IN else f"run `vsearch models get {name}`"
 
 
 def digest_of(path: Path) -> str:
@@ -184,4 +184,4 @@ def digest_of(path: Path) -> str:
 
 def built_in() -> ModelFolder:
     """Return the model folder `mini` that ships inside the package."""
-    return ModelFolder.open(Path(__file__).parent / BUILT_IN)
+    return ModelFolder.open(Path(__file__).parent / BUILT_IN, how_to_get(BUILT_IN))

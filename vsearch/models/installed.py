@@ -20,7 +20,7 @@ from uuid import uuid4
 from zipfile import BadZipFile
 
 from vsearch.errors import ModelError, UsageError
-from vsearch.models.folder import ModelFolder, built_in
+from vsearch.models.folder import ModelFolder, built_in, how_to_get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ class Installed:
         if name == built_in().identity.name:
             return built_in()
         place = self.place(name)
-        return ModelFolder.open(place) if (place / CARD).exists() else None
+        return ModelFolder.open(place, how_to_get(name)) if place.exists() else None
 
     def by_identity(self, identity: ModelIdentity) -> ModelFolder:
         """Return a model whose vectors can be compared with those of `identity`.
@@ -98,21 +98,43 @@ class Installed:
         return self.location / folder_name(name)
 
     def remove(self, name: str) -> int:
-        """Delete a fetched model; return the bytes that gave. Raises UsageError when not here."""
+        """Delete a fetched model, and what an interrupted conversion left of it.
+
+        Returns how many bytes that gave. Raises UsageError when nothing of it is here, ModelError
+        while it is being made.
+        """
+        from vsearch.models.conversion.convert import remains
+
         if name == built_in().identity.name:
             raise UsageError(f"the built-in model comes with vsearch and stays, named {name!r}")
         place = self.place(name)
-        doomed = self.location / f"{_REMOVED}{uuid4().hex}"
-        try:
-            place.rename(doomed)  # at once: no half of it is ever found
-        except FileNotFoundError:
-            raise UsageError(
-                f"no such model here, named {name!r}; see `vsearch models list`"
-            ) from None
-        freed = sum(file.stat().st_size for file in doomed.rglob("*") if file.is_file())
-        shutil.rmtree(doomed)
+        nothing = UsageError(f"no such model here, named {name!r}; see `vsearch models list`")
+        if not self.location.is_dir():
+            raise nothing
+        freed = self._discard(place)
+        with remains(place) as unfinished:
+            part = self._discard(unfinished)
         for left in self.location.glob(f"{_REMOVED}*"):  # by one that was killed half-way
             shutil.rmtree(left, ignore_errors=True)
+        if freed is None and part is None:
+            raise nothing
+        return (freed or 0) + (part or 0)
+
+    def _discard(self, place: Path) -> int | None:
+        """Take a folder, or a link to one, away; return the bytes that gave, None: nothing there.
+
+        It is gone at once: no half of it is ever found.
+        """
+        doomed = self.location / f"{_REMOVED}{uuid4().hex}"
+        try:
+            place.rename(doomed)
+        except FileNotFoundError:
+            return None
+        if doomed.is_symlink():  # somebody keeps his models elsewhere: they are his
+            doomed.unlink()
+            return 0
+        freed = sum(file.stat().st_size for file in doomed.rglob("*") if file.is_file())
+        shutil.rmtree(doomed)
         return freed
 
     def export(self, folder: ModelFolder, target: Path) -> None:
@@ -139,7 +161,8 @@ class Installed:
     def add(self, source: Path) -> ModelFolder:
         """Take in a model from an exported file or a model folder, checked to the last byte.
 
-        Raises ModelError when it is no model or not whole, UsageError when it is here already.
+        It takes the place of one that is damaged. Raises ModelError when it is no model or not
+        whole, UsageError when it is here already.
         """
         if not source.exists():
             raise UsageError(f"no such file, named {str(source)!r}; name what `export` wrote")
@@ -150,6 +173,8 @@ class Installed:
                 name = self._take_in(content, work)
             work.chmod(0o777 & ~_umask())
             place = self.place(name)
+            if not self.is_sound(name):
+                self._discard(place)
             try:
                 work.rename(place)
             except OSError as error:
@@ -160,6 +185,16 @@ class Installed:
             shutil.rmtree(work, ignore_errors=True)
         return ModelFolder.open(place)
 
+    def is_sound(self, name: str) -> bool:
+        """Whether the model of that canonical name is here, and every byte of it is right."""
+        try:
+            folder = self.by_name(name)
+            if folder is not None:
+                folder.verify(*folder.digests)
+        except ModelError:
+            return False
+        return folder is not None
+
     def _take_in(self, content: Callable[[str], IO[bytes]], work: Path) -> str:
         """Write a model into the folder `work`; return its name. Raises as `_explained` knows."""
         with content(CARD) as packed:
@@ -167,16 +202,16 @@ class Installed:
         if len(card) > _LONGEST_CARD:
             raise ValueError(f"{CARD} is too long")
         (work / CARD).write_bytes(card)
-        folder = ModelFolder.open(work)
+        folder = ModelFolder.open(work, "export it once more")
         name = folder.identity.name
         if not _can_be_typed(name):
             raise ValueError(f"no model can be named {name!r}")
-        if name == built_in().identity.name or self.place(name).exists():
+        if self.is_sound(name):
             raise _here_already(name)  # before anything large is copied
-        sizes = folder.card.get("bytes")
+        sizes = folder.card.get("bytes") or {}
         for each, digest in folder.digests.items():
-            size = sizes.get(each) if isinstance(sizes, dict) else None
-            if not isinstance(size, int) or size < 0:
+            size = sizes.get(each)
+            if size is None:
                 raise ValueError(f"{CARD} does not say how long {each} is")
             with content(each) as packed:
                 _copy(packed, work / each, size, digest)
@@ -223,13 +258,18 @@ def _explained(source: Path, work: Path) -> Iterator[None]:
 def _copy(packed: IO[bytes], target: Path, size: int, digest: str) -> None:
     """Copy a file of that size and SHA-256. Raises ValueError for another; writes no byte more."""
     found, left = hashlib.sha256(), size
-    with target.open("wb") as file:
-        while block := packed.read(min(_BLOCK, left + 1)):
-            left -= len(block)
-            if left < 0:
-                break
-            found.update(block)
-            file.write(block)
+    try:
+        with target.open("wb") as file:
+            while block := packed.read(min(_BLOCK, left + 1)):
+                left -= len(block)
+                if left < 0:
+                    break
+                found.update(block)
+                file.write(block)
+    except OSError as error:
+        if error.filename is None:
+            error.filename = target.parent.parent  # a full disk: whose, is what counts
+        raise
     if left != 0:
         raise ValueError(f"{target.name} is {'longer' if left < 0 else 'shorter'} than announced")
     if found.hexdigest() != digest:

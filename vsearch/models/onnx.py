@@ -74,7 +74,7 @@ class OnnxEncoder:
 
         with self._loading:
             tokenizer, tower = self._tokenizer, self._text_tower
-        wanted = self._folder.card["text"]["inputs"]
+        wanted = self._folder.text.inputs
         groups = [[text] for text in texts] if self._one_at_a_time("text") else [texts]
         answers = []
         for group in groups:
@@ -90,7 +90,20 @@ class OnnxEncoder:
     def _run(self, tower: Any, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:  # noqa: ANN401  # onnxruntime is untyped
         import numpy as np
 
-        return np.asarray(tower.run(["embedding"], inputs)[0], dtype=np.float32)
+        try:
+            found = tower.run(["embedding"], inputs)[0]
+        except Exception as error:  # a dozen unrelated classes of onnxruntime's own
+            raise ModelError(
+                f"onnxruntime cannot run the model ({_first_line(error)}), at {self._folder.path}; "
+                f"{self._folder.again}"
+            ) from error
+        embeddings = np.asarray(found, dtype=np.float32)
+        if embeddings.shape[1:] != (self.identity.dim,):
+            raise ModelError(
+                f"the model gives {embeddings.shape[1:]} numbers where its model.json says "
+                f"{self.identity.dim}, at {self._folder.path}; {self._folder.again}"
+            )
+        return embeddings
 
     @cached_property
     def _image_tower(self) -> Any:  # noqa: ANN401  # onnxruntime is untyped
@@ -109,7 +122,7 @@ class OnnxEncoder:
         """Load one tower whose digests are right; numbers in a file of their own are mapped."""
         folder, path, numbers = self._folder, self._folder.path / name, f"{name}.data"
         if numbers not in folder.digests:
-            return _open(folder.read(name), path, self._threads)
+            return self._fitting(_open(folder.read(name), path, self._threads), path)
         folder.verify(name)
         # Numbers do nothing by being loaded, and half of the time until a first answer is hashing
         # them: both go on at once.
@@ -119,6 +132,24 @@ class OnnxEncoder:
                 session = _open(path, path, self._threads)
             finally:
                 verified.result()  # wrong numbers are what is to be told, whatever else there is
+        return self._fitting(session, path)
+
+    def _fitting(self, session: Any, path: Path) -> Any:  # noqa: ANN401  # onnxruntime is untyped
+        """Return a tower that takes what model.json says of it. Raises ModelError."""
+        inputs = {one.name: one.shape for one in session.get_inputs()}
+        outputs = {one.name for one in session.get_outputs()}
+        of_pictures = path.name == "image.onnx"
+        wanted = {"pixel_values"} if of_pictures else set(self._folder.text.inputs)
+        sides = inputs.get("pixel_values", [])[2:]
+        if (
+            inputs.keys() != wanted
+            or "embedding" not in outputs
+            or any(isinstance(side, int) and side != self.preprocessing.size for side in sides)
+        ):
+            raise ModelError(
+                f"the model is another than its model.json says ({inputs} to {outputs}), at "
+                f"{path}; {self._folder.again}"
+            )
         return session
 
 
@@ -150,7 +181,7 @@ def _open(source: bytes | Path, path: Path, threads: int) -> Any:  # noqa: ANN40
     except Exception as error:  # a dozen unrelated classes of onnxruntime's own
         raise ModelError(
             f"onnxruntime cannot run the model ({error}), at {path}; "
-            "reinstall it or update onnxruntime"
+            "get it again or update onnxruntime"
         ) from error
 
 
@@ -168,6 +199,10 @@ def _multiplies_int8_exactly() -> bool:
     except OSError:
         return False  # another system than Linux: unknown
     return "vnni" in flags
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def normalised(pixels: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:

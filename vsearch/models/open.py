@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from vsearch.models.device import choose
+from vsearch.errors import ModelError
+from vsearch.models.device import Choice, choose
 from vsearch.models.onnx import OnnxEncoder
-from vsearch.models.torch import TorchEncoder
+from vsearch.models.torch import TorchEncoder, require_device
 
 if TYPE_CHECKING:
     from vsearch.models.device import Device
@@ -22,7 +23,12 @@ def open_encoder(
     `threads` are those of one call on the CPU. Raises as `device.choose`.
     """
     choice = choose(folder, device)
-    settings = folder.card.get("torch", {})
+    settings = folder.card.get("torch") or {}
+    if choice.device != "cpu" and device == "auto":
+        try:
+            require_device(choice.device)  # imports torch, which has to come for it anyway
+        except ModelError as error:
+            choice = Choice("cpu", f"a GPU is there but not used: {error}")
     if choice.device == "cpu" and not settings.get("always"):
         return OnnxEncoder(folder, threads), choice.reason
     return TorchEncoder(folder, choice.device, settings.get("precision")), choice.reason

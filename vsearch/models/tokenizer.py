@@ -32,7 +32,7 @@ class Tokenizer:
             self._library = Library.from_buffer(content)
         except ValueError as error:
             raise ModelError(
-                f"the tokenizer cannot be used ({error}), at {place}; reinstall the model"
+                f"the tokenizer cannot be used ({error}), at {place}; get the model again"
             ) from error
         self._library.no_padding()  # padding is done here, and only where the model reads it
         self._library.enable_truncation(spec.context_length - (spec.last_id is not None))

@@ -166,7 +166,7 @@ class _Tower:
     def __init__(self, folder: ModelFolder, device: str, precision: str | None) -> None:
         import torch
 
-        _check_device(device)
+        require_device(device)
         spec = folder.preprocessing
         self.device = torch.device(device)
         self.dtype = _dtype(device, precision)
@@ -348,7 +348,7 @@ def _load(
     except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"torch cannot use the model ({_first_line(error)}), at {folder.path}; "
-            "reinstall it or update open_clip_torch"
+            f"{folder.again}, or update open_clip_torch"
         ) from error
     return tower.eval().requires_grad_(False)
 
@@ -382,9 +382,14 @@ def _build_text(config: dict[str, Any]) -> torch.nn.Module:
     return tower
 
 
-def _check_device(device: str) -> None:
+def require_device(device: str) -> None:
     """Raise ModelError where this torch cannot use the device."""
-    import torch
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # a library of CUDA's is missing, for one
+        raise ModelError(
+            f"torch cannot be imported ({_first_line(error)}), for --device {device}; reinstall it"
+        ) from error
 
     if device == "cuda" and not torch.cuda.is_available():
         reason = "has no CUDA" if torch.version.cuda is None else "finds no CUDA GPU it can use"

@@ -67,6 +67,8 @@ class IndexingOutput:
                 )
             case events.Switched(old=old, new=new):
                 self._line(f"switched: the index answers with {new}, not {_told_apart(old, new)}")
+            case events.Renamed(old=old, new=new):
+                self._line(f"the index goes on with {new}: the same weights as {old}")
             case events.Dropped(freed=freed):
                 self._line(f"dropped: the vectors of other models; {size(freed)} freed")
             case events.GraphStarted() if self._bar:

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from vsearch.indexing.events import (
     Event,
     GraphStarted,
     Planned,
+    Renamed,
     RootMissing,
     Skipped,
     Switched,
@@ -121,6 +123,34 @@ def test_the_next_run_with_either_model_has_nothing_to_do(root: Path, index: Pat
     assert back == [*unchanged, Switched("turned", "colours"), Done(4)]
     assert encoder.pictures == 0
     assert switch(index) == [*unchanged, Switched("colours", "turned"), Done(4)]
+
+
+def test_another_precision_of_the_same_weights_takes_over_what_is_there(
+    root: Path, index: Path
+) -> None:
+    other = FakeEncoder()
+    other.identity = replace(other.identity, name="colours@int8")
+    events = list(update(index, other, [os.fspath(root)], OPTIONS))
+    assert [event for event in events if isinstance(event, Renamed)] == [
+        Renamed("colours", "colours@int8")
+    ]
+    assert not any(isinstance(event, Embedded | Switched) for event in events)
+    assert other.pictures == 0
+    with Index(index) as opened:
+        assert opened.model == other.identity  # the next run goes on with this one
+        assert opened.status().others == ()
+    again = list(update(index, other, [], OPTIONS))
+    assert not any(isinstance(event, Renamed) for event in again)
+
+
+def test_a_set_being_built_goes_on_in_another_precision(root: Path, index: Path) -> None:
+    switch(index, root / "red.png", name="turned@fp32")
+    other = TurnedEncoder("turned@int8")
+    other.identity = replace(other.identity, weights="weights of turned@fp32")
+    events = list(update(index, other, [], OPTIONS))
+    assert not any(isinstance(event, Renamed) for event in events)  # it did not answer yet
+    assert Switched("colours", "turned@int8") in events
+    assert other.pictures == 2  # of three contents one was embedded before
 
 
 def test_switching_back_reads_only_what_came_since(root: Path, index: Path) -> None:

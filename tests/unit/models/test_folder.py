@@ -93,8 +93,7 @@ def test_a_missing_folder_is_told_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         ModelFolder.open(tmp_path / "gone")
     assert str(caught.value) == (
-        f"no model (No such file or directory), in {tmp_path / 'gone'}; "
-        "reinstall vsearch or name another"
+        f"no model (No such file or directory), in {tmp_path / 'gone'}; get the model again"
     )
 
 
@@ -125,14 +124,14 @@ def test_an_unfit_card_is_told_with_its_place(tmp_path: Path, content: str) -> N
         ModelFolder.open(tmp_path)
     message = str(caught.value)
     assert message.startswith("model.json cannot be used (")
-    assert message.endswith(f"), in {tmp_path}; reinstall the model")
+    assert message.endswith(f"), in {tmp_path}; get the model again")
 
 
 @pytest.mark.parametrize("field", ["clean", "padding", "side"])
 def test_a_way_with_texts_that_is_unknown_is_refused(tmp_path: Path, field: str) -> None:
     content = card()
     content["text"][field] = "somehow"
-    with pytest.raises(ModelError, match=r"'somehow'.*reinstall the model"):
+    with pytest.raises(ModelError, match=r"'somehow'.*get the model again"):
         ModelFolder.open(folder(tmp_path, content))
 
 
@@ -149,7 +148,7 @@ def test_a_missing_file_is_told_with_its_name(tmp_path: Path) -> None:
         model.read("image.onnx")
     assert str(caught.value) == (
         f"the model is not whole (No such file or directory), at {tmp_path / 'image.onnx'}; "
-        "reinstall it"
+        "run `vsearch models get tiny`"
     )
 
 
@@ -167,7 +166,8 @@ def test_a_changed_file_is_never_handed_out(tmp_path: Path, content: bytes) -> N
     with pytest.raises(ModelError) as caught:
         model.read("image.onnx")
     assert str(caught.value) == (
-        f"the model is damaged (wrong digest), at {tmp_path / 'image.onnx'}; reinstall it"
+        f"the model is damaged (wrong digest), at {tmp_path / 'image.onnx'}; "
+        "run `vsearch models get tiny`"
     )
 
 

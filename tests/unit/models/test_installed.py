@@ -18,6 +18,7 @@ import pytest
 
 from vsearch.errors import ModelError, UsageError
 from vsearch.models import installed as module
+from vsearch.models.conversion.convert import remains
 from vsearch.models.folder import ModelFolder, built_in
 from vsearch.models.installed import Installed
 
@@ -188,6 +189,56 @@ def test_what_cannot_be_removed_is_said(here: Installed) -> None:
     with pytest.raises(UsageError, match="the built-in model comes with vsearch and stays"):
         here.remove("mini")
     assert names(here) == ["mini"]
+
+
+def test_what_an_interrupted_conversion_left_is_removed(here: Installed) -> None:
+    here.location.mkdir()
+    with remains(here.place(NAME)) as unfinished:
+        unfinished.mkdir()
+        (unfinished / "tower.onnx").write_bytes(b"x" * 1000)
+    assert len(left(here)) == 2  # the remains, and what locks them
+    assert here.remove(NAME) == 1000
+    assert left(here) == []
+
+
+def test_what_another_process_is_making_is_not_removed(here: Installed) -> None:
+    install(here)
+    with remains(here.place(NAME)) as unfinished:
+        unfinished.mkdir()
+        with pytest.raises(ModelError, match="another process is making this model"):
+            here.remove(NAME)
+        assert unfinished.is_dir()
+
+
+def test_of_a_linked_model_the_link_is_removed(here: Installed, tmp_path: Path) -> None:
+    elsewhere = model(tmp_path / "elsewhere", card())
+    here.location.mkdir()
+    here.place(NAME).symlink_to(elsewhere)
+    assert names(here) == ["mini", NAME]
+    assert here.remove(NAME) == 0
+    assert left(here) == []
+    assert (elsewhere / "image.onnx").is_file()
+
+
+@pytest.mark.parametrize("damage", ["a byte", "a file gone", "the card", "the folder empty"])
+def test_a_damaged_model_is_replaced_by_what_is_brought(
+    here: Installed, tmp_path: Path, damage: str
+) -> None:
+    place = install(here).path
+    assert here.is_sound(NAME)
+    if damage == "a byte":
+        (place / "text.onnx").write_bytes(b"Text" + FILES["text.onnx"][4:])
+    elif damage == "a file gone":
+        (place / "text.onnx").unlink()
+    elif damage == "the card":
+        (place / "model.json").write_text("{")
+    else:
+        shutil.rmtree(place)
+        place.mkdir()
+    assert not here.is_sound(NAME)
+    folder = here.add(packed(tmp_path / "brought", card()))
+    assert {name: folder.read(name) for name in FILES} == FILES
+    assert left(here) == [place.name]
 
 
 def test_nothing_half_removed_is_ever_found(
@@ -424,6 +475,9 @@ def test_a_card_that_announces_no_sizes_is_refused(
     content = card()
     content["bytes"]["text.onnx"] = size
     packed(tmp_path / "brought", content)
+    assert "bytes is {" in refused(here, tmp_path / "brought")
+    del content["bytes"]["text.onnx"]
+    packed(tmp_path / "brought", content)
     assert "does not say how long text.onnx is" in refused(here, tmp_path / "brought")
     del content["bytes"]
     packed(tmp_path / "brought", content)
@@ -431,13 +485,18 @@ def test_a_card_that_announces_no_sizes_is_refused(
 
 
 @pytest.mark.parametrize(
-    "name", [7, None, "", "balanced", "two words", "hf-hub:../x", "hf-hub:org/one@fp64", "\x1b/x"]
-)
+    ("name", "said"),
+    [
+        (7, "name is 7"), (None, "name is missing"), ("", "name is ''"), ("\x1b/x", r"'\x1b/x'"),
+        ("balanced", "no model can be named 'balanced'"), ("two words", "no model can be named"),
+        ("hf-hub:../x", "no model can be named"), ("hf-hub:org/one@fp64", "no model can be named"),
+    ],
+)  # fmt: skip
 def test_a_model_that_nobody_could_name_is_refused(
-    here: Installed, tmp_path: Path, name: Any
+    here: Installed, tmp_path: Path, name: Any, said: str
 ) -> None:
     packed(tmp_path / "brought", card(name))
-    assert "no model can be named" in refused(here, tmp_path / "brought")
+    assert said in refused(here, tmp_path / "brought")
 
 
 def test_a_model_for_a_newer_vsearch_is_told_as_such(here: Installed, tmp_path: Path) -> None:

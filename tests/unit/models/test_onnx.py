@@ -157,7 +157,7 @@ def test_a_damaged_file_is_refused_by_its_digest(copy: Copy, name: str) -> None:
     with pytest.raises(ModelError) as caught:
         OnnxEncoder(ModelFolder.open(folder)).encode_texts(["a dog"])
     assert str(caught.value) == (
-        f"the model is damaged (wrong digest), at {folder / name}; reinstall it"
+        f"the model is damaged (wrong digest), at {folder / name}; reinstall vsearch"
     )
 
 
@@ -174,7 +174,7 @@ def test_a_damaged_file_is_refused_by_its_digest(copy: Copy, name: str) -> None:
 def test_a_file_that_was_made_wrong_is_a_model_error(copy: Copy, name: str, content: bytes) -> None:
     folder = copy()
     forge(folder, name, content)
-    with pytest.raises(ModelError, match=r"cannot .*reinstall") as caught:
+    with pytest.raises(ModelError, match=r"cannot .*get") as caught:
         OnnxEncoder(ModelFolder.open(folder)).encode_texts(["a dog"])
     assert str(folder) in str(caught.value)
 
@@ -186,3 +186,47 @@ def test_threads_share_one_encoder() -> None:
         together = list(pool.map(lambda text: encoder.encode_texts([text])[0], texts))
     alone = [encoder.encode_texts([text])[0] for text in texts]
     assert np.array(together) == pytest.approx(np.array(alone), abs=1e-6)
+
+
+@pytest.mark.parametrize("dim", [383, 385])
+def test_a_model_that_gives_other_vectors_than_it_says_is_refused(copy: Copy, dim: int) -> None:
+    folder = copy()
+    card = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(card | {"dim": dim}))
+    encoder = OnnxEncoder(ModelFolder.open(folder))
+    with pytest.raises(ModelError, match=rf"gives \(384,\) numbers where .* says {dim}"):
+        encoder.encode_images(noise(1))
+    with pytest.raises(ModelError, match=rf"gives \(384,\) numbers where .* says {dim}"):
+        encoder.encode_texts(["x"])
+
+
+def test_a_tower_in_the_place_of_the_other_is_refused(copy: Copy) -> None:
+    folder = copy()
+    image, text = (folder / "image.onnx").read_bytes(), (folder / "text.onnx").read_bytes()
+    forge(folder, "image.onnx", text)
+    forge(folder, "text.onnx", image)
+    encoder = OnnxEncoder(ModelFolder.open(folder))
+    with pytest.raises(ModelError, match="is another than its"):
+        encoder.encode_images(noise(1))
+    with pytest.raises(ModelError, match="is another than its"):
+        encoder.encode_texts(["x"])
+
+
+def test_an_input_that_the_tower_does_not_take_is_refused(copy: Copy) -> None:
+    folder = copy()
+    card = json.loads((folder / "model.json").read_text())
+    card["text"]["inputs"] = ["input_ids"]
+    (folder / "model.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match="is another than its"):
+        OnnxEncoder(ModelFolder.open(folder)).encode_texts(["x"])
+
+
+def test_what_onnxruntime_cannot_run_is_one_line(copy: Copy) -> None:
+    folder = copy()
+    card = json.loads((folder / "model.json").read_text())
+    card["text"]["context_length"] = 5000  # more than the tower has positions for
+    (folder / "model.json").write_text(json.dumps(card))
+    encoder = OnnxEncoder(ModelFolder.open(folder))
+    with pytest.raises(ModelError, match="onnxruntime cannot run the model") as caught:
+        encoder.encode_texts(["dog " * 4000])
+    assert "\n" not in str(caught.value)

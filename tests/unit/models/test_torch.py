@@ -323,7 +323,7 @@ def test_a_damaged_file_is_refused_by_its_digest(make: Make) -> None:
         with pytest.raises(ModelError) as caught:
             on_cpu(folder).encode_images(noise(1))
         assert str(caught.value) == (
-            f"the model is damaged (wrong digest), at {folder / name}; reinstall it"
+            f"the model is damaged (wrong digest), at {folder / name}; reinstall vsearch"
         )
         shutil.rmtree(folder)
 
@@ -335,7 +335,7 @@ def test_missing_weights_are_told_with_their_name(make: Make) -> None:
         on_cpu(folder).encode_images(noise(1))
     assert str(caught.value) == (
         "the model is not whole (No such file or directory), "
-        f"at {folder / 'torch.safetensors'}; reinstall it"
+        f"at {folder / 'torch.safetensors'}; reinstall vsearch"
     )
 
 
@@ -352,7 +352,7 @@ class Trap:
 def test_a_pickle_in_place_of_the_weights_is_refused_unopened(make: Make, tmp_path: Path) -> None:
     sprung = tmp_path / "sprung"
     folder = make(VIT, weights=pickle.dumps({"visual.proj": Trap(sprung)}))
-    with pytest.raises(ModelError, match=r"torch cannot use the model .*; reinstall it"):
+    with pytest.raises(ModelError, match=r"torch cannot use the model .*; reinstall vsearch"):
         on_cpu(folder).encode_images(noise(1))
     assert not sprung.exists()
 

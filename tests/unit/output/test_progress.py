@@ -19,6 +19,7 @@ from vsearch.indexing.events import (
     Gone,
     GraphStarted,
     Planned,
+    Renamed,
     RootMissing,
     Skipped,
     Switched,
@@ -102,6 +103,11 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
             Switched("mini", "mini"),
             "switched: the index answers with mini, not another version of mini",
             id="switched to another version",
+        ),
+        pytest.param(
+            Renamed("big@fp32", "big\x1b@int8"),
+            r"the index goes on with big\x1b@int8: the same weights as big@fp32",
+            id="renamed",
         ),
         pytest.param(
             Dropped(7_680_000),

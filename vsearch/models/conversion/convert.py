@@ -13,22 +13,23 @@ import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vsearch.errors import ModelError
+from vsearch.models.card import FORMAT
 from vsearch.models.conversion import fidelity, precision, towers
 from vsearch.models.conversion.fidelity import Answers, Fidelity
 from vsearch.models.conversion.precision import Precision
 from vsearch.models.conversion.source import Source, load, load_tokenizer
 from vsearch.models.conversion.tokenizers import to_tokenizer_json
-from vsearch.models.folder import FORMAT, ModelFolder, TextInput, digest_of
+from vsearch.models.folder import ModelFolder, TextInput, digest_of
 from vsearch.models.onnx import normalised
 from vsearch.models.tokenizer import Tokenizer
 from vsearch.models.torch import CONFIG, WEIGHTS, TorchEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -376,17 +377,7 @@ class _Conversion:
 @contextmanager
 def _work_folder(target: Path, source: Source) -> Iterator[Path]:
     """Lend the folder a conversion works in to one process; it stays when that is interrupted."""
-    from filelock import FileLock, Timeout
-
-    path = target.with_name(f".{target.name}.part")
-    lock = FileLock(f"{path}.lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ModelError(
-            f"another process is making this model, in {path}; wait until it is done"
-        ) from None
-    try:
+    with remains(target) as path:
         state = json.dumps({"steps": STEPS, "weights": source.digest(), **_versions()})
         known = path / "state.json"
         if not known.exists() or known.read_text("utf-8") != state:
@@ -399,7 +390,30 @@ def _work_folder(target: Path, source: Source) -> Iterator[Path]:
             shutil.rmtree(path)
             raise
         shutil.rmtree(path)
+
+
+@contextmanager
+def remains(target: Path) -> Iterator[Path]:
+    """Lend the path of the folder in which `target` is made, to one process at a time.
+
+    It is there after an interruption, to be gone on with. Raises ModelError while another process
+    has it.
+    """
+    from filelock import FileLock, Timeout
+
+    path = target.with_name(f".{target.name}.part")
+    lock = FileLock(f"{path}.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ModelError(
+            f"another process is making this model, in {path}; wait until it is done"
+        ) from None
+    try:
+        yield path
     finally:
+        if not path.exists():  # nothing is left to be kept apart
+            Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 

@@ -46,6 +46,11 @@ class ModelName:
     tag: str = ""
     repository: str | None = None
 
+    @property
+    def can_be_fetched(self) -> bool:
+        """Whether the name says where its weights are published."""
+        return self.repository is not None or lookup(f"{self.architecture}/{self.tag}") is not None
+
 
 def parse(typed: str, checkpoint: Path | None = None) -> ModelName:
     """Return the name that was typed; `checkpoint` is the file that goes with an architecture.

@@ -164,7 +164,7 @@ def test_wrong_numbers_are_refused(tmp_path: Path, damage: str) -> None:
     else:
         numbers.unlink()
     said = r"not whole \(No such" if damage == "gone" else r"damaged \(wrong digest\)"
-    with pytest.raises(ModelError, match=rf"{said}.*text\.onnx\.data; reinstall it"):
+    with pytest.raises(ModelError, match=rf"{said}.*text\.onnx\.data; run `vsearch models get"):
         OnnxEncoder(folder).encode_texts(["a dog"])
 
 
