@@ -28,7 +28,7 @@ def encoder_for_search(index_folder: Path) -> Encoder:
         return TorchEncoder(model, "cpu")
     # The built-in model is so quick that waking threads would take longer than it does.
     threads = 1 if model.identity == built_in().identity else cores()
-    return OnnxEncoder(model, threads)
+    return OnnxEncoder(model, threads, for_one=True)
 
 
 def model_of(index_folder: Path) -> ModelFolder:

@@ -14,6 +14,10 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
+# Nothing here multiplies large matrices in numpy. Its library would start a thread a core all the
+# same, and let each spin for 20 ms and more while the cores are wanted elsewhere.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import typer
 
 import vsearch

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vsearch.models.folder import ModelFolder
+    from vsearch.models.hub import Connection
     from vsearch.records import Preprocessing
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -121,7 +122,6 @@ def fetch(
     """
     from vsearch.config import models_location
     from vsearch.models.device import gpu
-    from vsearch.models.hub import Connection
     from vsearch.models.installed import Installed
     from vsearch.models.obtain import obtain
     from vsearch.output.models import FetchingOutput, say_obtained
@@ -132,12 +132,18 @@ def fetch(
         for_gpu = "needed"
     elif device == "auto" and gpu() is not None:
         for_gpu = "where made"
+
+    def connect() -> Connection:
+        from vsearch.models.hub import Connection  # 6 ms, most of it TLS: only to fetch something
+
+        return Connection(offline=offline, received=output.received)
+
     try:
         with FetchingOutput() as output:
             obtained = obtain(
                 name,
                 Installed(models_location()),
-                lambda: Connection(offline=offline, received=output.received),
+                connect,
                 prepare=prepared,
                 checkpoint=checkpoint,
                 for_gpu=for_gpu,

@@ -31,10 +31,15 @@ class OnnxEncoder:
     threads answer a single query sooner.
     """
 
-    def __init__(self, folder: ModelFolder, threads: int = 1) -> None:
-        """Run the model in `folder` with `threads` threads a call."""
+    def __init__(self, folder: ModelFolder, threads: int = 1, *, for_one: bool = False) -> None:
+        """Run the model in `folder` with `threads` threads a call.
+
+        `for_one`: for a single query, which is answered sooner when loading does not rearrange the
+        weights for the next ones (ViT-B/32 in int8, a picture: 54 ms against 100).
+        """
         self._folder = folder
         self._threads = threads
+        self._for_one = for_one
         self._loading = Lock()
 
     @property
@@ -121,15 +126,19 @@ class OnnxEncoder:
     def _session(self, name: str) -> Any:  # noqa: ANN401  # onnxruntime is untyped
         """Load one tower whose digests are right; numbers in a file of their own are mapped."""
         folder, path, numbers = self._folder, self._folder.path / name, f"{name}.data"
+        # Only where it changes no answer: MatMulNBits computes otherwise without.
+        precision = folder.card[name.partition(".")[0]].get("precision")
+        rearranged = not self._for_one or precision not in ("fp32", "fp16", "int8")
         if numbers not in folder.digests:
-            return self._fitting(_open(folder.read(name), path, self._threads), path)
+            session = _open(folder.read(name), path, self._threads, rearranged=rearranged)
+            return self._fitting(session, path)
         folder.verify(name)
         # Numbers do nothing by being loaded, and half of the time until a first answer is hashing
         # them: both go on at once.
         with ThreadPoolExecutor(1) as pool:
             verified = pool.submit(folder.verify, numbers)
             try:
-                session = _open(path, path, self._threads)
+                session = _open(path, path, self._threads, rearranged=rearranged)
             finally:
                 verified.result()  # wrong numbers are what is to be told, whatever else there is
         return self._fitting(session, path)
@@ -163,7 +172,33 @@ def run_tower(path: Path) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
     return lambda given: session.run(["embedding"], {name: given})[0]
 
 
-def _open(source: bytes | Path, path: Path, threads: int) -> Any:  # noqa: ANN401  # untyped
+def optimise(path: Path, target: Path, *, fold: bool) -> None:
+    """Write the graph in `path` to `target` as onnxruntime would rewrite it at each loading.
+
+    Only what is the same on every CPU. `fold`: what constants give is computed now; a weight that
+    is stored smaller than it is used would be stored as it is used. The numbers go to a file beside
+    it, `target`.data, which is mapped and not read: that halves the memory that loading takes
+    (150 MB against 324 for a ViT-B/32 in int8). Raises ModelError.
+    """
+    import onnxruntime
+
+    options = _options(1)
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(target)
+    setting = "session.optimized_model_external_initializers_{}"
+    options.add_session_config_entry(setting.format("file_name"), f"{target.name}.data")
+    options.add_session_config_entry(setting.format("min_size_in_bytes"), "1024")
+    _session(str(path), options, path, disabled_optimizers=() if fold else ("ConstantFolding",))
+
+
+def _open(source: bytes | Path, path: Path, threads: int, *, rearranged: bool = True) -> Any:  # noqa: ANN401  # untyped
+    options = _options(threads)
+    if not rearranged:
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    return _session(source if isinstance(source, bytes) else str(source), options, path)
+
+
+def _options(threads: int) -> Any:  # noqa: ANN401  # untyped
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -172,11 +207,15 @@ def _open(source: bytes | Path, path: Path, threads: int) -> Any:  # noqa: ANN40
     options.log_severity_level = 3  # errors only: its warnings are for model authors
     if not _multiplies_int8_exactly():
         options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
+def _session(source: bytes | str, options: Any, path: Path, **more: Any) -> Any:  # noqa: ANN401
+    import onnxruntime
+
     try:
         return onnxruntime.InferenceSession(
-            source if isinstance(source, bytes) else str(source),
-            options,
-            providers=["CPUExecutionProvider"],
+            source, options, providers=["CPUExecutionProvider"], **more
         )
     except Exception as error:  # a dozen unrelated classes of onnxruntime's own
         raise ModelError(

@@ -17,7 +17,6 @@ import json
 import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from statistics import median
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -235,6 +234,8 @@ class _Tower:
 
     def operations_per_second(self) -> float:
         """Measure a product of square matrices in this tower's precision."""
+        from statistics import median
+
         import torch
 
         side = 8192 if self.device.type == "cuda" else 2048

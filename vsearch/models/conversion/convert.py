@@ -24,7 +24,7 @@ from vsearch.models.conversion.precision import Precision
 from vsearch.models.conversion.source import Source, load, load_tokenizer
 from vsearch.models.conversion.tokenizers import to_tokenizer_json
 from vsearch.models.folder import ModelFolder, TextInput, digest_of
-from vsearch.models.onnx import normalised
+from vsearch.models.onnx import normalised, optimise
 from vsearch.models.tokenizer import Tokenizer
 from vsearch.models.torch import CONFIG, WEIGHTS, TorchEncoder
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Prepare = Callable[[bytes, Preprocessing], NDArray[np.uint8]]
 
 Wanted = Literal["auto", "fp32", "fp16", "int8", "bf16"]
-STEPS = 3  # raised when a step comes to give something else: what an older version left is redone
+STEPS = 4  # raised when a step comes to give something else: what an older version left is redone
 
 # What each wish lets the measurement choose from; bf16 is torch's affair, its texts go by "auto".
 _CANDIDATES: dict[Wanted, tuple[Precision, ...]] = {
@@ -118,7 +118,7 @@ class _Conversion:
             }
         )
         for tower, kind in precisions.items():
-            precision.write(self._exported(tower), kind, made / f"{tower}.onnx")
+            self._write_tower(tower, kind, made)
         if torch_weights or self.wanted == "bf16" or chosen is None:
             self.step("writing the weights for torch")
             self._write_torch(made, text_too="text" not in precisions)
@@ -237,10 +237,19 @@ class _Conversion:
         place = self.work / "candidate"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
-        precision.write(self._exported(tower), kind, place / f"{tower}.onnx")
+        self._write_tower(tower, kind, place)
         answers = fidelity.measure(place / f"{tower}.onnx", inputs)
         shutil.rmtree(place)
         return answers
+
+    def _write_tower(self, tower: str, kind: Precision, place: Path) -> None:
+        """Write a tower in one precision to the folder `place`, ready to be loaded quickly."""
+        plain = self.work / "plain"
+        shutil.rmtree(plain, ignore_errors=True)
+        plain.mkdir()
+        precision.write(self._exported(tower), kind, plain / "tower.onnx")
+        optimise(plain / "tower.onnx", place / f"{tower}.onnx", fold=kind != "fp16")
+        shutil.rmtree(plain)
 
     def _write_torch(self, made: Path, *, text_too: bool) -> None:
         """Write what the torch encoder reads: the weights and the architecture."""

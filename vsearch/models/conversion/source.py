@@ -139,7 +139,7 @@ def load(source: Source, work: Path) -> OpenClip:
             f"the weights cannot be loaded ({lines[0]}), for the model {source.name} from "
             f"{source.checkpoint}; check that they belong to this architecture"
         ) from error
-    if not all(bool(part.isfinite().all()) for part in model.state_dict().values()):
+    if not all(bool(part.isfinite().all()) for part in model.parameters()):
         raise ModelError(
             f"some weights are no numbers or infinite, of the model {source.name} from "
             f"{source.checkpoint}; the training that made them has failed"

@@ -10,6 +10,7 @@ from typing import Any
 
 import made_tokenizers
 import numpy as np
+import onnx
 import open_clip
 import pytest
 import torch
@@ -148,6 +149,43 @@ def test_a_model_that_is_made_again_replaces_the_old_one(tmp_path: Path) -> None
     again = made(tiny("clip"), tmp_path / "model", "fp16")
     assert again.card["image"]["precision"] == "fp16"
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["model"]
+
+
+def test_all_files_of_a_folder_may_be_read_by_the_same(tmp_path: Path) -> None:
+    folder = made(tiny("clip"), tmp_path / "model", "int8")
+    modes = {path.name: path.stat().st_mode for path in folder.path.iterdir()}
+    assert len(modes) >= 6
+    assert len(set(modes.values())) == 1
+
+
+@pytest.mark.parametrize("wanted", ["fp32", "fp16", "int8"])
+def test_graphs_are_stored_as_onnxruntime_would_rewrite_them(
+    tmp_path: Path, wanted: Wanted
+) -> None:
+    folder = made(tiny("clip"), tmp_path / "model", wanted)
+    for name in ("image.onnx", "text.onnx"):
+        graph = onnx.load(folder.path / name, load_external_data=False).graph
+        assert any(node.domain == "com.microsoft" for node in graph.node)  # fused
+    if wanted == "fp16":  # weights are stored as they were made small
+        halves = [one for one in graph.initializer if one.data_type == onnx.TensorProto.FLOAT16]
+        floats = [one for one in graph.initializer if one.data_type == onnx.TensorProto.FLOAT]
+        assert sum(map(elements, halves)) > 100 * sum(map(elements, floats))
+
+
+def elements(tensor: onnx.TensorProto) -> int:
+    return int(np.prod(tensor.dims))
+
+
+@pytest.mark.parametrize("wanted", ["fp32", "fp16", "int8"])
+def test_one_query_is_answered_as_many_are(tmp_path: Path, wanted: Wanted) -> None:
+    """Weights are not rearranged for it, which must only cost or spare time."""
+    folder = made(tiny("clip"), tmp_path / "model", wanted)
+    many, one = OnnxEncoder(folder), OnnxEncoder(folder, for_one=True)
+    pictures = np.stack(
+        [prepare(data, folder.preprocessing) for data in fidelity.probe_pictures()[:4]]
+    )
+    assert one.encode_images(pictures) == pytest.approx(many.encode_images(pictures), abs=1e-6)
+    assert one.encode_texts(TEXTS) == pytest.approx(many.encode_texts(TEXTS), abs=1e-6)
 
 
 @pytest.mark.parametrize("damage", ["a bit", "cut off", "gone"])

@@ -132,12 +132,6 @@ def test_equal_constants_are_one(tmp_path: Path) -> None:
         assert "Identity" not in operators(tmp_path / f"{kind}.onnx")
 
 
-def test_numbers_may_be_read_by_whom_the_graph_may(exported: Path, tmp_path: Path) -> None:
-    target = tmp_path / "text.onnx"
-    precision.write(exported / "text.onnx", "fp32", target)
-    assert (tmp_path / "text.onnx.data").stat().st_mode == target.stat().st_mode
-
-
 def test_zero_weights_stay_zero(tmp_path: Path) -> None:
     zero = onnx.numpy_helper.from_array(np.zeros((64, 3), np.float32), "w")
     graph = onnx.helper.make_graph(
