@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Prepare = Callable[[bytes, Preprocessing], NDArray[np.uint8]]
 
 Wanted = Literal["auto", "fp32", "fp16", "int8", "bf16"]
-STEPS = 4  # raised when a step comes to give something else: what an older version left is redone
+STEPS = 5  # raised when a step comes to give something else: what an older version left is redone
 
 # What each wish lets the measurement choose from; bf16 is torch's affair, its texts go by "auto".
 _CANDIDATES: dict[Wanted, tuple[Precision, ...]] = {
