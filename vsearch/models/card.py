@@ -66,6 +66,10 @@ def _digest(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
 
+def _checksum(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+
+
 _COUNT = _whole(0, 1 << 62)
 _ID = _whole(0, 1 << 31)
 
@@ -102,6 +106,7 @@ _FIELDS: dict[str, Check] = {
     "torch.precision": _optional(_one_of(IN_TORCH)),
     "torch.fidelity": _optional(_values(_number)),
     "sha256": _values(_digest),
+    "xxh3_128": _optional(_values(_checksum)),
     "bytes": _optional(_values(_COUNT)),
 }
 # What must be there, with a number in each, where the part around it is.

@@ -133,10 +133,9 @@ class OnnxEncoder:
             session = _open(folder.read(name), path, self._threads, rearranged=rearranged)
             return self._fitting(session, path)
         folder.verify(name)
-        # Numbers do nothing by being loaded, and half of the time until a first answer is hashing
-        # them: both go on at once.
+        # Numbers do nothing by being loaded: that and comparing them goes on at once.
         with ThreadPoolExecutor(1) as pool:
-            verified = pool.submit(folder.verify, numbers)
+            verified = pool.submit(folder.verify_quickly, numbers)
             try:
                 session = _open(path, path, self._threads, rearranged=rearranged)
             finally:

@@ -335,7 +335,7 @@ def _load(
     """Build a tower as open_clip would and fill it with the tensors whose names belong to it."""
     from safetensors import SafetensorError, safe_open
 
-    folder.verify(WEIGHTS)
+    folder.verify_quickly(WEIGHTS)
     path = folder.path / WEIGHTS
     try:
         tower = build(json.loads(folder.read(CONFIG))["model_cfg"])

@@ -23,7 +23,7 @@ from vsearch.models.conversion.fidelity import Answers, Fidelity
 from vsearch.models.conversion.precision import Precision
 from vsearch.models.conversion.source import Source, load, load_tokenizer
 from vsearch.models.conversion.tokenizers import to_tokenizer_json
-from vsearch.models.folder import ModelFolder, TextInput, digest_of
+from vsearch.models.folder import ModelFolder, TextInput, checksum_of, digest_of
 from vsearch.models.onnx import normalised, optimise
 from vsearch.models.tokenizer import Tokenizer
 from vsearch.models.torch import CONFIG, WEIGHTS, TorchEncoder
@@ -351,6 +351,7 @@ class _Conversion:
             }
         return card | {
             "sha256": {name: digest_of(made / name) for name in files},
+            "xxh3_128": {name: checksum_of(made / name) for name in files},
             "bytes": {name: (made / name).stat().st_size for name in files},
             "licence": self.source.licence,
             "origins": list(self.source.origins),
