@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vsearch.models.conversion.convert import Prepare, Wanted
     from vsearch.models.conversion.source import Source
     from vsearch.models.device import Device
+    from vsearch.models.folder import ModelFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +65,39 @@ def measure_model(
             step=step,
         ).folder
         step(f"measuring {wanted} on {device}")
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "vsearch.benchmark.probe", str(folder.path), device),
-                *([str(pictures)] if pictures else []),
-            ],
-            stdout=subprocess.PIPE,
-            check=False,
+        yield measure_folder(folder, wanted, device, pictures)
+
+
+def measure_folder(
+    folder: ModelFolder, precision: str, device: Device, pictures: Path | None = None
+) -> Measured:
+    """Measure the model in `folder`, of which only its `precision` is told.
+
+    Raises ModelError, and UsageError for a folder `pictures` that is not there.
+    """
+    if pictures is not None and not pictures.is_dir():
+        raise UsageError(f"no such folder, named {str(pictures)!r}; check the name of --pictures")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "vsearch.benchmark.probe", str(folder.path), device),
+            *([str(pictures)] if pictures else []),
+        ],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        raise ModelError(
+            f"measuring failed (exit status {done.returncode}), of {precision} on {device}; what "
+            "its process said stands above"
         )
-        if done.returncode:
-            raise ModelError(
-                f"measuring failed (exit status {done.returncode}), of {wanted} on {device}; what "
-                "its process said stands above"
-            )
-        in_torch = wanted == "bf16" or device != "cpu"
-        fidelity = folder.card["torch"]["fidelity"] if in_torch else folder.card["fidelity"]
-        yield Measured(
-            wanted,
-            device,
-            Probe(**json.loads(done.stdout)),
-            fidelity and min(fidelity[name] for name in fidelity if name.endswith("cosine")),
-            fidelity and min(fidelity["image_overlap"], fidelity["text_overlap"]),
-            sum(folder.card["bytes"].values()) / 1e6,
-        )
+    in_torch = precision == "bf16" or device != "cpu"
+    card = folder.card["torch"] if in_torch else folder.card
+    fidelity = card.get("fidelity")
+    return Measured(
+        precision,
+        device,
+        Probe(**json.loads(done.stdout)),
+        fidelity and min(fidelity[name] for name in fidelity if name.endswith("cosine")),
+        fidelity and min(fidelity["image_overlap"], fidelity["text_overlap"]),
+        sum(folder.card["bytes"].values()) / 1e6,
+    )

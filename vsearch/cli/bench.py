@@ -11,6 +11,7 @@ import typer
 from vsearch.cli.options import DeviceOption, OfflineOption
 
 if TYPE_CHECKING:
+    from vsearch.benchmark.model import Measured
     from vsearch.models.conversion.convert import Wanted
 
 
@@ -63,21 +64,30 @@ def model(
     """Measure a model in several precisions: pictures a second by batch size, and the rest.
 
     \b
+    vsearch bench model mini
     vsearch bench model fast
     vsearch bench model ViT-B-32-256 --random
     vsearch bench model balanced --precision int8 --pictures ~/Pictures/2024
     """
     from tempfile import TemporaryDirectory
 
-    from vsearch.benchmark.model import measure_model
+    from vsearch.benchmark.model import measure_folder, measure_model
     from vsearch.cli.models import prepared
     from vsearch.models.conversion.find import find, find_random
     from vsearch.models.device import gpu
+    from vsearch.models.folder import BUILT_IN, built_in
     from vsearch.models.hub import Connection
     from vsearch.models.zoo import names
-    from vsearch.output.benchmark import print_measured, print_model_titles
+    from vsearch.output.benchmark import print_json, print_table
     from vsearch.output.models import FetchingOutput
 
+    if name == BUILT_IN:
+        row = measure_folder(built_in(), "as it is", "cpu", pictures)
+        if as_json:
+            print_json(row)
+        else:
+            print_table([row])
+        return
     there = (gpu() or "cpu") if device == "auto" else device
     with FetchingOutput() as output, TemporaryDirectory(prefix="vsearch-bench-") as work:
         connection = Connection(offline=offline, received=output.received)
@@ -85,16 +95,22 @@ def model(
             source = find_random(name, connection)
         else:
             source = find(names.parse(name), None, connection)
-        if not as_json:
-            print_model_titles()
         wanted: list[Wanted] = [one.value for one in precisions or ()] or ["fp32", "int8", "bf16"]
-        for row in measure_model(
-            source,
-            wanted,
-            there,
-            Path(work),
-            prepare=prepared,
-            step=output.step,
-            pictures=pictures,
-        ):
-            print_measured(row, as_json=as_json)
+        rows: list[Measured] = []
+        try:
+            for row in measure_model(
+                source,
+                wanted,
+                there,
+                Path(work),
+                prepare=prepared,
+                step=output.step,
+                pictures=pictures,
+            ):
+                rows.append(row)
+                if as_json:
+                    print_json(row)
+        finally:  # interrupted, what was measured is shown
+            output.close()
+            if rows and not as_json:
+                print_table(rows)

@@ -7,32 +7,39 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vsearch.benchmark.model import Measured
 
-# Pictures a second by batch size come first, then at the best size and from files to an index.
-_TITLES = (
-    "precision", "device", "1", "8", "32", "best", "files/s", "text ms", "load ms", "peak MB",
-    "disk MB", "cosine", "overlap", "of peak",
-)  # fmt: skip
+
+def print_json(row: Measured) -> None:
+    """Print one row as a line of JSON."""
+    print(json.dumps(asdict(row)), flush=True)
 
 
-def print_model_titles() -> None:
-    """Print the head of the table."""
-    print(f"{_TITLES[0]:<10}{_TITLES[1]:<7}" + "".join(f"{title:>9}" for title in _TITLES[2:]))
+def print_table(rows: Sequence[Measured]) -> None:
+    """Print a column for each precision: so it fits any terminal."""
+    lines: dict[str, list[str]] = {
+        "device": [row.device for row in rows],
+        "pictures/s, one at a time": [f"{row.probe.pictures_per_s['1']:.1f}" for row in rows],
+        "pictures/s, 8 at a time": [f"{row.probe.pictures_per_s['8']:.1f}" for row in rows],
+        "pictures/s, 32 at a time": [f"{row.probe.pictures_per_s['32']:.1f}" for row in rows],
+        "pictures/s, at best": [f"{max(row.probe.pictures_per_s.values()):.1f}" for row in rows],
+        "share of matrix products": [_percent(row.probe.of_peak) for row in rows],
+        "files/s, disk to index": [f"{row.probe.files_per_s:.1f}" for row in rows],
+        "one text": [f"{row.probe.text_ms:.1f} ms" for row in rows],
+        "loading": [f"{row.probe.load_ms:.0f} ms" for row in rows],
+        "peak memory": [f"{row.probe.peak_mb:.0f} MB" for row in rows],
+        "on disk": [f"{row.disk_mb:.0f} MB" for row in rows],
+        "least cosine to fp32": [
+            f"{row.cosine:.4f}" if row.cosine is not None else "-" for row in rows
+        ],
+        "ten best as in fp32": [_percent(row.overlap) for row in rows],
+    }
+    print(f"{'':<26}" + "".join(f"{row.precision:>12}" for row in rows))
+    for title, values in lines.items():
+        print(f"{title:<26}" + "".join(f"{value:>12}" for value in values), flush=True)
 
 
-def print_measured(row: Measured, *, as_json: bool) -> None:
-    """Print one row on stdout."""
-    if as_json:
-        print(json.dumps(asdict(row)), flush=True)
-        return
-    probe = row.probe
-    rates = probe.pictures_per_s
-    fields = [f"{rates[batch]:.1f}" for batch in ("1", "8", "32")]
-    fields += [f"{max(rates.values()):.1f}", f"{probe.files_per_s:.1f}"]
-    fields += [f"{probe.text_ms:.1f}", f"{probe.load_ms:.0f}", f"{probe.peak_mb:.0f}"]
-    fields += [f"{row.disk_mb:.0f}"]
-    fields += [f"{row.cosine:.4f}" if row.cosine is not None else "-"]
-    fields += [f"{row.overlap:.1%}" if row.overlap is not None else "-"]
-    fields += [f"{probe.of_peak:.1%}" if probe.of_peak is not None else "-"]
-    print(f"{row.precision:<10}{row.device:<7}" + "".join(f"{f:>9}" for f in fields), flush=True)
+def _percent(share: float | None) -> str:
+    return f"{share:.1%}" if share is not None else "-"

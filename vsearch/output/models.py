@@ -90,9 +90,20 @@ def print_info(line: ModelLine, folder: ModelFolder | None, *, as_json: bool) ->
         shown.append(("here", f"no; get it with `vsearch models get {line.name}`"))
     else:
         shown += _card(folder)
+    width = console().width if is_terminal(sys.stdout) else None
     for title, value in shown:
         if value:
-            print(f"{title:<12}{printable(str(value))}")
+            print(_hanging(title, printable(str(value)), width))
+
+
+def _hanging(title: str, value: str, width: int | None) -> str:
+    """Return a line, or several where they are to be no wider than that: words stay whole."""
+    from textwrap import wrap
+
+    if width is None:
+        return f"{title:<12}{value}"
+    lines = wrap(value, max(width - 12, 20), break_long_words=False, break_on_hyphens=False)
+    return f"{title:<12}" + f"\n{'':<12}".join(lines)
 
 
 def _card(folder: ModelFolder) -> Iterable[tuple[str, str | None]]:
@@ -159,8 +170,13 @@ class FetchingOutput:
         return self
 
     def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the line away."""
         if self._bar:
             self._bar.stop()
+            self._bar = None
 
     def step(self, what: str) -> None:
         """Show what is being done now."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from vsearch.benchmark.model import Measured, measure_model
 from vsearch.benchmark.probe import Probe
 from vsearch.errors import ModelError, UsageError
 from vsearch.models.folder import ModelFolder
-from vsearch.output.benchmark import print_measured, print_model_titles
+from vsearch.output.benchmark import print_json, print_table
 
 PROBE = Probe({"1": 16.42, "8": 17.5, "32": 16.2, "256": 1234.56}, 9.99, 13.8, 728.4, 410.6, 0.423)
 
@@ -66,27 +67,44 @@ def test_a_process_that_fails_is_an_error_and_no_row(
         run(tmp_path, "fp32")
 
 
-def test_a_row_stands_below_its_titles(capsys: pytest.CaptureFixture[str]) -> None:
-    print_model_titles()
-    print_measured(Measured("int8", "cuda", PROBE, 0.99912, 0.986, 154.2), as_json=False)
-    print_measured(Measured("bf16", "cpu", PROBE, None, None, 1e3), as_json=False)
-    titles, row, other = capsys.readouterr().out.splitlines()
-    assert titles.replace("text ms", "text-ms").replace("load ms", "load-ms").replace(
-        "peak MB", "peak-MB"
-    ).replace("disk MB", "disk-MB").replace("of peak", "of-peak").split() == [
-        "precision", "device", "1", "8", "32", "best", "files/s", "text-ms", "load-ms", "peak-MB",
-        "disk-MB", "cosine", "overlap", "of-peak",
-    ]  # fmt: skip
-    assert row.split() == [
-        "int8", "cuda", "16.4", "17.5", "16.2", "1234.6", "10.0", "13.8", "728", "411", "154",
-        "0.9991", "98.6%", "42.3%",
-    ]  # fmt: skip
-    assert other.split()[-3:] == ["-", "-", "42.3%"]
-    assert len(titles) == len(row) == len(other)
+def test_a_table_has_a_column_a_precision_and_fits_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    int8 = Measured("int8", "cuda", PROBE, 0.99912, 0.986, 154.2)
+    torch = replace(PROBE, of_peak=None)
+    print_table([int8, Measured("bf16", "cpu", torch, None, None, 1e3)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 79 - 2 * 12  # two more would still fit
+    table = {line[:26].strip(): line[26:].split() for line in lines}
+    assert table == {
+        "": ["int8", "bf16"],
+        "device": ["cuda", "cpu"],
+        "pictures/s, one at a time": ["16.4", "16.4"],
+        "pictures/s, 8 at a time": ["17.5", "17.5"],
+        "pictures/s, 32 at a time": ["16.2", "16.2"],
+        "pictures/s, at best": ["1234.6", "1234.6"],
+        "share of matrix products": ["42.3%", "-"],
+        "files/s, disk to index": ["10.0", "10.0"],
+        "one text": ["13.8", "ms", "13.8", "ms"],
+        "loading": ["728", "ms", "728", "ms"],
+        "peak memory": ["411", "MB", "411", "MB"],
+        "on disk": ["154", "MB", "1000", "MB"],
+        "least cosine to fp32": ["0.9991", "-"],
+        "ten best as in fp32": ["98.6%", "-"],
+    }
 
 
 def test_json_has_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
-    print_measured(Measured("fp32", "cpu", PROBE, 1.0, 1.0, 600.0), as_json=True)
+    print_json(Measured("fp32", "cpu", PROBE, 1.0, 1.0, 600.0))
     told = json.loads(capsys.readouterr().out)
     assert told["probe"]["files_per_s"] == 9.99
     assert told["probe"]["pictures_per_s"]["256"] == 1234.56
+
+
+def test_the_built_in_model_is_measured_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    from vsearch.cli.bench import model as command
+
+    command("mini", as_json=True, device="auto")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["precision"], told["device"], told["cosine"]) == ("as it is", "cpu", None)
+    assert told["probe"]["files_per_s"] > 0

@@ -88,3 +88,16 @@ def test_info_tells_what_bf16_does(capsys: pytest.CaptureFixture[str], tmp_path:
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()
+
+
+def test_info_breaks_no_word_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    print_info(line_of("mini", built_in()), built_in(), as_json=False)
+    lines = screen.getvalue().splitlines()
+    long = [line for line in lines if len(line) > 60]
+    assert all(" " not in line[12:] for line in long)  # only a path may be longer
+    at = next(place for place, line in enumerate(lines) if line.startswith("precision"))
+    assert lines[at + 1].startswith(" " * 12)
