@@ -212,6 +212,20 @@ def test_a_model_that_cannot_be_had_is_one_line_and_exit_2(
     assert not list((tmp_path / "hf").rglob("*.safetensors"))
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_fetched(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path, device: str
+) -> None:
+    done = vsearch(
+        "index", PHOTOS, "--index", tmp_path / "index", "--model", NAME, "--device", device,
+        environ=cache | {"HF_ENDPOINT": hub.url, "CUDA_VISIBLE_DEVICES": ""},
+    )  # fmt: skip
+    if sys.platform == "linux":
+        assert done.returncode == 2
+        assert b"GPU is there, for --device" in done.stderr
+        assert hub.asked == []
+
+
 def test_wrong_names_are_answered_with_near_ones(vsearch: Run, cache: dict[str, str]) -> None:
     done = vsearch("models", "get", "ballanced", environ=cache)
     assert (done.returncode, done.stdout) == (2, b"")

@@ -99,5 +99,5 @@ def measure_folder(
         Probe(**json.loads(done.stdout)),
         fidelity and min(fidelity[name] for name in fidelity if name.endswith("cosine")),
         fidelity and min(fidelity["image_overlap"], fidelity["text_overlap"]),
-        sum(folder.card["bytes"].values()) / 1e6,
+        folder.total_bytes / 1e6,
     )

@@ -121,7 +121,7 @@ def fetch(
     `on_purpose`: what is here is looked at to the last byte, and it is said that it is here.
     """
     from vsearch.config import models_location
-    from vsearch.models.device import gpu
+    from vsearch.models.device import gpu, require_gpu
     from vsearch.models.installed import Installed
     from vsearch.models.obtain import obtain
     from vsearch.output.models import FetchingOutput, say_obtained
@@ -130,6 +130,8 @@ def fetch(
     for_gpu: Literal["no", "where made", "needed"] = "no"
     if device in ("cuda", "mps"):
         for_gpu = "needed"
+        if not on_purpose:  # a model may be got for another machine, but not be used here
+            require_gpu(device)
     elif device == "auto" and gpu() is not None:
         for_gpu = "where made"
 

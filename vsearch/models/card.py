@@ -5,7 +5,6 @@ A model folder may come from anywhere. What is checked here, no command has to b
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 LARGEST_SIDE = 4096  # pixels of a model's square: 50 MB a picture
 LONGEST_TEXT = 65_536  # tokens
+MOST = 1e9  # of any number that says how something is scaled
 INPUTS = ("input_ids", "attention_mask")
 RESIZES = ("shortest", "shortest-truncated", "squash", "longest")
 INTERPOLATIONS = ("bicubic", "bilinear")
@@ -26,8 +26,9 @@ CLEANINGS = ("none", "lower", "whitespace", "canonicalize")
 IN_TORCH = ("fp32", "fp16", "bf16")
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def number(value: object) -> bool:
+    """Whether a value from JSON is a number that one can compute with in float32."""
+    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= MOST
 
 
 def _text(value: object) -> bool:
@@ -59,7 +60,7 @@ def _optional(check: Check) -> Check:
 
 
 def _positive(value: object) -> bool:
-    return _number(value) and value > 0  # type: ignore[operator]  # a number
+    return number(value) and value >= 1 / MOST  # type: ignore[operator]  # a number
 
 
 def _digest(value: object) -> bool:
@@ -85,7 +86,7 @@ _FIELDS: dict[str, Check] = {
     "image.size": _whole(1, LARGEST_SIDE),
     "image.resize": _one_of(RESIZES),
     "image.interpolation": _one_of(INTERPOLATIONS),
-    "image.mean": _each(_number, 3, 3),
+    "image.mean": _each(number, 3, 3),
     "image.std": _each(_positive, 3, 3),
     "image.precision": _optional(_text),
     "text": lambda value: isinstance(value, dict),
@@ -104,7 +105,7 @@ _FIELDS: dict[str, Check] = {
     "torch": _optional(lambda value: isinstance(value, dict)),
     "torch.always": _optional(lambda value: isinstance(value, bool)),
     "torch.precision": _optional(_one_of(IN_TORCH)),
-    "torch.fidelity": _optional(_values(_number)),
+    "torch.fidelity": _optional(_values(number)),
     "sha256": _values(_digest),
     "xxh3_128": _optional(_values(_checksum)),
     "bytes": _optional(_values(_COUNT)),
@@ -129,7 +130,7 @@ def check(card: object) -> dict[str, Any]:
     for way, names in _WITHIN.items():
         part = _at(card, way)
         for name in names if part is not None else ():
-            if not _number(part.get(name)):
+            if not number(part.get(name)):
                 raise ValueError(f"{way}.{name} is {_shown(part.get(name))}")
     files = card["sha256"].keys()
     if "image.onnx" not in files and not (card.get("torch") and "torch.safetensors" in files):

@@ -38,6 +38,8 @@ def choose(folder: ModelFolder, wanted: Literal["auto"] | Device) -> Choice:
     """
     if wanted == "cpu":
         return Choice("cpu")
+    if wanted != "auto":
+        require_gpu(wanted)
     there = gpu()
     if wanted == "auto":
         if there is None:
@@ -46,11 +48,6 @@ def choose(folder: ModelFolder, wanted: Literal["auto"] | Device) -> Choice:
             return choose(folder, there)
         except (UsageError, ModelError) as error:
             return Choice("cpu", f"a GPU is there but not used: {error}")
-    if wanted != there:
-        check = "check its driver with nvidia-smi, or " if wanted == "cuda" else ""
-        raise UsageError(
-            f"no {_NAMES[wanted]} GPU is there, for --device {wanted}; {check}leave --device out"
-        )
     name = folder.identity.name
     if name == BUILT_IN:
         raise UsageError("the built-in model runs on the CPU; choose another with --model")
@@ -64,6 +61,15 @@ def choose(folder: ModelFolder, wanted: Literal["auto"] | Device) -> Choice:
             "the installed torch was built without CUDA; install one that was built with it"
         )
     return Choice(wanted)
+
+
+def require_gpu(wanted: Device) -> None:
+    """Raise UsageError where the device is a GPU that is not there."""
+    if wanted not in ("cpu", gpu()):
+        check = "check its driver with nvidia-smi, or " if wanted == "cuda" else ""
+        raise UsageError(
+            f"no {_NAMES[wanted]} GPU is there, for --device {wanted}; {check}leave --device out"
+        )
 
 
 def gpu() -> Literal["cuda", "mps"] | None:

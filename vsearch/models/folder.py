@@ -127,6 +127,11 @@ class ModelFolder:
         """Whether the folder holds what the torch encoder needs, on a GPU for one."""
         return self.card.get("torch") is not None
 
+    @property
+    def total_bytes(self) -> int:
+        """The length of all files together, as announced; 0 where that was left out."""
+        return sum((self.card.get("bytes") or {}).values())
+
     def precision(self, tower: Literal["image", "text"]) -> str:
         """Return what a tower computes in on the CPU, in words; "torch" where only that runs it."""
         exported: str | None = self.card[tower].get("precision")

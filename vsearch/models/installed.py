@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp, mkstemp
@@ -109,16 +109,16 @@ class Installed:
             raise UsageError(f"the built-in model comes with vsearch and stays, named {name!r}")
         place = self.place(name)
         nothing = UsageError(f"no such model here, named {name!r}; see `vsearch models list`")
-        if not self.location.is_dir():
+        part = place.with_name(f".{place.name}.part")
+        if not os.path.lexists(place) and not part.exists():
             raise nothing
-        freed = self._discard(place)
-        with remains(place) as unfinished:
-            part = self._discard(unfinished)
+        with remains(place) as unfinished:  # while it is being made anew it stays
+            freed, part_freed = self._discard(place), self._discard(unfinished)
         for left in self.location.glob(f"{_REMOVED}*"):  # by one that was killed half-way
             shutil.rmtree(left, ignore_errors=True)
-        if freed is None and part is None:
+        if freed is None and part_freed is None:  # another process was quicker
             raise nothing
-        return (freed or 0) + (part or 0)
+        return (freed or 0) + (part_freed or 0)
 
     def _discard(self, place: Path) -> int | None:
         """Take a folder, or a link to one, away; return the bytes that gave, None: nothing there.
@@ -133,8 +133,12 @@ class Installed:
         if doomed.is_symlink():  # somebody keeps his models elsewhere: they are his
             doomed.unlink()
             return 0
-        freed = sum(file.stat().st_size for file in doomed.rglob("*") if file.is_file())
-        shutil.rmtree(doomed)
+        freed = 0
+        for folder, _, names in os.walk(doomed):
+            for name in names:
+                with suppress(OSError):  # another process removes what it takes for left over
+                    freed += os.stat(os.path.join(folder, name)).st_size
+        shutil.rmtree(doomed, ignore_errors=True)
         return freed
 
     def export(self, folder: ModelFolder, target: Path) -> None:
@@ -215,6 +219,7 @@ class Installed:
                 raise ValueError(f"{CARD} does not say how long {each} is")
             with content(each) as packed:
                 _copy(packed, work / each, size, digest)
+            folder.verify_quickly(each)
         return name
 
 

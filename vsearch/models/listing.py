@@ -72,5 +72,5 @@ def line_of(name: str, folder: ModelFolder | None) -> ModelLine:
         origin=f"hf-hub:{known.repository}" if known and known.repository else None,
         here=folder is not None,
         precision=None if name == "mini" else "+".join(sorted(precisions)) or None,
-        bytes=sum(card["bytes"].values()) if card else 0,
+        bytes=folder.total_bytes if folder else 0,
     )

@@ -203,7 +203,7 @@ def _options(threads: int) -> Any:  # noqa: ANN401  # untyped
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: its warnings are for model authors
+    options.log_severity_level = 4  # its warnings are for model authors, its errors are raised too
     if not _multiplies_int8_exactly():
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options

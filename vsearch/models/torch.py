@@ -131,7 +131,10 @@ class TorchEncoder:
                 return tower.run(pixels)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
-                raise
+                raise ModelError(
+                    f"torch cannot run the model ({_first_line(error)}), at {self._folder.path}; "
+                    f"{self._folder.again}"
+                ) from error
             return None  # what the failed call held is free once the error is
 
     def _take_less_than(self, count: int) -> None:
@@ -333,7 +336,7 @@ def _load(
     belongs: Callable[[str], bool],
 ) -> torch.nn.Module:
     """Build a tower as open_clip would and fill it with the tensors whose names belong to it."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     folder.verify_quickly(WEIGHTS)
     path = folder.path / WEIGHTS
@@ -346,7 +349,9 @@ def _load(
                 if belongs(name)
             }
             tower.load_state_dict(state)
-    except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # open_clip, timm, torch and safetensors have no common error
+        if isinstance(error, ModelError | OSError):
+            raise
         raise ModelError(
             f"torch cannot use the model ({_first_line(error)}), at {folder.path}; "
             f"{folder.again}, or update open_clip_torch"

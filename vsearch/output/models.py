@@ -108,8 +108,9 @@ def _hanging(title: str, value: str, width: int | None) -> str:
 
 def _card(folder: ModelFolder) -> Iterable[tuple[str, str | None]]:
     card: dict[str, Any] = folder.card
+    sizes = card.get("bytes") or {}
     yield "here", str(folder.path)
-    yield "files", ", ".join(f"{name} {size(count)}" for name, count in card["bytes"].items())
+    yield "files", ", ".join(f"{name} {size(count)}" for name, count in sizes.items())
     yield "precision", f"pictures {folder.precision('image')}, texts {folder.precision('text')}"
     if fidelity := card.get("fidelity"):
         yield (
@@ -134,7 +135,7 @@ def _card(folder: ModelFolder) -> Iterable[tuple[str, str | None]]:
             ),
         )
     yield "on a GPU", "can run there" if folder.has_torch_weights else None
-    if fidelity := card.get("torch", {}).get("fidelity"):
+    if fidelity := (card.get("torch") or {}).get("fidelity"):
         yield (
             "in bf16",
             (

@@ -11,6 +11,8 @@ from unit.models.test_installed import card
 from vsearch.errors import ModelError
 from vsearch.models.card import check
 from vsearch.models.folder import ModelFolder, built_in
+from vsearch.models.listing import line_of
+from vsearch.output.models import print_info
 
 FIDELITY = {
     "image": "int8", "text": "int8", "image_cosine": 0.99, "text_cosine": 0.99,
@@ -26,6 +28,7 @@ MISSING = object()
 def whole() -> dict[str, Any]:
     """Return a card with every field there is."""
     content = card(fidelity=FIDELITY, torch=TORCH, licence="MIT", parameters=5)
+    content["xxh3_128"] = {"image.onnx": "0" * 32}
     content["relevance"] = {"note": "as trained", "logistic": {"slope": 12.5, "bias": -3}}
     content["image"]["precision"] = content["text"]["precision"] = "int8"
     content["text"] |= {
@@ -46,7 +49,7 @@ def test_a_whole_card_and_the_built_in_one_are_fit() -> None:
         "weights", "parameters", "licence", "image.precision", "text.inputs", "text.padding",
         "text.side", "text.clean", "text.dropped_ids", "text.last_id", "text.precision",
         "relevance", "relevance.logistic", "fidelity", "torch", "torch.always", "torch.precision",
-        "torch.fidelity", "bytes",
+        "torch.fidelity", "bytes", "xxh3_128",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, MISSING], ids=["null", "left out"])
@@ -56,6 +59,8 @@ def test_what_may_be_missing_may_be(way: str, value: object, tmp_path: Path) -> 
     (tmp_path / "model.json").write_text(json.dumps(content))
     folder = ModelFolder.open(tmp_path)
     assert folder.precision("image")
+    assert line_of(folder.identity.name, folder).here
+    print_info(line_of(folder.identity.name, folder), folder, as_json=False)
     assert folder.text.inputs == ("input_ids",)
 
 
@@ -82,7 +87,10 @@ def changed(way: str, value: object) -> dict[str, Any]:
         ("image.resize", []), ("image.interpolation", "random"), ("image.interpolation", "nearest"),
         ("image.mean", ["a", "b", "c"]), ("image.mean", [0.5, 0.5]), ("image.mean", 0.5),
         ("image.mean", [float("nan")] * 3), ("image.std", [0, 0, 0]), ("image.std", [1, 1, -1]),
-        ("image.std", [float("inf")] * 3), ("image.precision", ["x"]), ("text", []),
+        ("image.std", [float("inf")] * 3), ("image.mean", [10**400, 0, 0]),
+        ("image.mean", [1e308, 0, 0]), ("image.std", [1e-310, 1, 1]), ("image.mean", [True, 0, 0]),
+        ("relevance.logistic.slope", 10**400), ("xxh3_128", {"image.onnx": "0" * 31}),
+        ("image.precision", ["x"]), ("text", []),
         ("text.context_length", "x"), ("text.context_length", 0), ("text.context_length", -5),
         ("text.context_length", 10**9), ("text.pad_id", MISSING), ("text.pad_id", -1),
         ("text.inputs", []), ("text.inputs", ["foo"]), ("text.inputs", "input_ids"),

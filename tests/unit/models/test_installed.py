@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,7 @@ def test_what_another_process_is_making_is_not_removed(here: Installed) -> None:
         with pytest.raises(ModelError, match="another process is making this model"):
             here.remove(NAME)
         assert unfinished.is_dir()
+        assert names(here) == ["mini", NAME]
 
 
 def test_of_a_linked_model_the_link_is_removed(here: Installed, tmp_path: Path) -> None:
@@ -533,6 +535,21 @@ def test_an_archive_with_any_byte_changed_is_refused_or_the_same(
             outcomes.add("taken in")
         assert left(here) == []
     assert outcomes == {"refused", "taken in"}
+
+
+def test_a_wrong_checksum_is_refused(here: Installed, tmp_path: Path) -> None:
+    """Its digest is right: it would be taken in, and be refused each time it is used."""
+    packed(tmp_path / "brought", card(xxh3_128={"text.onnx": "0" * 32}))
+    assert "wrong digest" in refused(here, tmp_path / "brought")
+
+
+def test_models_are_removed_by_several_at_once(here: Installed) -> None:
+    several = [f"hf-hub:org/{number}" for number in range(40)]
+    for name in several:
+        install(here, name)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(freed > 0 for freed in pool.map(here.remove, several))
+    assert names(here) == ["mini"]
 
 
 def test_an_encrypted_file_is_refused(here: Installed, tmp_path: Path) -> None:

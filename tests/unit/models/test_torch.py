@@ -300,8 +300,27 @@ def test_not_even_one_picture_fits(make: Make) -> None:
 def test_another_fault_is_not_taken_for_a_lack_of_memory(make: Make) -> None:
     encoder = on_cpu(make(VIT))
     shrunk(encoder, most=9).module = torch.nn.Linear(3, 3)
-    with pytest.raises(RuntimeError, match="shapes"):
+    with pytest.raises(ModelError, match=r"torch cannot run the model .*shapes"):
         encoder.encode_images(noise(2))
+
+
+@pytest.mark.parametrize(
+    "vision",
+    [VIT | {"patch_size": 0}, VIT | {"width": 0}, VIT | {"pool_type": "odd"}, [1]],
+    ids=["no patches", "no width", "pooled oddly", "a list"],
+)
+def test_a_description_that_is_none_is_one_line(make: Make, vision: Any) -> None:
+    folder = make(VIT)
+    described = json.loads((folder / "open_clip.json").read_text())
+    described["model_cfg"]["vision_cfg"] = vision
+    (folder / "open_clip.json").write_text(json.dumps(described))
+    card = json.loads((folder / "model.json").read_text())
+    content = (folder / "open_clip.json").read_bytes()
+    card["sha256"]["open_clip.json"] = hashlib.sha256(content).hexdigest()
+    (folder / "model.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match="torch cannot use the model") as caught:
+        on_cpu(folder).encode_images(noise(1))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

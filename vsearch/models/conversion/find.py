@@ -98,7 +98,7 @@ def _from_repository(name: ModelName, repository: str, connection: Connection) -
             _require_repository(config["text_cfg"].get(key))
         if not isinstance(config["text_cfg"].get("tokenizer_kwargs", {}), dict):
             raise TypeError("settings of a tokenizer that are none")
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"its {CONFIG} cannot be used ({error!r}), of {repository}; tell its publisher"
         ) from error

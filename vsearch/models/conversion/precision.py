@@ -19,8 +19,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from vsearch.models.conversion.pruning import prune
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -38,14 +36,13 @@ _SMALLEST_PATCH = 8
 
 
 def write(source: Path, precision: Precision, target: Path) -> None:
-    """Write the float32 graph in `source`, pruned, to `target` in another precision.
+    """Write the float32 graph in `source` to `target` in another precision.
 
     The numbers of all but the smallest graphs lie beside it in `target`.data.
     """
     import onnx
 
     model = onnx.load(source)
-    prune(model.graph)
     if precision != "fp32":
         _Graph(model.graph).rewrite(precision)
         if precision in ("int8", "int8b"):

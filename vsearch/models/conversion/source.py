@@ -12,6 +12,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vsearch.errors import ModelError
+from vsearch.models.card import LARGEST_SIDE, LONGEST_TEXT, MOST, number
 from vsearch.records import Preprocessing
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ OpenClip: TypeAlias = Any  # open_clip has no types
 # What open_clip does with them is known; others would go on to transformers, which has settings
 # that fetch and run code.
 TOKENIZER_SETTINGS = {"clean", "strip_sep_token", "language"}
+# Where a repository of transformers' names code: modules of its own, kernels of anybody's.
+CODE = {"auto_map", "attn_implementation", "_attn_implementation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Source:
         """Return open_clip's evaluation preprocessing. Raises ModelError for what we cannot do."""
         try:
             return self._preprocessing()
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise ModelError(
                 f"its preprocessing cannot be used ({error!r}), of the model {self.name}; "
                 "tell its publisher"
@@ -70,6 +73,8 @@ class Source:
             if len(set(size)) != 1:
                 raise ModelError(f"pictures must be square, not {size}, for the model {self.name}")
             size = size[0]
+        if type(size) is not int or not 1 <= size <= LARGEST_SIDE:
+            raise ValueError(f"pictures of {size!r} pixels a side")
         modes = {"shortest": "shortest-truncated", "squash": "squash", "longest": "longest"}
         resize = modes.get(cfg["resize_mode"])
         if resize is None or cfg["interpolation"] not in ("bicubic", "bilinear"):
@@ -83,7 +88,9 @@ class Source:
             )
         red, green, blue = (float(value) for value in cfg["mean"])
         red_std, green_std, blue_std = (float(value) for value in cfg["std"])
-        if not min(red_std, green_std, blue_std) > 0:
+        if not all(map(number, (red, green, blue, red_std, green_std, blue_std))):
+            raise ValueError(f"a mean of {cfg['mean']} and a standard deviation of {cfg['std']}")
+        if min(red_std, green_std, blue_std) < 1 / MOST:
             raise ValueError(f"a standard deviation of {cfg['std']}")
         return Preprocessing(
             size=size,
@@ -126,8 +133,10 @@ def load(source: Source, work: Path) -> OpenClip:
             )
             if source.checkpoint is not None:
                 open_clip.load_checkpoint(model, str(source.checkpoint), weights_only=True)
-    except OSError:
-        raise
+    except OSError as error:
+        if error.errno is not None:  # of the disk; others are transformers' for what it read
+            raise
+        raise _unloadable(error, source) from error
     except UnpicklingError as error:  # its words would advise to run what is in there
         raise ModelError(
             f"the checkpoint is damaged or holds more than numbers, and nothing in it is run, "
@@ -139,7 +148,8 @@ def load(source: Source, work: Path) -> OpenClip:
             f"the weights cannot be loaded ({lines[0]}), for the model {source.name} from "
             f"{source.checkpoint}; check that they belong to this architecture"
         ) from error
-    if not all(bool(part.isfinite().all()) for part in model.parameters()):
+    used = (part for name, part in model.named_parameters() if not name.startswith("text_decoder."))
+    if not all(bool(part.isfinite().all()) for part in used):
         raise ModelError(
             f"some weights are no numbers or infinite, of the model {source.name} from "
             f"{source.checkpoint}; the training that made them has failed"
@@ -159,6 +169,10 @@ def load_tokenizer(source: Source) -> Any:  # noqa: ANN401  # one of open_clip's
             f"{source.name}; update vsearch"
         )
     length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+    if type(length) is not int or not 2 <= length <= LONGEST_TEXT:
+        raise ModelError(
+            f"texts of {length!r} tokens, of the model {source.name}; tell its publisher"
+        )
     if source.tokenizer is not None:
         _refuse_code(source.tokenizer, source)
     try:
@@ -172,8 +186,10 @@ def load_tokenizer(source: Source) -> Any:  # noqa: ANN401  # one of open_clip's
                 trust_remote_code=False,
                 **settings,
             )
-    except OSError:
-        raise
+    except OSError as error:
+        if error.errno is not None:  # of the disk; others are transformers' for what it read
+            raise
+        raise _unloadable(error, source) from error
     except Exception as error:  # transformers raises what it likes
         raise ModelError(
             f"the tokenizer cannot be loaded ({error}), for the model {source.name} from "
@@ -181,18 +197,40 @@ def load_tokenizer(source: Source) -> Any:  # noqa: ANN401  # one of open_clip's
         ) from error
 
 
+def _unloadable(error: Exception, source: Source) -> ModelError:
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return ModelError(f"it cannot be loaded ({lines[0]}), the model {source.name}; check its files")
+
+
 def _refuse_code(folder: Path, source: Source) -> None:
     """Raise ModelError where a repository of transformers' names code of its own to be run."""
     for path in sorted(folder.glob("*.json")):
         try:
             described = json.loads(path.read_bytes())
-        except ValueError:
-            continue  # transformers will say
-        if isinstance(described, dict) and "auto_map" in described:
+        except (ValueError, RecursionError) as error:
             raise ModelError(
-                f"it would run code of its publisher's ({path.name} has an auto_map), the model "
-                f"{source.name}; name another model"
+                f"{path.name} cannot be read ({type(error).__name__}), of the model {source.name}; "
+                "tell its publisher"
+            ) from error
+        if named := CODE & _keys(described):
+            raise ModelError(
+                f"it would run code of its publisher's ({path.name} has {', '.join(named)}), the "
+                f"model {source.name}; name another model"
             )
+
+
+def _keys(described: Any) -> set[str]:  # noqa: ANN401  # whatever stands in a JSON file
+    """Return the keys of all objects in it, however deep."""
+    found: set[str] = set()
+    rest = [described]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            found.update(part)
+            rest += part.values()
+        elif isinstance(part, list):
+            rest += part
+    return found
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from vsearch.errors import ModelError
+from vsearch.models.conversion.pruning import prune
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -204,6 +205,7 @@ def _export(
             f"torch cannot export the tower ({_first_line(error)}), to {path.name}; "
             "the torch encoder can still run it"
         ) from error
+    prune(path)
 
 
 @contextmanager

@@ -188,8 +188,10 @@ def test_one_query_is_answered_as_many_are(tmp_path: Path, wanted: Wanted) -> No
     assert one.encode_texts(TEXTS) == pytest.approx(many.encode_texts(TEXTS), abs=1e-6)
 
 
-@pytest.mark.parametrize("damage", ["a bit", "cut off", "gone"])
-def test_wrong_numbers_are_refused(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["a bit", "cut off", "empty", "gone"])
+def test_wrong_numbers_are_refused(
+    tmp_path: Path, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     """They lie beside the graph and are mapped, not read: their digest counts all the same."""
     folder = made(tiny("clip"), tmp_path / "model", "fp32")
     numbers = folder.path / "text.onnx.data"
@@ -199,11 +201,15 @@ def test_wrong_numbers_are_refused(tmp_path: Path, damage: str) -> None:
         numbers.write_bytes(content)
     elif damage == "cut off":
         numbers.write_bytes(content[: len(content) // 2])
+    elif damage == "empty":
+        numbers.write_bytes(b"")
     else:
         numbers.unlink()
+    capfd.readouterr()
     said = r"not whole \(No such" if damage == "gone" else r"damaged \(wrong digest\)"
     with pytest.raises(ModelError, match=rf"{said}.*text\.onnx\.data; run `vsearch models get"):
         OnnxEncoder(folder).encode_texts(["a dog"])
+    assert capfd.readouterr() == ("", "")  # onnxruntime has words of its own
 
 
 def test_two_processes_do_not_make_the_same_model(tmp_path: Path) -> None:
@@ -334,11 +340,37 @@ def test_code_of_a_tokenizer_is_never_run(tmp_path: Path, monkeypatch: pytest.Mo
     named = {"auto_map": {"AutoTokenizer": ["code.Evil", "code.Evil"]}, "tokenizer_class": "Evil"}
     path.write_text(json.dumps(json.loads(path.read_text()) | named))
     for settings in ({}, {"clean": "lower"}):
-        with pytest.raises(ModelError, match=r"run code .* auto_map"):
+        with pytest.raises(ModelError, match=r"run code .*tokenizer_config\.json has auto_map"):
             made(with_tokenizer(folder, **settings), tmp_path / "model", "fp32")
     with pytest.raises(ModelError, match=r"unknown settings .*trust_remote_code"):
         made(with_tokenizer(folder, trust_remote_code=True), tmp_path / "model", "fp32")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("length", ["77", -3, 1, 10**10, True, None])
+def test_texts_of_no_length_are_one_line(tmp_path: Path, length: Any) -> None:
+    text = tiny("clip").model_cfg["text_cfg"] | {"context_length": length}
+    source = replace(tiny("clip"), model_cfg=tiny("clip").model_cfg | {"text_cfg": text})
+    with pytest.raises(ModelError, match=r"texts of .* tokens"):
+        load_tokenizer(source)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"attn_implementation": "evil/kernel"}, {"text_config": {"_attn_implementation": "a/b"}},
+        [{"deep": [{"auto_map": {}}]}],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_code_is_found_however_deep_it_is_named(tmp_path: Path, content: Any) -> None:
+    folder = made_tokenizers.gemma(tmp_path / "tokenizer")
+    (folder / "config.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"run code .*config\.json has"):
+        load_tokenizer(with_tokenizer(folder))
+    (folder / "config.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match=r"config\.json cannot be read"):
+        load_tokenizer(with_tokenizer(folder))
 
 
 def test_code_of_a_text_tower_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +383,7 @@ def test_code_of_a_text_tower_is_never_run(tmp_path: Path, monkeypatch: pytest.M
     text = {"hf_model_name": "org/name", "hf_tokenizer_name": "org/name", "hf_proj_type": "mlp"}
     config = tiny("clip").model_cfg | {"text_cfg": text}
     source = replace(tiny("clip"), model_cfg=config, text_config=folder)
-    with pytest.raises(ModelError, match=r"run code .*config\.json has an auto_map"):
+    with pytest.raises(ModelError, match=r"run code .*config\.json has auto_map"):
         load(source, tmp_path)
     assert not (tmp_path / "ran").exists()
 

@@ -102,6 +102,7 @@ def repository(**changes: Any) -> dict[str, Any]:
         pytest.param(b"{nonsense", id="no JSON"),
         pytest.param(b"\xff\xfe", id="no text"),
         pytest.param(b"[]", id="a list"),
+        pytest.param(b"[" * 100_000, id="very deep"),
         pytest.param(b"{}", id="nothing"),
         pytest.param({"model_cfg": None}, id="no model"),
         pytest.param({"model_cfg": {"embed_dim": 8, "text_cfg": {}}}, id="no image tower"),
@@ -126,7 +127,7 @@ def test_what_a_repository_says_wrongly_is_one_line(tmp_path: Path, content: Any
     "preprocessing",
     [
         {"mean": "abc"}, {"mean": [0.5, 0.5]}, {"std": [0, 0, 0]}, {"std": [1, 1, "x"]},
-        {"std": [float("nan")] * 3},
+        {"std": [float("nan")] * 3}, {"mean": [10**400, 0, 0]}, {"mean": [float("nan")] * 3},
     ],
     ids=str,
 )  # fmt: skip
@@ -138,6 +139,14 @@ def test_preprocessing_that_is_none_is_one_line(
     source = find(names.parse("hf-hub:org/name"), None, connection)
     with pytest.raises(ModelError, match="its preprocessing cannot be used"):
         source.preprocessing()
+
+
+@pytest.mark.parametrize("size", [0, -5, 1_000_000, True, "64", [64, 0]])
+def test_a_size_that_is_none_is_one_line(tmp_path: Path, size: Any) -> None:
+    content = json.dumps(repository(model_cfg={"vision_cfg": {"image_size": size}}))
+    connection = Recorder(tmp_path, {"open_clip_config.json": content})
+    with pytest.raises(ModelError, match=r"cannot be used|must be square"):
+        find(names.parse("hf-hub:org/name"), None, connection).preprocessing()
 
 
 def test_what_kind_of_tokenizer_it_is_may_stand_in_config_json(tmp_path: Path) -> None:
