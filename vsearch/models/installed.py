@@ -126,19 +126,16 @@ class Installed:
         It is gone at once: no half of it is ever found.
         """
         doomed = self.location / f"{_REMOVED}{uuid4().hex}"
+        linked = place.is_symlink()  # somebody keeps his models elsewhere: they are his
+        freed = 0 if linked else _length(place)
         try:
             place.rename(doomed)
         except FileNotFoundError:
             return None
-        if doomed.is_symlink():  # somebody keeps his models elsewhere: they are his
+        if linked:
             doomed.unlink()
-            return 0
-        freed = 0
-        for folder, _, names in os.walk(doomed):
-            for name in names:
-                with suppress(OSError):  # another process removes what it takes for left over
-                    freed += os.stat(os.path.join(folder, name)).st_size
-        shutil.rmtree(doomed, ignore_errors=True)
+        else:  # which another process may be doing as well, taking it for left over
+            shutil.rmtree(doomed, ignore_errors=True)
         return freed
 
     def export(self, folder: ModelFolder, target: Path) -> None:
@@ -279,6 +276,16 @@ def _copy(packed: IO[bytes], target: Path, size: int, digest: str) -> None:
         raise ValueError(f"{target.name} is {'longer' if left < 0 else 'shorter'} than announced")
     if found.hexdigest() != digest:
         raise ValueError(f"wrong digest of {target.name}")
+
+
+def _length(folder: Path) -> int:
+    """Return the bytes of all files in a folder; 0 where there is none."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                found += os.stat(os.path.join(place, name)).st_size
+    return found
 
 
 def _here_already(name: str) -> UsageError:

@@ -309,6 +309,7 @@ def test_another_fault_is_not_taken_for_a_lack_of_memory(make: Make) -> None:
     [VIT | {"patch_size": 0}, VIT | {"width": 0}, VIT | {"pool_type": "odd"}, [1]],
     ids=["no patches", "no width", "pooled oddly", "a list"],
 )
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_a_description_that_is_none_is_one_line(make: Make, vision: Any) -> None:
     folder = make(VIT)
     described = json.loads((folder / "open_clip.json").read_text())
