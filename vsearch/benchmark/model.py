@@ -53,8 +53,7 @@ def measure_model(
     `pictures` is a folder to be indexed in passing; None: the bundled photographs. Raises
     ModelError, and UsageError for a folder that is not there.
     """
-    if pictures is not None and not pictures.is_dir():
-        raise UsageError(f"no such folder, named {str(pictures)!r}; check the name of --pictures")
+    _require_folder(pictures)  # before anything is converted
     for wanted in precisions:
         folder = convert(
             source,
@@ -75,8 +74,7 @@ def measure_folder(
 
     Raises ModelError, and UsageError for a folder `pictures` that is not there.
     """
-    if pictures is not None and not pictures.is_dir():
-        raise UsageError(f"no such folder, named {str(pictures)!r}; check the name of --pictures")
+    _require_folder(pictures)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "vsearch.benchmark.probe", str(folder.path), device),
@@ -101,3 +99,8 @@ def measure_folder(
         fidelity and min(fidelity["image_overlap"], fidelity["text_overlap"]),
         folder.total_bytes / 1e6,
     )
+
+
+def _require_folder(pictures: Path | None) -> None:
+    if pictures is not None and not pictures.is_dir():
+        raise UsageError(f"no such folder, named {str(pictures)!r}; check the name of --pictures")

@@ -38,16 +38,15 @@ def choose(folder: ModelFolder, wanted: Literal["auto"] | Device) -> Choice:
     """
     if wanted == "cpu":
         return Choice("cpu")
-    if wanted != "auto":
-        require_gpu(wanted)
-    there = gpu()
     if wanted == "auto":
+        there = gpu()
         if there is None:
             return Choice("cpu")
         try:
             return choose(folder, there)
         except (UsageError, ModelError) as error:
             return Choice("cpu", f"a GPU is there but not used: {error}")
+    require_gpu(wanted)
     name = folder.identity.name
     if name == BUILT_IN:
         raise UsageError("the built-in model runs on the CPU; choose another with --model")

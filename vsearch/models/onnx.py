@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vsearch.errors import ModelError
 from vsearch.models.tokenizer import Tokenizer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from vsearch.models.folder import ModelFolder
     from vsearch.records import Calibration, ModelIdentity, Preprocessing
+
+Session: TypeAlias = Any  # onnxruntime is untyped
+Options: TypeAlias = Any
 
 
 class OnnxEncoder:
@@ -142,7 +145,7 @@ class OnnxEncoder:
                 verified.result()  # wrong numbers are what is to be told, whatever else there is
         return self._fitting(session, path)
 
-    def _fitting(self, session: Any, path: Path) -> Any:  # noqa: ANN401  # onnxruntime is untyped
+    def _fitting(self, session: Session, path: Path) -> Session:
         """Return a tower that takes what model.json says of it. Raises ModelError."""
         inputs = {one.name: one.shape for one in session.get_inputs()}
         outputs = {one.name for one in session.get_outputs()}
@@ -190,14 +193,14 @@ def optimise(path: Path, target: Path, *, fold: bool) -> None:
     _session(str(path), options, path, disabled_optimizers=() if fold else ("ConstantFolding",))
 
 
-def _open(source: bytes | Path, path: Path, threads: int, *, rearranged: bool = True) -> Any:  # noqa: ANN401  # untyped
+def _open(source: bytes | Path, path: Path, threads: int, *, rearranged: bool = True) -> Session:
     options = _options(threads)
     if not rearranged:
         options.add_session_config_entry("session.disable_prepacking", "1")
     return _session(source if isinstance(source, bytes) else str(source), options, path)
 
 
-def _options(threads: int) -> Any:  # noqa: ANN401  # untyped
+def _options(threads: int) -> Options:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -209,12 +212,17 @@ def _options(threads: int) -> Any:  # noqa: ANN401  # untyped
     return options
 
 
-def _session(source: bytes | str, options: Any, path: Path, **more: Any) -> Any:  # noqa: ANN401
+def _session(
+    source: bytes | str, options: Options, path: Path, disabled_optimizers: Sequence[str] = ()
+) -> Session:
     import onnxruntime
 
     try:
         return onnxruntime.InferenceSession(
-            source, options, providers=["CPUExecutionProvider"], **more
+            source,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=disabled_optimizers,
         )
     except Exception as error:  # a dozen unrelated classes of onnxruntime's own
         raise ModelError(

@@ -349,9 +349,9 @@ def _load(
                 if belongs(name)
             }
             tower.load_state_dict(state)
+    except (ModelError, OSError):
+        raise
     except Exception as error:  # open_clip, timm, torch and safetensors have no common error
-        if isinstance(error, ModelError | OSError):
-            raise
         raise ModelError(
             f"torch cannot use the model ({_first_line(error)}), at {folder.path}; "
             f"{folder.again}, or update open_clip_torch"

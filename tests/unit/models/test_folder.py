@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.models.test_installed import card as whole_card
 
 from vsearch.errors import ModelError
 from vsearch.models.folder import ModelFolder, TextInput, built_in
@@ -14,24 +15,11 @@ from vsearch.records import Calibration, Preprocessing
 
 
 def card() -> dict[str, Any]:
-    return {
-        "format": 1,
-        "name": "tiny",
-        "dim": 7,
-        "image": {
-            "size": 32,
-            "resize": "shortest",
-            "interpolation": "bilinear",
-            "mean": [0.1, 0.2, 0.3],
-            "std": [0.4, 0.5, 0.6],
-        },
-        "text": {"context_length": 16, "pad_id": 9},
-        "relevance": {"logistic": {"slope": 12.5, "bias": -3.0}},
-        "sha256": {
-            "image.onnx": hashlib.sha256(b"image").hexdigest(),
-            "text.onnx": hashlib.sha256(b"text").hexdigest(),
-        },
-    }
+    """Return a card of these files that leaves out what may be left out."""
+    files = {"image.onnx": b"image", "text.onnx": b"text"}
+    content = whole_card("tiny", files, relevance={"logistic": {"slope": 12.5, "bias": -3.0}})
+    del content["weights"], content["bytes"]
+    return content
 
 
 def folder(path: Path, content: dict[str, Any]) -> Path:

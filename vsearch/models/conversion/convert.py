@@ -402,6 +402,11 @@ def _work_folder(target: Path, source: Source) -> Iterator[Path]:
         shutil.rmtree(path)
 
 
+def work_place(target: Path) -> Path:
+    """Return the folder in which `target` is made."""
+    return target.with_name(f".{target.name}.part")
+
+
 @contextmanager
 def remains(target: Path) -> Iterator[Path]:
     """Lend the path of the folder in which `target` is made, to one process at a time.
@@ -411,7 +416,7 @@ def remains(target: Path) -> Iterator[Path]:
     """
     from filelock import FileLock, Timeout
 
-    path = target.with_name(f".{target.name}.part")
+    path = work_place(target)
     lock = FileLock(f"{path}.lock", blocking=False)
     try:
         lock.acquire()

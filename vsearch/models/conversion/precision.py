@@ -209,7 +209,7 @@ class _Graph:
         )  # fmt: skip
         return [node]
 
-    def _patches(self, node: Any, precision: Precision) -> list[Any]:  # noqa: ANN401
+    def _patches(self, node: Any, precision: Precision) -> list[Any]:  # noqa: ANN401  # untyped
         """Write a convolution over patches of the input as a dense layer; [] for any other.
 
         Its kernel is as large as its stride, so that each pixel is in one patch, or in none at the

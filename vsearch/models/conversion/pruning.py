@@ -8,10 +8,13 @@ the last four dense layers, which is 6 % fewer multiplications in all. The answe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+Graph: TypeAlias = Any  # onnx's protobuf classes are untyped
+Node: TypeAlias = Any
 
 _OF_TWO = {"Add", "Sub", "Mul", "Div"}
 # What gives a token the same whatever the other tokens are.
@@ -32,13 +35,13 @@ def prune(path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def prune_graph(graph: Any) -> None:  # noqa: ANN401  # onnx's protobuf classes are untyped
+def prune_graph(graph: Graph) -> None:
     """Take a token as early as it is known which, wherever `graph` takes one by its number."""
     for name in [node.output[0] for node in graph.node if node.op_type == "Gather"]:
         _take_early(graph, name)
 
 
-def _take_early(graph: Any, taken_as: str) -> None:  # noqa: ANN401
+def _take_early(graph: Graph, taken_as: str) -> None:
     """Prune what leads to the Gather whose output is `taken_as`, if that takes one token."""
     from onnx import helper, numpy_helper
 
@@ -83,7 +86,7 @@ def _take_early(graph: Any, taken_as: str) -> None:  # noqa: ANN401
     _insert(graph, taken)
 
 
-def _is_alone(node: Any, constants: dict[str, Any]) -> bool:  # noqa: ANN401
+def _is_alone(node: Node, constants: dict[str, Any]) -> bool:
     """Whether each token of the node's output comes from the same token of its inputs."""
     if node.op_type not in _ALONE or len(node.output) != 1:
         return False
@@ -98,7 +101,7 @@ def _is_alone(node: Any, constants: dict[str, Any]) -> bool:  # noqa: ANN401
     return all(len(constants[name].dims) <= 1 for name in given if name in constants)
 
 
-def _constants(graph: Any) -> dict[str, Any]:  # noqa: ANN401
+def _constants(graph: Graph) -> dict[str, Any]:
     """Return the constants of a graph, by name."""
     found = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
@@ -109,7 +112,7 @@ def _constants(graph: Any) -> dict[str, Any]:  # noqa: ANN401
     return found
 
 
-def _insert(graph: Any, taken: dict[str, Any]) -> None:  # noqa: ANN401
+def _insert(graph: Graph, taken: dict[str, Any]) -> None:
     """Put each node of `taken` behind the one that makes the tensor it takes from."""
     made = {name for node in graph.node for name in node.output}
     nodes = [node for name, node in taken.items() if name not in made]
