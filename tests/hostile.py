@@ -78,17 +78,14 @@ def _allocate_in_native_code() -> None:
     os.abort()  # as C++ does with an exception that nobody catches
 
 
-def _write_nonsense() -> None:
+def _write(frame: bytes) -> None:
     for descriptor in _connections():
-        os.write(descriptor, b"\xff" * 1000)
+        os.write(descriptor, frame)
     time.sleep(3600)
 
 
-def _write_other_nonsense() -> None:
-    said = b'{"facts": {"width": "x", "height": -1}}'
-    for descriptor in _connections():
-        os.write(descriptor, len(said).to_bytes(4, "little") + said)
-    time.sleep(3600)
+def _frame(said: bytes) -> bytes:
+    return len(said).to_bytes(4, "little") + said
 
 
 def _close_connection() -> None:
@@ -129,8 +126,14 @@ DEEDS: dict[str, Callable[[], None]] = {
     "sleep": _hang_in_native_code,
     "allocate": _allocate,
     "malloc": _allocate_in_native_code,
-    "nonsense": _write_nonsense,
-    "other-nonsense": _write_other_nonsense,
+    "nonsense": lambda: _write(b"\xff" * 1000),
+    "long": lambda: _write(_frame(b"P" + b"x" * 70_000)[:60_000]),
+    "empty": lambda: _write(_frame(b"")),
+    "unasked": lambda: _write(_frame(b"Z[]")),
+    "two-frames": lambda: _write(2 * _frame(b'F["damaged image", ""]')),
+    "no-facts": lambda: _write(_frame(b'P["x", -1, "PNG", null, null]')),
+    "no-json": lambda: _write(_frame(b"P" + b"[" * 10_000)),
+    "no-reason": lambda: _write(_frame(b'F["because", ""]')),
     "close": _close_connection,
     "exit": lambda: os._exit(0),
     "oom": lambda: os.kill(os.getpid(), signal.SIGKILL),

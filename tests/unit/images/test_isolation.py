@@ -20,7 +20,7 @@ from processes import descendants, parent, wait_until_gone
 from vsearch.errors import DecoderError, ImageError, SkipReason
 from vsearch.images.isolation import decoders as module
 from vsearch.images.isolation.decoders import Decoders
-from vsearch.images.isolation.wire import Patience
+from vsearch.images.isolation.wire import ticks_of
 from vsearch.images.limits import memory_limit
 from vsearch.images.load import prepare
 from vsearch.images.read import content_hash
@@ -143,8 +143,10 @@ FAULTS = {
     "segfault": (SkipReason.CRASHED, "SIGSEGV"),
     "segv": (SkipReason.CRASHED, "SIGSEGV"),
     "abort": (SkipReason.CRASHED, "SIGABRT"),
-    "nonsense": (SkipReason.CRASHED, "its answer made no sense"),
-    "other-nonsense": (SkipReason.CRASHED, "its answer made no sense"),
+    **dict.fromkeys(
+        ("nonsense", "long", "empty", "unasked", "two-frames", "no-facts", "no-json", "no-reason"),
+        (SkipReason.CRASHED, "its answer made no sense"),
+    ),
     "close": (SkipReason.CRASHED, "it closed its connection"),
     "exit": (SkipReason.CRASHED, "exit code 0"),
     "oom": (SkipReason.TOO_LARGE, "ended by the system, whose memory ran out"),
@@ -375,17 +377,11 @@ def test_where_nothing_can_be_forked_this_process_decodes(
 # The budgets
 
 
-def test_patience_counts_what_it_waited_and_no_sleep_of_the_machine() -> None:
-    patience = Patience(2.5)
-    assert patience.tick() == 1
-    patience.spend(0.5)
-    assert patience.left == 2
-    patience.spend(3600)  # stopped meanwhile: one tick
-    assert patience.left == 1
-    patience.spend(0.9)
-    assert patience.tick() == pytest.approx(0.1)
-    patience.spend(1)
-    assert patience.left == 0
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 1, 1.5, 60, 3600.25])
+def test_a_time_is_counted_in_ticks_of_a_second_at_most(seconds: float) -> None:
+    tick, count = ticks_of(seconds)
+    assert 0 < tick <= 1
+    assert tick * count == pytest.approx(seconds)
 
 
 def test_memory_grows_with_the_pixels() -> None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import resource
 import sys
 from contextlib import suppress
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images.decode import one_line
-from vsearch.images.isolation.wire import KNOWN, OUT_OF_MEMORY, Channel, Patience, understood
+from vsearch.images.isolation.wire import (
+    DIGEST,
+    FAULT,
+    GO_ON,
+    OUT_OF_MEMORY,
+    PICTURE,
+    Channel,
+    understood,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -60,48 +69,90 @@ def _lower(what: int, limit: int) -> None:
     resource.setrlimit(what, (limit, limit))
 
 
-def serve(connection: socket.socket, load: Load, pixel_limit: int) -> int:
-    """Answer requests until the connection closes; return the exit code."""
-    channel = Channel(connection)
+class _Served(BaseException):
+    """The other process has gone, which is no fault of the file: no `except Exception` may see."""
+
+
+def serve(connection: socket.socket, memory: int, load: Load, pixel_limit: int) -> int:
+    """Answer requests until the connection closes; return the exit code.
+
+    `memory` is the descriptor of a file that the pixels of a picture are laid into.
+    """
+    decoder = _Decoder(Channel(connection), memory, load, pixel_limit)
     try:
+        request = decoder.channel.receive()
         while True:
-            _answer(channel, load, pixel_limit, channel.receive(Patience()))
-    except (EOFError, OSError):
+            request = decoder.answer(request) or decoder.channel.receive()
+    except (_Served, EOFError, OSError):
         return 0
     except MemoryError:
         return OUT_OF_MEMORY
 
 
-def _answer(channel: Channel, load: Load, pixel_limit: int, request: bytes) -> None:
-    path, spec, named_image = understood(request)
+class _Decoder:
+    def __init__(self, channel: Channel, memory: int, load: Load, pixel_limit: int) -> None:
+        self.channel = channel
+        self._memory = memory
+        self._pixels: mmap.mmap | None = None
+        self._load = load
+        self._pixel_limit = pixel_limit
+        self._processors = os.sched_getaffinity(0) if sys.platform == "linux" else set[int]()
 
-    def is_known(digest: bytes) -> bool:
+    def answer(self, request: bytes) -> bytes | None:
+        """Answer a request; return the next one if that came already."""
+        self._stay()
+        path, spec, named_image = understood(request)
+        following = None
+
+        def is_known(digest: bytes) -> bool:
+            nonlocal following
+            try:
+                self.channel.send(DIGEST + digest)
+                said = self.channel.receive()
+            except (EOFError, OSError):
+                raise _Served from None
+            if said == GO_ON:
+                return False
+            following = said
+            return True
+
         try:
-            channel.send(json.dumps({"digest": digest.hex()}).encode())
-            return channel.receive(Patience()) == KNOWN
-        except (EOFError, OSError):
-            # Nobody is left to answer to; an OSError would pass for one of the file's.
-            raise SystemExit(0) from None
+            _, square = self._load(
+                path,
+                spec,
+                pixel_limit=self._pixel_limit,
+                named_image=named_image,
+                is_known=is_known,
+            )
+            if square is None:
+                return following
+            self._lay(square.image.tobytes())
+            facts = square.facts
+            said = PICTURE + _json(
+                facts.width, facts.height, facts.format, facts.taken_at, facts.camera
+            )
+        except ImageError as error:
+            if isinstance(error.__cause__, MemoryError):
+                raise error.__cause__ from None
+            said = FAULT + _json(error.reason, error.detail)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a decoder's fault costs its file, whatever it is
+            said = FAULT + _json(SkipReason.DAMAGED, one_line(f"{type(error).__name__}: {error}"))
+        self.channel.send(said)
+        return None
 
-    pixels, found = b"", dict[str, Any]()
-    try:
-        _, square = load(
-            path,
-            spec,
-            pixel_limit=pixel_limit,
-            named_image=named_image,
-            is_known=is_known,
-        )
-        if square is None:
-            return
-        pixels, found = square.image.tobytes(), {"facts": asdict(square.facts)}
-    except ImageError as error:
-        if isinstance(error.__cause__, MemoryError):
-            raise error.__cause__ from None
-        found = {"reason": error.reason, "detail": error.detail}
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001  # a decoder's fault costs its file, whatever it is
-        words = one_line(f"{type(error).__name__}: {error}")
-        found = {"reason": SkipReason.DAMAGED, "detail": words}
-    channel.send(json.dumps(found).encode(), pixels)
+    def _stay(self) -> None:
+        """Take back where this process may run, which was narrowed to wake it (`processors`)."""
+        if sys.platform == "linux":
+            with suppress(OSError):
+                os.sched_setaffinity(0, self._processors)
+
+    def _lay(self, pixels: bytes) -> None:
+        if self._pixels is None or len(self._pixels) < len(pixels):
+            self._pixels = mmap.mmap(self._memory, len(pixels))
+        self._pixels[: len(pixels)] = pixels
+
+
+def _json(*values: str | int | None) -> bytes:
+    return json.dumps(values).encode()

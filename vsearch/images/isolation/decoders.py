@@ -94,9 +94,7 @@ class Decoders:
         while True:
             fresh, decoder.used = not decoder.used, True
             try:
-                loaded = decoder.load(
-                    path, spec, named_image=named_image, is_known=is_known, seconds=self._seconds
-                )
+                loaded = decoder.load(path, spec, named_image=named_image, is_known=is_known)
             except ImageError:
                 self._give_back(decoder)
                 raise
@@ -163,7 +161,7 @@ class Decoders:
                     raise DecoderError("the decoders were closed; start another run")
                 try:
                     self._zygote = self._zygote or Zygote(self._loader, self._pixel_limit)
-                    decoder = self._zygote.fork()
+                    decoder = self._zygote.fork(self._seconds)
                 except (OSError, EOFError) as error:
                     words = getattr(error, "strerror", None) or type(error).__name__
                     if self._zygote and not self._zygote.serves:

@@ -1,18 +1,18 @@
-"""How the processes talk, on pairs of sockets.
+"""How the processes talk.
 
-With a decoder, in frames: a length (4 bytes, little-endian) and so many bytes. The pixels of an
-answer follow their frame bare, since both sides know how many there are.
+With a decoder, on a pair of sockets, in frames: a length (4 bytes, little-endian), a letter, and
+the rest:
 
-    <-  {"named_image": true, "size": 224, ...} NUL path     read and hash this file
-    ->  {"digest": "..."}                                    its hash
-    <-  "go on" or "known"                                   known: that is all
-    ->  {"facts": {...}}, and size x size x 3 bytes          the picture
-    ->  {"reason": "...", "detail": "..."}                   or instead, why there is none
+    <-  ? how NUL path       read and hash this file, and prepare it so (JSON)
+    ->  D digest             its hash
+    <-  G                    go on; the next request instead: it is known, and that is all
+    ->  P facts              the picture (JSON); its pixels are in the memory that both share
+    ->  F reason, detail     or instead, why there is none (JSON)
 
-With the zygote, a letter and a process number, answered by one number:
+With the zygote, on another, a letter and a process number, answered by one number:
 
-    F        fork a decoder, which talks on the descriptor sent along -> its process number, or
-             an errno below zero
+    F        fork a decoder, which has the two descriptors sent along, its connection and its
+             memory -> its process number, or an errno below zero
     E pid    its connection is closed: how did it end? -> its exit code, the number of the signal
              that ended it below zero, or STILL_THERE
     K pid    kill it -> the same
@@ -25,13 +25,12 @@ import math
 import os
 import socket
 import struct
-import time
 from dataclasses import asdict
 from functools import lru_cache
 
 from vsearch.records import Preprocessing
 
-GO_ON, KNOWN = b"go on", b"known"
+DIGEST, GO_ON, PICTURE, FAULT = b"D", b"G", b"P", b"F"
 
 FORK, ENDED, KILL = b"F", b"E", b"K"
 CONTROL = struct.Struct("<ci")
@@ -43,72 +42,60 @@ OUT_OF_MEMORY = 77
 
 _LENGTH = struct.Struct("<I")
 _LONGEST = 1 << 16  # bytes of a frame: a path and a few words, or a fault and its detail
-_BUFFER = 1 << 20  # bytes; a picture goes over without a pause between its parts
-_TICK = 1.0  # seconds
+_PARTS = 16  # of a frame, which is hardly ever in more than one
+
 # Without it, a decoder that is gone would take the one that writes to it along (SIGPIPE).
 NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022  # of macOS, which has no MSG_NOSIGNAL
 
 
-class Patience:
-    """How long to wait in all, over several receipts.
-
-    Counted a second at a time: what passes at once while the machine or this process is stopped
-    (Ctrl-Z, a laptop's lid) is one second, whatever the clock says.
-    """
-
-    def __init__(self, seconds: float = math.inf) -> None:
-        self.left = seconds
-
-    def tick(self) -> float:
-        """Return how long to wait next, in seconds."""
-        return min(self.left, _TICK)
-
-    def spend(self, seconds: float) -> None:
-        """Count what was waited of a tick."""
-        self.left = max(0.0, self.left - min(seconds, self.tick()))
-
-
 class Channel:
     """One end of a connection. Its methods raise EOFError and OSError when the other is gone."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, tick: float | None = None) -> None:
+        """Take over `connection`; `tick`: how long to wait at a time, in seconds."""
         self._connection = connection
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        if tick is not None:
+            # Of the system and not of Python, so that it costs no call when there is an answer.
+            wait = struct.pack("@ll", int(tick), int(tick % 1 * 1e6))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait)
         if not NO_SIGNAL:
             connection.setsockopt(socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
 
-    def send(self, frame: bytes, pixels: bytes = b"") -> None:
-        """Send a frame, and the pixels that follow it."""
-        self._connection.settimeout(None)
-        self._connection.sendall(b"".join((_LENGTH.pack(len(frame)), frame, pixels)), NO_SIGNAL)
+    def send(self, frame: bytes) -> None:
+        """Send a frame."""
+        self._connection.sendall(_LENGTH.pack(len(frame)) + frame, NO_SIGNAL)
 
-    def receive(self, patience: Patience) -> bytes:
-        """Return the next frame. Raises TimeoutError, and ValueError for one of no such length."""
-        (length,) = _LENGTH.unpack(self.receive_exactly(_LENGTH.size, patience))
-        if length > _LONGEST:
-            raise ValueError(f"a frame of {length} bytes")
-        return bytes(self.receive_exactly(length, patience))
+    def receive(self, ticks: int = 0) -> bytes:
+        """Return the next frame. Waits so many ticks at most.
 
-    def receive_exactly(self, count: int, patience: Patience) -> bytearray:
-        """Return the next `count` bytes. Raises TimeoutError."""
-        data = bytearray(count)
-        rest = memoryview(data)
-        while rest:
-            self._connection.settimeout(None if math.isinf(patience.left) else patience.tick())
-            began = time.monotonic()
+        Counted and not read off a clock: an hour for which this process or the machine is stopped
+        (Ctrl-Z, a laptop's lid) is one tick. Raises TimeoutError, and ValueError for what is no
+        frame.
+        """
+        data, needed = b"", _LENGTH.size
+        for _ in range(_PARTS):
+            data += self._part(ticks)
+            if len(data) >= _LENGTH.size:
+                needed = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+                if len(data) == needed:
+                    return data[_LENGTH.size :]
+                if not len(data) < needed < _LONGEST:
+                    break
+        raise ValueError("no frame")
+
+    def _part(self, ticks: int) -> bytes:
+        while True:
             try:
-                received = self._connection.recv_into(rest)
-            except (TimeoutError, BlockingIOError):
-                patience.spend(time.monotonic() - began)
-                if not patience.left:
+                part = self._connection.recv(_LONGEST)
+            except BlockingIOError:  # a tick has passed
+                ticks -= 1
+                if not ticks:
                     raise TimeoutError from None
                 continue
-            patience.spend(time.monotonic() - began)
-            if not received:
+            if not part:
                 raise EOFError
-            rest = rest[received:]
-        return data
+            return part
 
     def shut(self) -> None:
         """Let both ends see the end of the connection, whatever they are waiting for."""
@@ -122,9 +109,15 @@ class Channel:
         self._connection.close()
 
 
+def ticks_of(seconds: float) -> tuple[float, int]:
+    """Return how long a tick is, a second or less, and how many of them are so many seconds."""
+    count = math.ceil(seconds)
+    return seconds / count, count
+
+
 def request(path: str, spec: Preprocessing, *, named_image: bool) -> bytes:
     """Return the frame that asks for the file at `path`."""
-    return b"%s\0%s" % (_asked(spec, named_image), os.fsencode(path))
+    return b"?%s\0%s" % (_asked(spec, named_image), os.fsencode(path))
 
 
 @lru_cache(8)
@@ -134,7 +127,7 @@ def _asked(spec: Preprocessing, named_image: bool) -> bytes:
 
 def understood(frame: bytes) -> tuple[str, Preprocessing, bool]:
     """Return what `request` was given."""
-    how, _, path = frame.partition(b"\0")
+    how, _, path = frame[1:].partition(b"\0")
     return os.fsdecode(path), *_understood(how)
 
 

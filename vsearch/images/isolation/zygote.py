@@ -55,16 +55,16 @@ class _Zygote:
         self._connection = connection
         self._load = load
         self._pixel_limit = pixel_limit
-        self._memory = memory_limit(pixel_limit)
+        self._most_memory = memory_limit(pixel_limit)
         self._children: set[int] = set()
         self._prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def serve(self) -> NoReturn:
         """Answer requests until there is nobody left to make them."""
         while request := self._request():
-            what, pid, descriptor = request
+            what, pid, descriptors = request
             fork = what == FORK
-            answer = self._fork(descriptor) if fork else self._ended(pid, kill=what == KILL)
+            answer = self._fork(descriptors) if fork else self._ended(pid, kill=what == KILL)
             try:
                 self._connection.send(ANSWER.pack(answer))
             except OSError:
@@ -75,42 +75,42 @@ class _Zygote:
             self._ended(pid, kill=True)
         os._exit(0)
 
-    def _request(self) -> tuple[bytes, int, int] | None:
+    def _request(self) -> tuple[bytes, int, list[int]] | None:
         try:
-            received, descriptors, _, _ = socket.recv_fds(self._connection, CONTROL.size, 1)
+            received, descriptors, _, _ = socket.recv_fds(self._connection, CONTROL.size, 2)
         except OSError:
             return None
         if len(received) < CONTROL.size:
             return None
         what, pid = CONTROL.unpack(received)
-        return what, pid, descriptors[0] if descriptors else -1
+        return what, pid, list(descriptors)
 
-    def _fork(self, descriptor: int) -> int:
+    def _fork(self, descriptors: list[int]) -> int:
         parent = os.getpid()
         try:
             pid = os.fork()
+            if not pid:
+                self._be_decoder(*descriptors, parent=parent)
         except OSError as error:
-            os.close(descriptor)
             return -(error.errno or 1)
-        if not pid:
-            self._be_decoder(descriptor, parent)
-        os.close(descriptor)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         self._children.add(pid)
         return pid
 
-    def _be_decoder(self, descriptor: int, parent: int) -> NoReturn:
+    def _be_decoder(self, connection: int, memory: int, *, parent: int) -> NoReturn:
         code = 1
         try:
             self._connection.close()
             if self._prctl:
                 self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() == parent:  # else it went before it could say so
-                decoder.confine(self._memory)
+                decoder.confine(self._most_memory)
                 if self._prctl:  # a program that collects cores would do so in spite of RLIMIT_CORE
                     self._prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-                code = decoder.serve(
-                    socket.socket(fileno=descriptor), self._load, self._pixel_limit
-                )
+                pair = socket.socket(fileno=connection)
+                code = decoder.serve(pair, memory, self._load, self._pixel_limit)
         finally:
             os._exit(code)  # never back into the zygote's own work
 
