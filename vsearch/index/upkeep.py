@@ -116,7 +116,7 @@ class Upkeep:
             remove_places(self.folder, [one.name for one in self._catalog.sets()])
         self._catalog.drop_unused_contents()
         self._catalog.vacuum()
-        return Compacted(dropped, before - self._bytes())
+        return Compacted(dropped, max(0, before - self._bytes()))
 
     def _replace(self, one: VectorSet, name: str, live: list[int]) -> None:
         """Write the rows `live` of a set as the set `name`, and let that take its place."""
@@ -145,7 +145,9 @@ class Upkeep:
         Returns what was done, a line each. Nothing that can be kept is dropped.
         """
         done = []
-        for one in self._catalog.sets():
+        sets = self._catalog.sets()
+        left = strays(self.folder, [one.name for one in sets])
+        for one in sets:
             matrix = matrix_of(self.folder, self._catalog, one)
             self._catalog.begin_writing()
             mended = mend(self._catalog, one.name, matrix)
@@ -153,9 +155,8 @@ class Upkeep:
             done += _said(mended, one)
             if one.state == "active" and matrix.rows and self._rebuild_graph(matrix):
                 done.append(f"built the graph anew, over {matrix.rows:,} vectors")
-        left = strays(self.folder, [one.name for one in self._catalog.sets()])
         if left:
-            remove_places(self.folder, [one.name for one in self._catalog.sets()])
+            remove_places(self.folder, [one.name for one in sets])
             for name in left:
                 (self.folder / name).unlink(missing_ok=True)
             done.append(f"removed what an interrupted run had left: {', '.join(left)}")
