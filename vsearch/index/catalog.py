@@ -528,6 +528,14 @@ class Catalog:
             " AND id NOT IN (SELECT content FROM images WHERE content IS NOT NULL)"
         )
 
+    def checkpoint(self) -> None:
+        """Bring what was committed from the log into the file: do so before files are removed.
+
+        A log that is damaged after a crash takes the catalog back to an earlier commit, which must
+        not be one that needs what is gone.
+        """
+        self._database.checkpoint()
+
     def vacuum(self) -> None:
         """Rewrite the file without free pages; readers go on with what they see."""
         self._database.vacuum()

@@ -147,7 +147,11 @@ class Database:
         if not self.is_checksummed:
             self._connection.reserve_bytes("main", CHECKSUM_BYTES)
         self.run("VACUUM")
-        self.run("PRAGMA wal_checkpoint")  # into the file, as far as no reader is in the way
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Bring what was committed from the log into the file, as far as readers let it."""
+        self.run("PRAGMA wal_checkpoint")
 
     # Errors
 

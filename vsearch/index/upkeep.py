@@ -136,6 +136,7 @@ class Upkeep:
         self._catalog.begin_writing()
         self._catalog.replace_set(one, name, live, dict(enumerate(new.checksums or ())))
         self._catalog.commit()
+        self._catalog.checkpoint()
 
     # Repairing
 

@@ -253,6 +253,9 @@ class IndexWriter:
             raise ValueError("the set that is being built cannot drop the one that answers")
         self._catalog.drop_others()
         self.commit()
+        self._catalog.commit()
+        self._catalog.checkpoint()
+        self._catalog.begin_writing()
         try:
             return remove_places(self.folder, [self._name])
         except OSError as error:
