@@ -104,6 +104,7 @@ class ClipRetrievalSource:
         self._root = os.path.realpath(root) if root is not None else None
         self._pixel_limit = pixel_limit
         self._workers = workers
+        self._real_folder = lru_cache(maxsize=1024)(_real_folder)
         with explained(path):
             self._partitions = _partitions(path)
         self.rows = sum(partition.vectors.rows for partition in self._partitions)
@@ -120,7 +121,7 @@ class ClipRetrievalSource:
             for paths, _ in partition.blocks(dim):
                 not_taken = []
                 for path in paths:
-                    place = _place(path)
+                    place = self._place(path)
                     if why := self._why_not(place):
                         not_taken.append(NotTaken(path, why))
                     elif self._root is None:
@@ -158,6 +159,11 @@ class ClipRetrievalSource:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
+    def _place(self, path: str) -> str:
+        """Return the absolute path of a picture, links on the way to its folder resolved."""
+        folder, name = os.path.split(path)
+        return os.path.join(self._real_folder(folder), name) if name else ""
+
     def _why_not(self, place: str) -> str | None:
         """Return why the picture at `place` cannot be taken, as far as a look says."""
         try:
@@ -170,7 +176,7 @@ class ClipRetrievalSource:
         return None
 
     def _entry(self, path: str, row: int) -> Entry | NotTaken:
-        place = _place(path)
+        place = self._place(path)
         if why := self._why_not(place):
             return NotTaken(path, why)
         root = self._root or os.path.dirname(place)
@@ -241,13 +247,6 @@ def _partition(vectors: Path, metadata: Path) -> _Partition:
     return _Partition(array, metadata)
 
 
-def _place(path: str) -> str:
-    """Return the absolute path of a picture, links on the way to its folder resolved."""
-    folder, name = os.path.split(path)
-    return os.path.join(_real_folder(folder), name) if name else ""
-
-
-@lru_cache(maxsize=1024)
 def _real_folder(folder: str) -> str:
     try:
         return os.path.realpath(folder)

@@ -181,7 +181,7 @@ def _model(source: Source, named: ModelIdentity | None) -> ModelIdentity:
     if source.model and named and not source.model.comparable(named):
         raise UsageError(
             f"the embeddings are by {source.model.name!r} as the source says, not by "
-            f"{named.name!r}; leave --model out"
+            f"{named.name!r}{_version(source.model, named)}; leave --model out"
         )
     found = source.model or named
     assert found is not None  # noqa: S101  # one of the two is there, as was looked at above
@@ -205,11 +205,15 @@ def _in_words_of(folder: Path, identity: ModelIdentity) -> ModelIdentity:
 
 
 def _mismatch(folder: Path, answering: ModelIdentity, identity: ModelIdentity) -> ModelMismatch:
-    version = " (another version of it)" if answering.name == identity.name else ""
     return ModelMismatch(
         f"the index answers with the model {answering.name!r}, the embeddings are by "
-        f"{identity.name!r}{version}, in {folder}; import them into another with --index DIR"
+        f"{identity.name!r}{_version(answering, identity)}, in {folder}; import them into another "
+        "with --index DIR"
     )
+
+
+def _version(one: ModelIdentity, other: ModelIdentity) -> str:
+    return " (another version of it)" if one.name == other.name else ""
 
 
 def _images(folder: Path) -> int:
