@@ -61,6 +61,7 @@ def import_index(
         Path,
         typer.Argument(
             metavar="SOURCE",
+            readable=False,  # what cannot be read is said in one line, as whatever else is wrong
             help="What `export` wrote, or a folder of clip-retrieval with img_emb/ and metadata/.",
         ),
     ],

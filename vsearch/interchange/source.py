@@ -108,15 +108,15 @@ def explained(source: Path, *also: type[Exception]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # pyarrow says so of damaged pages too, with words of its own and no number of the system's.
-        words = error.strerror if error.errno else None
-        raise _unfit(source, words or _first_line(error)) from error
+        if error.errno and error.strerror:
+            raise _unfit(source, error.strerror, "check the permissions and the disk") from error
+        raise _unfit(source, _first_line(error)) from error  # pyarrow's, of a damaged page
     except _READING_ERRORS + also as error:
         raise _unfit(source, _first_line(error)) from error
 
 
-def _unfit(source: Path, what: str) -> SourceError:
-    return SourceError(f"this cannot be imported ({what}), from {source}; export it once more")
+def _unfit(source: Path, what: str, advice: str = "export it once more") -> SourceError:
+    return SourceError(f"this cannot be imported ({what}), from {source}; {advice}")
 
 
 def _first_line(error: Exception) -> str:
