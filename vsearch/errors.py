@@ -3,6 +3,7 @@
     VsearchError            anything a user can be told in one line
     ├── UsageError          the command was called in a way that cannot work
     ├── ImageError          one picture cannot be used (carries its `SkipReason`)
+    ├── SourceError         what was to be imported is damaged, or of a kind we do not know
     ├── ModelError          a model folder is missing, damaged, or not one we can run
     └── StoreError          the index cannot be used as it stands
         ├── IndexMissing    there is no index at the place asked for
@@ -48,6 +49,10 @@ class ImageError(VsearchError):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
+
+
+class SourceError(VsearchError):
+    """What was to be imported is damaged, or of a kind we do not know."""
 
 
 class ModelError(VsearchError):
