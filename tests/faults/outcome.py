@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from faults import disk
 from faults.answers import Bad, State, check_truth, examined
@@ -14,6 +15,8 @@ from faults.children import Ended, Progress, fork
 from faults.scenarios import Make, Scenario, Watch
 
 from vsearch.errors import StoreError
+
+T = TypeVar("T")
 
 
 def files(folder: Path) -> set[str]:
@@ -64,12 +67,12 @@ def prepared(make: Make, place: Path, size: int) -> Prepared:
 
     def bare(progress: Progress) -> Callable[[], None]:
         def run() -> None:
-            disk.arm(bare_folder)
+            disk.arm(bare_folder, sync=True)
             scenario.action(bare_folder, Watch(progress))
 
         return run
 
-    states += fork(recorded).result()
+    states += fork(recorded).result() or []  # another program tells nothing on its way
     end = fork(lambda: examined(whole, whole=True)).result()
     states.append(end)
     if scenario.encoder:
@@ -128,14 +131,13 @@ def finished(prepared: Prepared, folder: Path, safe: int) -> Finished:
     """
     progress = Progress()
 
-    def run() -> State:
+    def run() -> None:
         disk.arm(folder)
         prepared.scenario.action(folder, Watch(progress))
-        disk.disarm()
-        return examined(folder, whole=True)
 
     disk.reset()
-    end = good(fork(run))
+    good(fork(run))
+    end = good(fork(lambda: examined(folder, whole=True)))
     if end != prepared.states[-1]:
         raise Bad("wrong", _difference(end, prepared.states[-1]))
     if left := files(folder) ^ prepared.files:
@@ -148,16 +150,15 @@ def finished(prepared: Prepared, folder: Path, safe: int) -> Finished:
     return Finished(embedded)
 
 
-def good(ended: Ended[State]) -> State:
-    """Return the state a child came to; raise Bad for anything else it came to."""
+def good(ended: Ended[T]) -> T:
+    """Return what a child came to; raise Bad where it came to an error or an end of its own."""
     if ended.crash:
         raise Bad("crash", ended.crash)
     if isinstance(ended.error, Bad):
         raise ended.error
     if ended.error is not None:
-        raise Bad("crash", ended.trace)
-    assert ended.value is not None
-    return ended.value
+        raise Bad("crash", ended.trace or str(ended.error))
+    return ended.result()
 
 
 def told(ended: Ended[None]) -> bool:

@@ -52,7 +52,11 @@ def inside() -> int:
     figures: dict[str, Any] = {}
     place = Path(options.inside).resolve()
     if options.steps:
-        figures |= _steps(place / "steps", options)
+        _add(figures, _steps(place / "steps", options))
+    if options.kills:
+        _add(figures, _kills(place / "kills", options))
+    if options.flips:
+        _add(figures, _flips(place / "flips", options))
     if options.json:
         print(json.dumps(figures))
     return 1 if figures.get("bad") else 0
@@ -67,7 +71,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", help="only this scenario")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--flips", type=int, default=0)
+    parser.add_argument("--file", default="", help="only files with this in their name")
     parser.add_argument("--concurrent", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -102,6 +108,85 @@ def _steps(place: Path, options: argparse.Namespace) -> dict[str, Any]:
         "wrong": sum(case.bad == "wrong" for case in cases),
         "redone": max((case.redone for case in cases), default=0),
     }
+
+
+def _kills(place: Path, options: argparse.Namespace) -> dict[str, Any]:
+    from end_to_end.pictures import write_pictures
+    from faults.kills import chains, cost
+    from faults.outcome import prepared
+    from faults.scenarios import SCENARIOS, command, settle
+
+    from vsearch.indexing import run
+
+    often = run.COMMIT_SECONDS
+    run.COMMIT_SECONDS = 0.02
+    ready = [prepared(make, place, 150) for make in SCENARIOS]
+    ready.append(prepared(command, place, 300))
+    done = list(chains(ready, place, options.kills, seed=options.seed))
+    for one in ready:
+        mine = [chain for chain in done if chain.scenario == one.name]
+        kills = sum(chain.kills for chain in mine)
+        print(
+            f"{one.name}: {one.needed} pictures in {one.seconds:.2f} s, {kills} kills in "
+            f"{len(mine)} chains; redone {sum(chain.redone for chain in mine)} pictures, "
+            f"{max((chain.worst for chain in mine), default=0)} at most by one kill"
+        )
+    for chain in done:
+        if chain.bad:
+            print(f"BAD {chain.scenario} after {chain.kills} kills: {chain.bad}: {chain.detail}")
+    run.COMMIT_SECONDS = often
+    photos = place / "slow"
+    write_pictures(photos, 120)
+    settle(photos)
+    costs = {}
+    for name, each, first in (("steady", 0.05, None), ("after a stall", 0.1, 8.0)):
+        worst = cost(photos, place / name, each=each, first=first)
+        costs[name] = round(worst.seconds, 2)
+        print(f"{name}, {each} s a picture: {worst.pictures} pictures, {worst.seconds:.2f} s lost")
+    return {
+        "kills": sum(chain.kills for chain in done),
+        "bad": sum(bool(chain.bad) for chain in done),
+        "lost": sum(chain.bad == "lost" for chain in done),
+        "wrong": sum(chain.bad == "wrong" for chain in done),
+        "redone_by_kill": max((chain.worst for chain in done), default=0),
+        "redone_seconds": costs,
+    }
+
+
+def _flips(place: Path, options: argparse.Namespace) -> dict[str, Any]:
+    from collections import Counter
+
+    from faults.flips import finished_index, flips, killed_index, table
+    from faults.scenarios import index
+
+    from vsearch.indexing import run
+
+    often = run.COMMIT_SECONDS
+    run.COMMIT_SECONDS = -1.0
+    wholes = [finished_index(index, place / "finished", 200)]
+    wholes.append(killed_index(index, place / "killed", 12))
+    run.COMMIT_SECONDS = often
+    done = list(flips(wholes, place, options.flips, seed=options.seed, only=options.file))
+    print(table(done))
+    outcomes = Counter(one.outcome for one in done)
+    for outcome in ("wrong", "crash"):
+        for one in [one for one in done if one.outcome == outcome][:10]:
+            print(f"BAD {one.file}, {one.damage}: {outcome}: {one.detail}")
+    for one in [one for one in done if one.mended == "crash"][:10]:
+        print(f"BAD {one.file}, {one.damage}, then an update: {one.mended_detail}")
+    return {
+        "flips": len(done),
+        "flip_outcomes": dict(outcomes),
+        "bad": outcomes["wrong"] + outcomes["crash"],
+        "wrong": outcomes["wrong"],
+    }
+
+
+def _add(figures: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add counts up, put what is told in other ways beside."""
+    for name, value in more.items():
+        counts = isinstance(value, int) and name in figures
+        figures[name] = figures[name] + value if counts else value
 
 
 if __name__ == "__main__":
