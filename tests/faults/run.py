@@ -57,6 +57,8 @@ def inside() -> int:
         _add(figures, _kills(place / "kills", options))
     if options.flips:
         _add(figures, _flips(place / "flips", options))
+    if options.concurrent:
+        _add(figures, _concurrent(place / "concurrent", options))
     if options.json:
         print(json.dumps(figures))
     return 1 if figures.get("bad") else 0
@@ -179,6 +181,32 @@ def _flips(place: Path, options: argparse.Namespace) -> dict[str, Any]:
         "flip_outcomes": dict(outcomes),
         "bad": outcomes["wrong"] + outcomes["crash"],
         "wrong": outcomes["wrong"],
+    }
+
+
+def _concurrent(place: Path, options: argparse.Namespace) -> dict[str, Any]:
+    from faults.answers import Bad
+    from faults.readers import together, two_writers
+
+    found = together(place / "together", options.concurrent)
+    bad = list(found.bad)
+    try:
+        two_writers(place / "writers")
+    except Bad as error:
+        bad.append(f"two writers: {error.kind}: {error.detail}")
+    print(f"readers alone: {found.alone}")
+    print(f"beside a writer: {found.beside}")
+    print(f"{found.rounds} rounds, {found.switches} switches, {found.killed} readers killed")
+    for line in bad:
+        print(f"BAD {line}")
+    return {
+        "queries": len(found.beside.seconds),
+        "readers_alone": str(found.alone),
+        "readers_beside_a_writer": str(found.beside),
+        "rounds": found.rounds,
+        "switches": found.switches,
+        "readers_killed": found.killed,
+        "bad": len(bad),
     }
 
 
