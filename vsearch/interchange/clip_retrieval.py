@@ -14,18 +14,16 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, UsageError
-from vsearch.images.decode import decode
-from vsearch.images.limits import byte_limit
-from vsearch.images.read import content_hash, read
+from vsearch.images.isolation.decoders import Decoders
 from vsearch.index import UNSETTLED
 from vsearch.interchange.array import ArrayFile
 from vsearch.interchange.source import Batch, NotTaken, Unsound, checked_vectors, explained
-from vsearch.records import Entry
+from vsearch.records import Entry, Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +36,8 @@ IMAGE_PATH = "image_path"
 _VECTORS = re.compile(r"img_emb_(\d+)\.npy", re.ASCII)
 _METADATA = re.compile(r"metadata_(\d+)\.parquet", re.ASCII)
 _STEP = 512  # rows of a batch: so many pictures are read between two commits
+# As small as may be: it shows that it is a picture, and what its header says, upright.
+_SMALLEST = Preprocessing(1, "squash", "bilinear", (0, 0, 0), (1, 1, 1))
 _SETTLE_NS = 2_000_000_000  # as where folders are indexed: what is younger may change unseen
 
 
@@ -146,18 +146,22 @@ class ClipRetrievalSource:
         import numpy as np
 
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="read")
+        decoders = Decoders(self._pixel_limit)
+        read_one = partial(self._entry, decoders)
         first = 0
         try:
             for partition in self._partitions:
                 for paths, vectors in partition.blocks(dim):
-                    read_ = list(pool.map(self._entry, paths, range(first, first + len(paths))))
+                    read_ = list(pool.map(read_one, paths, range(first, first + len(paths))))
                     entries = [one for one in read_ if isinstance(one, Entry)]
                     kept = np.array([isinstance(one, Entry) for one in read_], dtype=bool)
                     not_taken = [one for one in read_ if isinstance(one, NotTaken)]
                     yield Batch(entries, vectors[kept], not_taken)
                     first += len(paths)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            decoders.close()
+            pool.shutdown()
 
     def _place(self, path: str) -> str:
         """Return the absolute path of a picture, links on the way to its folder resolved."""
@@ -175,21 +179,14 @@ class ClipRetrievalSource:
             return "not below --root"
         return None
 
-    def _entry(self, path: str, row: int) -> Entry | NotTaken:
+    def _entry(self, decoders: Decoders, path: str, row: int) -> Entry | NotTaken:
         place = self._place(path)
         if why := self._why_not(place):
             return NotTaken(path, why)
         root = self._root or os.path.dirname(place)
         try:
             now, found = time.time_ns(), os.stat(place)
-            data = read(place, byte_limit(self._pixel_limit))
-            # As small as may be: it shows that it is a picture, and what its header says, upright.
-            decoded = decode(
-                data,
-                shorter=1,
-                pixel_limit=self._pixel_limit,
-                suffix=os.path.splitext(place)[1],
-            )
+            loaded = decoders.load(place, _SMALLEST)
         except OSError:  # removed since it was found
             return NotTaken(path, "not found")
         except ImageError as error:
@@ -197,9 +194,9 @@ class ClipRetrievalSource:
         recent = 0 <= now - found.st_mtime_ns < _SETTLE_NS
         mtime_ns = UNSETTLED if recent else found.st_mtime_ns
         relative = os.path.relpath(place, root)
-        return Entry(
-            root, relative, found.st_size, mtime_ns, content_hash(data), row, decoded.facts
-        )
+        assert loaded.prepared is not None  # noqa: S101  # no content was said to be known
+        facts = loaded.prepared.facts
+        return Entry(root, relative, found.st_size, mtime_ns, loaded.digest, row, facts)
 
 
 def _partitions(path: Path) -> list[_Partition]:
