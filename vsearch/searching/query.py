@@ -79,12 +79,12 @@ def _term(typed: str, sign: float) -> Term:
         rest = match["rest"]
         if _is_picture(rest) or not rest[0].isdigit():
             weight, text = float(match["weight"]), rest
+    if not math.isfinite(weight):
+        raise UsageError(f"a weight beyond all bounds, in {shown(typed)!r}; choose a smaller one")
     if weight == 0:
         raise UsageError(f"a weight of zero says nothing, in {shown(typed)!r}; leave the term out")
     if not is_url(text) and _is_picture(text):
         return Term(text, "picture", sign * weight)
-    if not math.isfinite(weight):
-        raise UsageError(f"a weight beyond all bounds, in {shown(typed)!r}; choose a smaller one")
     if is_url(text):
         return _address(text, sign * weight)
     text = text.strip()
