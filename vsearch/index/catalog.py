@@ -113,6 +113,8 @@ class Catalog:
             # New, or the work of a writer killed before its first commit.
             if not write:
                 raise no_index(self.folder)
+            if not self._database.is_checksummed:  # by an older vsearch
+                self._database.vacuum()
             schema.create(self._database)
             return schema.FORMAT
         if version > schema.FORMAT and self._is_ours():
@@ -128,6 +130,11 @@ class Catalog:
             raise IndexDamaged(
                 f"the catalog is damaged (its pages have lost their checksums), in "
                 f"{self._database.path}; save what can be saved with `vsearch check --repair`"
+            )
+        if self._database.is_cut_short:
+            raise IndexDamaged(
+                f"the catalog is damaged (it was cut short), in {self._database.path}; "
+                "save what can be saved with `vsearch check --repair`"
             )
         if version < schema.FORMAT and write:
             schema.migrate(self._database, self.folder, version)
@@ -433,7 +440,7 @@ class Catalog:
         # A reader may find a catalog of format 1, in which a set has no state.
         found = self._all(
             "SELECT name, model, rows, 'active' FROM sets"
-            if self.format == 1
+            if self._one("PRAGMA user_version")[0] == 1
             else "SELECT name, model, rows, state FROM sets ORDER BY length(name), name"
         )
         try:

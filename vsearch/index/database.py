@@ -2,7 +2,8 @@
 
 Each page ends in eight bytes of checksum, which SQLite's checksum VFS (cksumvfs, part of SQLite)
 writes and compares whenever a page is read from the file: what a disk has changed is an error, not
-an answer. Only apsw can load that; it brings an SQLite of its own.
+an answer. Pages in the log have checksums of another kind, which SQLite compares when it reads what
+a crash has left of one. Only apsw can load that VFS; it brings an SQLite of its own.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ class Database:
         flags = apsw.SQLITE_OPEN_URI
         flags |= apsw.SQLITE_OPEN_READWRITE if write else apsw.SQLITE_OPEN_READONLY
         uri = self.path.absolute().as_uri()
-        log = self.path.with_name(self.path.name + "-wal")
-        if not write and not os.access(self.path.parent, os.W_OK) and not _is_filled(log):
+        shared = self.path.with_name(self.path.name + "-shm")
+        if not (write or os.access(self.path.parent, os.W_OK) or self._has_log or shared.exists()):
             # A reader of a WAL database makes files beside it, which it may not do here. Without
-            # a log there is no writer and no commit outside the file: it is read as it stands.
+            # them there is no writer and no commit outside the file: it is read as it stands.
             uri += "?immutable=1"
         try:
-            if write:  # SQLite would take it from the group whatever the umask says
+            if write and not self.path.exists():
+                # SQLite would keep the group from writing, whatever the umask says.
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666))
             connection = apsw.Connection(uri, flags=flags, vfs=_VFS)
         except apsw.Error as error:
@@ -57,7 +59,7 @@ class Database:
         try:
             connection.set_busy_timeout(_PATIENCE_MS)
             if write:
-                if connection.reserve_bytes() != CHECKSUM_BYTES:
+                if self.path.stat().st_size == 0 and not self._has_log:
                     connection.reserve_bytes("main", CHECKSUM_BYTES)
                 connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL")
         except apsw.Error as error:
@@ -73,6 +75,17 @@ class Database:
     def is_checksummed(self) -> bool:
         """Whether pages carry checksums: all but databases of an older vsearch."""
         return self._connection.reserve_bytes() == CHECKSUM_BYTES
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the file ends within a page, of which no checksum is compared."""
+        page = self.one("PRAGMA page_size")[0]
+        return bool(self.path.stat().st_size % page) and not self._has_log
+
+    @property
+    def _has_log(self) -> bool:
+        log = self.path.with_name(self.path.name + "-wal")
+        return log.exists() and log.stat().st_size > 0
 
     # Statements
 
@@ -215,7 +228,3 @@ def _checksum_library() -> str:
         if name.startswith("cksumvfs."):
             return os.path.join(folder, name)
     raise FileNotFoundError("this apsw came without cksumvfs")
-
-
-def _is_filled(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0

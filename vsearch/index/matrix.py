@@ -111,18 +111,18 @@ class Matrix:
         """
         import numpy as np
 
-        scores = np.empty(max(0, self.rows - start), dtype=np.float32)
+        scores = np.full(max(0, self.rows - start), -np.inf, dtype=np.float32)
         for first, block in self.blocks(start):
-            place = first - start
-            if block is None:
-                until = min(self.rows, (first // BLOCK_ROWS + 1) * BLOCK_ROWS) - start
-                scores[place:until] = -np.inf
-            else:
+            if block is not None:
+                place = first - start
                 np.dot(block, query, out=scores[place : place + len(block)])
         return scores
 
     def loose_rows(self, number: int) -> NDArray[np.float32]:
-        """Return as many rows (n, dim) of a block as the file has, whatever its checksum says."""
+        """Return as many rows (n, dim) of a block as the file has, whatever its checksum says.
+
+        Zeros for those that cannot be read.
+        """
         import numpy as np
 
         first = number * BLOCK_ROWS
@@ -130,7 +130,9 @@ class Matrix:
         block = np.empty((max(0, count), self.dim), dtype="<f4")
         if len(block):
             with self._opened() as file:
-                self._fill(file, first, block)
+                for row in range(len(block)):  # one by one: a bad sector costs those on it
+                    if not self._fill(file, first + row, block[row : row + 1]):
+                        block[row] = 0
         return block
 
     def digest(self, rows: int) -> str | None:

@@ -230,7 +230,8 @@ def load_graph(matrix: Matrix) -> Graph:
 def graph_rows(matrix: Matrix) -> int:
     """Return how many rows the graph's card says it covers; 0 where it cannot be so."""
     try:
-        covered = Graph.card(matrix.path.parent).rows
+        card = Graph.card(matrix.path.parent)
     except GraphUnusable:
         return 0
-    return covered if 0 < covered <= matrix.rows else 0
+    fits = 0 < card.rows <= matrix.rows and matrix.digest(card.rows) == card.matrix
+    return card.rows if fits else 0

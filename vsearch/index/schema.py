@@ -106,15 +106,20 @@ def migrate(database: Database, folder: Path, version: int) -> None:
     for name, model, rows in database.all("SELECT name, model, rows FROM sets"):
         matrix = Matrix(place_of(folder, name) / "matrix.f32", json.loads(model)["dim"], rows)
         for first, block in matrix.blocks():
-            if block is None:  # cut short: without a checksum it is found wanting when it is read
-                continue
-            database.run(
-                "INSERT INTO blocks(vector_set, block, checksum) VALUES(?, ?, ?)",
-                (name, first // BLOCK_ROWS, checksum(block.data.cast("B"))),
-            )
+            # Of a block that was cut short the whole rows are kept; itself, without a checksum, is
+            # found wanting when it is read.
+            rows_read = matrix.loose_rows(first // BLOCK_ROWS) if block is None else block
             database.many(
                 "UPDATE rows SET checksum=? WHERE vector_set=? AND row=?",
-                [(checksum(row.data.cast("B")), name, first + at) for at, row in enumerate(block)],
+                [
+                    (checksum(row.data.cast("B")), name, first + at)
+                    for at, row in enumerate(rows_read)
+                ],
             )
+            if block is not None:
+                database.run(
+                    "INSERT INTO blocks(vector_set, block, checksum) VALUES(?, ?, ?)",
+                    (name, first // BLOCK_ROWS, checksum(block.data.cast("B"))),
+                )
     database.run(f"PRAGMA user_version={FORMAT}")
     database.commit()

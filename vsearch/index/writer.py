@@ -89,8 +89,8 @@ class IndexWriter:
         self._matrix = matrix_of(self.folder, self._catalog, mine)
         # A matrix that was cut short, or whose last block cannot be gone on with. The rest is
         # looked at when it is read.
-        intact = min(self._matrix.whole_rows_on_disk(), mine.rows - 1)
-        mend(self._catalog, mine.name, self._matrix, max(0, intact) // BLOCK_ROWS)
+        intact = min(self._matrix.whole_rows_on_disk(), mine.rows)
+        mend(self._catalog, mine.name, self._matrix, intact // BLOCK_ROWS)
         self._catalog.commit()
         self._catalog.begin_writing()
 
