@@ -27,7 +27,7 @@ def export(
         bool, typer.Option("--force", help="Replace an earlier export of that name.")
     ] = False,
 ) -> None:
-    """Write an index as files that other tools read: pictures, facts and embeddings.
+    """Write an index as files that other tools read.
 
     \b
     vsearch export pictures.parquet
@@ -88,7 +88,7 @@ def import_index(
         bool, typer.Option("--dry-run", help="Only check all of it, and say what would be done.")
     ] = False,
 ) -> None:
-    """Take pictures with their embeddings into an index, instead of embedding them.
+    """Take in pictures with their embeddings.
 
     \b
     vsearch import pictures.parquet
