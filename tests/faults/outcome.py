@@ -161,12 +161,14 @@ def good(ended: Ended[T]) -> T:
     return ended.result()
 
 
-def told(ended: Ended[None]) -> bool:
+def told(ended: Ended[T]) -> bool:
     """Whether a run ended with one line for the person; raise Bad where it crashed."""
     if ended.crash:
         raise Bad("crash", ended.crash)
     if ended.error is None:
         return False
+    if isinstance(ended.error, Bad):
+        raise ended.error
     if not isinstance(ended.error, StoreError):
         raise Bad("crash", ended.trace)
     if "\n" in str(ended.error) or not str(ended.error).strip():

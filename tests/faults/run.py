@@ -57,6 +57,8 @@ def inside() -> int:
         _add(figures, _kills(place / "kills", options))
     if options.flips:
         _add(figures, _flips(place / "flips", options))
+    if options.others:
+        _add(figures, _others(place / "others", options))
     if options.concurrent:
         _add(figures, _concurrent(place / "concurrent", options))
     if options.json:
@@ -73,6 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", help="only this scenario")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--flips", type=int, default=0)
+    parser.add_argument("--others", action="store_true")
     parser.add_argument("--file", default="", help="only files with this in their name")
     parser.add_argument("--concurrent", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
@@ -207,6 +210,34 @@ def _concurrent(place: Path, options: argparse.Namespace) -> dict[str, Any]:
         "switches": found.switches,
         "readers_killed": found.killed,
         "bad": len(bad),
+    }
+
+
+def _others(place: Path, options: argparse.Namespace) -> dict[str, Any]:
+    from faults.answers import Bad
+    from faults.children import fork
+    from faults.outcome import good
+    from faults.surroundings import SURROUNDINGS, Unavailable
+
+    outcomes = {}
+    for around in SURROUNDINGS:
+        name = around.__name__
+        if options.only and name not in options.only:
+            continue
+        (place / name).mkdir(parents=True)
+        ended = fork(lambda around=around, name=name: around(place / name))
+        if isinstance(ended.error, Unavailable):
+            outcomes[name] = "not possible here"
+        else:
+            try:
+                good(ended)
+                outcomes[name] = ended.output.strip() or "good"
+            except Bad as bad:
+                outcomes[name] = f"BAD {bad.kind}: {bad.detail}"
+        print(f"{name.replace('_', ' ')}: {outcomes[name]}, {ended.seconds:.1f} s", flush=True)
+    return {
+        "others": outcomes,
+        "bad": sum(outcome.startswith("BAD") for outcome in outcomes.values()),
     }
 
 
