@@ -3,6 +3,8 @@
     VsearchError            anything a user can be told in one line
     ├── UsageError          the command was called in a way that cannot work
     ├── ImageError          one picture cannot be used (carries its `SkipReason`)
+    ├── DecoderError        no process can be started to decode pictures in
+    ├── SourceError         what was to be imported is damaged, or of a kind we do not know
     ├── ModelError          a model folder is missing, damaged, or not one we can run
     └── StoreError          the index cannot be used as it stands
         ├── IndexMissing    there is no index at the place asked for
@@ -25,6 +27,8 @@ class SkipReason(StrEnum):
     NOT_AN_IMAGE = "not an image"
     DAMAGED = "damaged image"
     TOO_LARGE = "too large"
+    TIMED_OUT = "takes too long to decode"
+    CRASHED = "crashes its decoder"
     UNSUPPORTED = "unsupported image"
     UNREADABLE = "unreadable"
     NO_EMBEDDING = "no embedding by this model"
@@ -48,6 +52,14 @@ class ImageError(VsearchError):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
+
+
+class DecoderError(VsearchError):
+    """No process can be started to decode pictures in."""
+
+
+class SourceError(VsearchError):
+    """What was to be imported is damaged, or of a kind we do not know."""
 
 
 class ModelError(VsearchError):

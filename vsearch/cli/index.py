@@ -45,6 +45,16 @@ def index(
         typer.Option("--no-ignore", help="Do not read .gitignore, .ignore and .vsearchignore."),
     ] = False,
     max_megapixels: MegapixelsOption = None,
+    max_seconds: Annotated[
+        float,
+        typer.Option(
+            "--max-seconds",
+            metavar="N",
+            min=0.001,
+            help="Skip pictures that take longer to decode. Default: 60.",
+            show_default=False,
+        ),
+    ] = 60.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
     ] = False,
@@ -67,6 +77,7 @@ def index(
     """
     from vsearch.cli.encoders import known_identity, model_for_index
     from vsearch.config import cores, index_location
+    from vsearch.images.isolation.decoders import Decoders
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options, preview, update
     from vsearch.models.open import open_encoder
@@ -75,25 +86,29 @@ def index(
 
     folder = index_location(index_folder)
     workers = cores()
-    options = Options(workers, pixels(max_megapixels, workers), follow, hidden, not no_ignore)
+    limit = pixels(max_megapixels, workers)
+    options = Options(workers, limit, max_seconds, follow, hidden, not no_ignore)
     if dry_run:
         identity = known_identity(model)
         for root, plan in preview(folder, paths or (), options, identity):
             print_plan(root, plan)
         return
-    chosen = model_for_index(folder, model, offline=offline, device=device)
-    encoder, no_gpu = open_encoder(chosen, device)
-    if no_gpu and not quiet:
-        say(no_gpu)
     tally, output = Tally(), IndexingOutput(quiet=quiet)
-    try:
-        with output:
-            for event in update(folder, encoder, paths or (), options, drop_old=drop_old):
-                tally.add(event)
-                output.show(event, tally)
-    except KeyboardInterrupt:
-        output.close_interrupted(tally)
-        raise typer.Exit(130) from None
+    with Decoders(limit, max_seconds) as decoders:  # comes up while the model is looked for
+        chosen = model_for_index(folder, model, offline=offline, device=device)
+        encoder, no_gpu = open_encoder(chosen, device)
+        if no_gpu and not quiet:
+            say(no_gpu)
+        try:
+            with output:
+                for event in update(
+                    folder, encoder, paths or (), options, drop_old=drop_old, decoders=decoders
+                ):
+                    tally.add(event)
+                    output.show(event, tally)
+        except KeyboardInterrupt:
+            output.close_interrupted(tally)
+            raise typer.Exit(130) from None
     output.close(tally)
     if strict and not tally.complete:
         raise typer.Exit(3)

@@ -53,7 +53,7 @@ def decode(data: bytes, *, shorter: int, pixel_limit: int, suffix: str = "") -> 
     except MemoryError as error:
         raise ImageError(SkipReason.TOO_LARGE, "memory ran out while decoding") from error
     except DECODER_ERRORS as error:
-        detail = _one_line(f"{name or 'RAW'}: {str(error) or type(error).__name__}")
+        detail = one_line(f"{name or 'RAW'}: {str(error) or type(error).__name__}")
         if name and formats.is_brief(name, suffix):
             raise ImageError(SkipReason.NOT_AN_IMAGE) from error
         if isinstance(error, NotImplementedError) or _CANNOT.search(detail):
@@ -72,6 +72,6 @@ def _is_dng(data: bytes) -> bool:
     return any(int.from_bytes(data[place : place + 2], order) == _DNG_VERSION for place in places)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return a decoder's words as one short line; what of the file got into them is escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:_LONGEST]

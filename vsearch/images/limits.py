@@ -9,6 +9,9 @@ from pathlib import Path
 _BYTES_PER_PIXEL = 24
 """The file itself (up to 8 for 16-bit RGBA), its pixels, and two copies on the way to RGB."""
 
+_BASE_BYTES, _BYTES_PER_CORE = 256 << 20, 16 << 20
+"""Python, the libraries, and the stacks of the threads that some of them start on each core."""
+
 _SHARE = 0.5  # of the memory available now, for all workers together
 _FLOOR, _CEILING = 64_000_000, 1_000_000_000  # pixels
 _FALLBACK = 4 << 30  # bytes, where the system says nothing
@@ -27,6 +30,11 @@ def pixel_limit(workers: int = 1) -> int:
 def byte_limit(pixels: int) -> int:
     """Return the longest file worth reading: `pixels` uncompressed, 16 bits in four channels."""
     return 8 * pixels
+
+
+def memory_limit(pixels: int) -> int:
+    """Return the bytes of memory a process may have that decodes `pixels` at a time."""
+    return _BYTES_PER_PIXEL * pixels + _BASE_BYTES + _BYTES_PER_CORE * (os.cpu_count() or 1)
 
 
 def available_bytes() -> int:

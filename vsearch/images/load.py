@@ -1,4 +1,4 @@
-"""A picture's bytes -> what the model reads, in one function."""
+"""A picture, from its file or its bytes, -> what the model reads, in one function."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vsearch.errors import ImageError, SkipReason
 from vsearch.images.decode import decode
-from vsearch.images.preprocess import to_model_input
+from vsearch.images.formats import is_signed
+from vsearch.images.limits import byte_limit
+from vsearch.images.preprocess import to_square
+from vsearch.images.read import content_hash, head, read
 from vsearch.records import ImageFacts, Preprocessing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,53 @@ class Prepared:
     facts: ImageFacts
 
 
+@dataclass(frozen=True, slots=True)
+class Square:
+    """The same as Pillow has it: `image` RGB of size x size. Made without numpy."""
+
+    image: Image
+    facts: ImageFacts
+
+    def prepared(self) -> Prepared:
+        """Return it as an array."""
+        import numpy as np
+
+        return Prepared(np.asarray(self.image), self.facts)
+
+
 def prepare(data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str) -> Prepared:
     """Decode and prepare the content of the file at `path`, of which only the suffix is used.
 
     Raises `ImageError`, with the one reason for which this file has no vector.
     """
+    return square(data, spec, pixel_limit=pixel_limit, path=path).prepared()
+
+
+def square(data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str) -> Square:
+    """Do what `prepare` does, and leave the pixels with Pillow."""
     suffix = os.path.splitext(path)[1]
     # Enough for every way to resize; "longest" could do with less.
     decoded = decode(data, shorter=spec.size, pixel_limit=pixel_limit, suffix=suffix)
-    return Prepared(to_model_input(decoded.image, spec, decoded.extent), decoded.facts)
+    return Square(to_square(decoded.image, spec, decoded.extent), decoded.facts)
+
+
+def load(
+    path: str,
+    spec: Preprocessing,
+    *,
+    pixel_limit: int,
+    named_image: bool,
+    is_known: Callable[[bytes], bool],
+) -> tuple[bytes, Square | None]:
+    """Read the file at `path`; return the hash of its content, and the picture unless it is known.
+
+    A file that is not named like a picture is read whole only if it begins like one. `is_known` is
+    asked with the hash (16 bytes) before anything is decoded. Raises `ImageError`.
+    """
+    if not named_image and not is_signed(head(path)):
+        raise ImageError(SkipReason.NOT_AN_IMAGE)
+    data = read(path, byte_limit(pixel_limit))
+    digest = content_hash(data)
+    if is_known(digest):
+        return digest, None
+    return digest, square(data, spec, pixel_limit=pixel_limit, path=path)

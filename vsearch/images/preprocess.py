@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 def to_model_input(
     image: Image, spec: Preprocessing, extent: Extent | None = None
 ) -> NDArray[np.uint8]:
-    """Return (size, size, 3) uint8, C order; an encoder normalises it itself.
+    """Return (size, size, 3) uint8, C order; an encoder normalises it itself."""
+    import numpy as np
+
+    return np.asarray(to_square(image, spec, extent))
+
+
+def to_square(image: Image, spec: Preprocessing, extent: Extent | None = None) -> Image:
+    """Return the same as an RGB picture of size x size.
 
     `image` is RGB of any size; pictures smaller than the model's input are enlarged. `extent` says
     where in it the picture is, None: it is all of it. What is rounded how, and of which size, is
     part of the model: half a pixel moves some embeddings to cosine 0.984.
     """
-    import numpy as np
     from PIL.Image import Resampling
 
     extent = extent or Extent.whole(*image.size)
@@ -32,18 +38,17 @@ def to_model_input(
     resampling = Resampling[spec.interpolation.upper()]
     match spec.resize:
         case "squash":
-            square = _resized(image, extent, (spec.size, spec.size), resampling)
+            return _resized(image, extent, (spec.size, spec.size), resampling)
         case "longest":
-            square = _padded(image, extent, spec.size, resampling)
+            return _padded(image, extent, spec.size, resampling)
         case "shortest":
             width, height = (round(side * spec.size / min(full)) for side in full)
             offset = (width - spec.size) // 2, (height - spec.size) // 2
-            square = _cut_out(image, extent, spec.size, (width, height), offset, resampling)
+            return _cut_out(image, extent, spec.size, (width, height), offset, resampling)
         case "shortest-truncated":
             width, height = (int(spec.size * side / min(full)) for side in full)
             offset = round((width - spec.size) / 2), round((height - spec.size) / 2)
-            square = _cut_out(image, extent, spec.size, (width, height), offset, resampling)
-    return np.asarray(square)
+            return _cut_out(image, extent, spec.size, (width, height), offset, resampling)
 
 
 def _cut_out(

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 # These depend on more than the file: permissions, a disk at fault, the memory or limit of that day,
-# the model.
+# the model. So does what takes too long, in part; but to find that out anew would take as long each
+# time.
 _MAY_CHANGE = {SkipReason.UNREADABLE, SkipReason.TOO_LARGE, SkipReason.NO_EMBEDDING}
 
 

@@ -3,9 +3,10 @@
     file -> bytes and hash -> upright RGB -> model input -> embedding -> matrix row and record
 
 One file's way is `_Reader.read`, from first to last; it runs on as many threads as there are cores,
-a bounded number of files ahead of the one thread that writes. The long steps (decoding, the model)
-leave Python's lock alone, so decoding one file overlaps with embedding another. For an encoder that
-likes many pictures at once (a GPU) the threads hand their pixels to `batches` and read on.
+a bounded number of files ahead of the one thread that writes. The long steps (decoding, which goes
+on in another process, and the model) leave Python's lock alone, so decoding one file overlaps with
+embedding another. For an encoder that likes many pictures at once (a GPU) the threads hand their
+pixels to `batches` and read on.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from typing import TYPE_CHECKING
 from vsearch.errors import ImageError, IndexMissing, SkipReason, StoreError, UsageError
 from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
-from vsearch.images.limits import byte_limit
-from vsearch.images.load import prepare
-from vsearch.images.read import content_hash, head, read
+from vsearch.images.isolation.decoders import SECONDS, Decoders
+from vsearch.images.read import head
 from vsearch.index import UNSETTLED, Index, IndexWriter
 from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
@@ -81,11 +81,13 @@ SETTLE_NS = 2_000_000_000
 class Options:
     """How to walk and read.
 
-    `workers` is the number of threads, `pixel_limit` the most pixels each may decode at a time.
+    `workers` is the number of threads, `pixel_limit` the most pixels each may decode at a time,
+    `seconds` the longest one file may take for that.
     """
 
     workers: int
     pixel_limit: int
+    seconds: float = SECONDS
     follow_links: bool = False
     hidden: bool = False
     ignore: bool = True
@@ -125,11 +127,11 @@ class _Reader:
     """One file's way from its path to its embedding; used from many threads at once."""
 
     def __init__(
-        self, encoder: Encoder, has_vector: Callable[[bytes], bool], pixel_limit: int
+        self, encoder: Encoder, has_vector: Callable[[bytes], bool], decoders: Decoders
     ) -> None:
         self.encoder = encoder
         self.has_vector = has_vector
-        self.pixel_limit = pixel_limit
+        self.decoders = decoders
         # Decided once: a batch size that falls to one must not let every thread at the GPU.
         self.batches = Batches(encoder) if encoder.batch_size > 1 else None
 
@@ -157,15 +159,15 @@ class _Reader:
     def _read(self, path: str, named_image: bool) -> _Read | _Gathered:
         now = time.time_ns()
         try:
-            if not named_image and not is_signed(head(path)):
-                raise ImageError(SkipReason.NOT_AN_IMAGE)
-            data = read(path, byte_limit(self.pixel_limit))
-            digest = content_hash(data)
-            if self.has_vector(digest):
-                return _Read(now, digest)
-            prepared = prepare(
-                data, self.encoder.preprocessing, pixel_limit=self.pixel_limit, path=path
+            loaded = self.decoders.load(
+                path,
+                self.encoder.preprocessing,
+                named_image=named_image,
+                is_known=self.has_vector,
             )
+            digest, prepared = loaded.digest, loaded.prepared
+            if prepared is None:
+                return _Read(now, digest)
             if self.batches:
                 vector_to_come = self.batches.submit(prepared.pixels)
                 return _Gathered(now, digest, prepared.facts, vector_to_come)
@@ -190,6 +192,7 @@ def update(
     options: Options,
     *,
     drop_old: bool = False,
+    decoders: Decoders | None = None,
 ) -> Iterator[Event]:
     """Bring `paths` up to date in the index in `folder`, telling each step as it happens.
 
@@ -201,14 +204,19 @@ def update(
     switches to them; until then it answers as before, and running this again goes on. `drop_old`
     then removes the embeddings by all other models; while the switch has not come, it does nothing.
 
-    Raises UsageError for names that mean nothing, and StoreError when the index cannot be written;
-    the last commit then stands.
+    `decoders` are those that were started early, as `options` say; they are closed with the run.
+
+    Raises UsageError for names that mean nothing, StoreError when the index cannot be written (the
+    last commit then stands), and DecoderError when nothing can be decoded.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     asked = scopes(paths, _roots(folder))
-    with IndexWriter(folder, encoder.identity) as writer:
-        reader = _Reader(encoder, writer.has_vector, options.pixel_limit)
+    with (
+        decoders or Decoders(options.pixel_limit, options.seconds) as decoders,
+        IndexWriter(folder, encoder.identity) as writer,
+    ):
+        reader = _Reader(encoder, writer.has_vector, decoders)
         pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
         try:
             for scope in asked:
@@ -219,7 +227,9 @@ def update(
             writer.commit()
             raise
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            decoders.close()  # what is being decoded is not waited for
+            pool.shutdown()
             reader.close()
         yield from _finish(writer, encoder.identity, drop_old=drop_old)
         yield Done(writer.images())

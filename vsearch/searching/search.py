@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from vsearch.errors import IndexDamaged
 from vsearch.index import GraphUnusable, Index
 from vsearch.records import ImageRecord, Match
 from vsearch.searching.query import Term, embed, parse
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 class Found:
     """The answer to a query: files with their cosines, best first, and how they were found.
 
-    `warning` says why the graph was asked for or wanted and not used; None otherwise.
+    `warning` says why the graph was asked for or wanted and not used, or that embeddings are
+    damaged and were left out; None otherwise.
     """
 
     records: list[tuple[ImageRecord, float]]
@@ -39,7 +41,9 @@ class Found:
 
 
 class _Ranking(Protocol):
-    """Rows by similarity, as many as wanted."""
+    """Rows by similarity, as many as wanted; `damaged` ones are left out."""
+
+    damaged: int
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return (rows, cosines) of the `count` best rows, or of all there are, best first."""
@@ -50,9 +54,10 @@ class _Exact:
 
     def __init__(self, index: Index, query: NDArray[np.float32]) -> None:
         self.scores = index.scores(query)
+        self.damaged = _damaged(self.scores)
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        rows = best(self.scores, count)
+        rows = best(self.scores, min(count, len(self.scores) - self.damaged))
         return rows, self.scores[rows]
 
 
@@ -63,12 +68,13 @@ class _Approximate:
         self.graph = graph
         self.query = query
         self.tail = index.scores(query, start=graph.rows)
+        self.damaged = _damaged(self.tail)
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         import numpy as np
 
         rows, scores = self.graph.search(self.query, count)
-        tail = best(self.tail, count)
+        tail = best(self.tail, min(count, len(self.tail) - self.damaged))
         rows = np.concatenate([rows, tail + self.graph.rows])
         scores = np.concatenate([scores, self.tail[tail]])
         order = best(scores, count)
@@ -98,11 +104,34 @@ def search(
     warning = None
     if strategy.method == "graph":
         try:
-            ranking = _Approximate(index, index.graph(), query)
-            return Found(_files(index, ranking, k, exclude), strategy, None)
+            approximate = _Approximate(index, index.graph(), query)
+            files = _files(index, approximate, k, exclude)
+            return Found(files, strategy, _left_out(index, approximate))
         except GraphUnusable as error:
             warning = f"the graph was not used: {error}; scanned all rows instead"
-    return Found(_files(index, _Exact(index, query), k, exclude), strategy, warning)
+    exact = _Exact(index, query)
+    if exact.damaged and exact.damaged == index.rows:
+        raise IndexDamaged(
+            f"all vectors are missing or damaged, in {index.folder}; "
+            "bring back what can be with `vsearch check --repair`"
+        )
+    files = _files(index, exact, k, exclude)
+    return Found(files, strategy, _left_out(index, exact) or warning)
+
+
+def _damaged(scores: NDArray[np.float32]) -> int:
+    import numpy as np
+
+    return int(np.count_nonzero(np.isneginf(scores)))
+
+
+def _left_out(index: Index, ranking: _Ranking) -> str | None:
+    if not ranking.damaged:
+        return None
+    return (
+        f"{ranking.damaged:,} of {index.rows:,} vectors are missing or damaged and were left out; "
+        "bring back what can be with `vsearch check --repair`"
+    )
 
 
 def _files(

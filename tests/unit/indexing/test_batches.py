@@ -13,6 +13,7 @@ from fake_encoder import BLUE, GREEN, RED, FakeEncoder, paint
 from numpy.typing import NDArray
 
 from vsearch.errors import ModelError
+from vsearch.images.isolation.decoders import Decoders
 from vsearch.index import Index
 from vsearch.indexing import batches, run
 from vsearch.indexing.batches import Batches
@@ -342,5 +343,6 @@ def test_how_far_the_readers_run_ahead(
     encoder.preprocessing = type(encoder.preprocessing)(
         size, "shortest", "bicubic", (0, 0, 0), (1, 1, 1)
     )
-    reader = run._Reader(encoder, lambda _: False, 10_000)
-    assert reader.ahead(workers) == expected
+    with Decoders(10_000) as decoders:
+        reader = run._Reader(encoder, lambda _: False, decoders)
+        assert reader.ahead(workers) == expected

@@ -1,0 +1,133 @@
+"""The process that decoders are forked from: small, with one thread, and Pillow loaded.
+
+It is started anew for a run (`processes.Zygote`), takes requests on one socket (see `wire`), and
+ends its children and itself when that closes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from vsearch.images.isolation import decoder
+from vsearch.images.isolation.wire import ANSWER, CONTROL, FORK, KILL, STILL_THERE
+from vsearch.images.limits import memory_limit
+
+if TYPE_CHECKING:
+    from vsearch.images.isolation.decoder import Load
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_GRACE = 1.0  # seconds for a process to end that has closed its connection, or was killed
+
+
+def main(control: int, loader: str, pixel_limit: int) -> NoReturn:
+    """Serve the descriptor `control`; `loader` is "module:function", what the decoders call."""
+    connection = socket.socket(fileno=control)
+    load = _prepared(loader)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)  # until here stderr is read for why it could not start
+    os.close(nowhere)
+    _Zygote(connection, load, pixel_limit).serve()
+
+
+def _prepared(loader: str) -> Load:
+    """Import all that ordinary pictures need, once for all decoders."""
+    from PIL import Image, ImageCms, TiffImagePlugin  # noqa: F401  # by their use in `images`
+
+    Image.preinit()
+    module, _, name = loader.partition(":")
+    load: Load = getattr(import_module(module), name)
+    # What is here stays: no decoder needs to look through it, or copy its pages by doing so.
+    gc.collect()
+    gc.freeze()
+    return load
+
+
+class _Zygote:
+    def __init__(self, connection: socket.socket, load: Load, pixel_limit: int) -> None:
+        self._connection = connection
+        self._load = load
+        self._pixel_limit = pixel_limit
+        self._memory = memory_limit(pixel_limit)
+        self._children: set[int] = set()
+        self._prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+    def serve(self) -> NoReturn:
+        """Answer requests until there is nobody left to make them."""
+        while request := self._request():
+            what, pid, descriptor = request
+            fork = what == FORK
+            answer = self._fork(descriptor) if fork else self._ended(pid, kill=what == KILL)
+            try:
+                self._connection.send(ANSWER.pack(answer))
+            except OSError:
+                break
+        for pid in self._children.copy():
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._children.copy():
+            self._ended(pid, kill=True)
+        os._exit(0)
+
+    def _request(self) -> tuple[bytes, int, int] | None:
+        try:
+            received, descriptors, _, _ = socket.recv_fds(self._connection, CONTROL.size, 1)
+        except OSError:
+            return None
+        if len(received) < CONTROL.size:
+            return None
+        what, pid = CONTROL.unpack(received)
+        return what, pid, descriptors[0] if descriptors else -1
+
+    def _fork(self, descriptor: int) -> int:
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(descriptor)
+            return -(error.errno or 1)
+        if not pid:
+            self._be_decoder(descriptor, parent)
+        os.close(descriptor)
+        self._children.add(pid)
+        return pid
+
+    def _be_decoder(self, descriptor: int, parent: int) -> NoReturn:
+        code = 1
+        try:
+            self._connection.close()
+            if self._prctl:
+                self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() == parent:  # else it went before it could say so
+                decoder.confine(self._memory)
+                if self._prctl:  # a program that collects cores would do so in spite of RLIMIT_CORE
+                    self._prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+                code = decoder.serve(
+                    socket.socket(fileno=descriptor), self._load, self._pixel_limit
+                )
+        finally:
+            os._exit(code)  # never back into the zygote's own work
+
+    def _ended(self, pid: int, *, kill: bool) -> int:
+        """Return how a child ended; one that does not end by itself is killed."""
+        if pid not in self._children:
+            return STILL_THERE
+        if kill:
+            os.kill(pid, signal.SIGKILL)
+        until, pause = time.monotonic() + _GRACE, 0.0002
+        while True:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._children.remove(pid)
+                return os.waitstatus_to_exitcode(status)
+            if time.monotonic() > until:
+                os.kill(pid, signal.SIGKILL)
+                return STILL_THERE
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)
