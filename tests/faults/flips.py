@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from vsearch.errors import IndexMissing, StoreError
 from vsearch.index import Index
+from vsearch.indexing import checking
 from vsearch.searching.search import search
 
 SECTOR = 512
 ANSWERS = 5
 Repair = Callable[[Path], None]
-Outcome = Literal["harmless", "detected", "earlier state", "wrong", "crash"]
+Outcome = Literal["harmless", "detected", "earlier state", "wrong", "crash", "unseen by check"]
 # After `repair` (where there is one) and an update: as undamaged, told that it cannot be, or not.
 Mended = Literal["whole", "told", "wrong", "crash"]
 
@@ -54,6 +55,8 @@ def look(folder: Path, asked: Sequence[NDArray[np.float32]]) -> Looks:
     except StoreError as error:
         return {"open": Said(told=str(error))}
     with index:
+        if index.model is None:  # made, and nothing committed to it yet
+            return {"open": Said("nothing")}
         said["open"] = Said(index.model)
         for place, query in enumerate(asked):
             said[f"exact {place}"] = _said(lambda query=query: _found(index, query, graph=False))
@@ -249,6 +252,8 @@ def _flip(
     shutil.copytree(whole.folder, folder)
     damage = damaged(folder / file, chance)
     outcome, detail = _judged(fork(lambda: look(folder, whole.asked)), whole, file)
+    if outcome == "detected" and not fork(lambda: _faults(folder)).result():
+        outcome = "unseen by check"
     return Flip(file, damage, outcome, detail, *_mended(whole, folder, repair))
 
 
@@ -259,24 +264,29 @@ def _judged(ended: Ended[Looks], whole: Whole, file: str) -> tuple[Outcome, str]
     only_graph = "graph" in file
     last = len(whole.states) - 1
     earlier = range(last, -1, -1) if file.endswith("-wal") else (last,)
-    first_wrong = ""
+    if file.endswith("-wal") and got["open"].value == "nothing":
+        return "earlier state", ""
+    nearest: list[str] | None = None
     for place in earlier:
         told, wrong = compared(got, *whole.states[place], whole.asked, whole=only_graph)
         if not wrong:
             if told:
                 return "detected", ""
             return ("harmless" if place == last else "earlier state"), ""
-        first_wrong = first_wrong or ", ".join(wrong[:5])
-    return "wrong", first_wrong
+        nearest = wrong if nearest is None or len(wrong) < len(nearest) else nearest
+    told = {question: got[question] for question in (nearest or [])[:5] if question in got}
+    return "wrong", f"{', '.join((nearest or [])[:5])}: {told}"
 
 
 def _mended(whole: Whole, folder: Path, repair: Repair | None) -> tuple[Mended, str]:
-    """Repair, bring up to date, and compare what there is then."""
+    """Repair, bring up to date, and compare what there is then; a check must find it good."""
 
     def mend() -> State:
         if repair:
             repair(folder)
         bring_up(folder, whole.photos)
+        if repair and (faults := _faults(folder)):
+            raise RuntimeError(f"not mended: {faults}")
         return _state(folder)
 
     ended = fork(mend)
@@ -285,6 +295,21 @@ def _mended(whole: Whole, folder: Path, repair: Repair | None) -> tuple[Mended, 
     if ended.crash or ended.error:
         return "crash", ended.crash or ended.trace
     return ("whole" if ended.result() == whole.states[-1][1] else "wrong"), ""
+
+
+def mended(folder: Path) -> None:
+    """Run `vsearch check --repair`."""
+    list(checking.repair(folder, 1, deep=False))
+
+
+def _faults(folder: Path) -> list[str]:
+    """Return what `vsearch check` finds."""
+    try:
+        return [
+            fault.what for found in checking.check(folder, 1, deep=False) for fault in found.faults
+        ]
+    except IndexMissing as error:
+        return [str(error)]
 
 
 def damaged(path: Path, chance: random.Random) -> str:
@@ -318,7 +343,7 @@ def table(found: Sequence[Flip]) -> str:
         counts = rows.setdefault((one.file, one.damage), Counter())
         counts[one.outcome] += 1
         counts[f"then {one.mended}"] += 1
-    columns = ["harmless", "detected", "earlier state", "wrong", "crash"]
+    columns = ["harmless", "detected", "earlier state", "unseen by check", "wrong", "crash"]
     columns += ["then whole", "then told", "then wrong", "then crash"]
     lines = ["| file | damage | " + " | ".join(columns) + " |", "|---" * (2 + len(columns)) + "|"]
     for (file, damage), counts in sorted(rows.items()):

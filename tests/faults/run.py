@@ -49,6 +49,10 @@ def main() -> int:
 def inside() -> int:
     """Do it, in the process that the failing disk is loaded in."""
     options = _options()
+    from vsearch.images.isolation import decoders
+
+    # Cases are many; the real command, among those that are killed, has processes of its own.
+    decoders._FORKS = False
     figures: dict[str, Any] = {}
     place = Path(options.inside).resolve()
     if options.steps:
@@ -161,7 +165,7 @@ def _kills(place: Path, options: argparse.Namespace) -> dict[str, Any]:
 def _flips(place: Path, options: argparse.Namespace) -> dict[str, Any]:
     from collections import Counter
 
-    from faults.flips import finished_index, flips, killed_index, table
+    from faults.flips import finished_index, flips, killed_index, mended, table
     from faults.scenarios import index
 
     from vsearch.indexing import run
@@ -171,18 +175,22 @@ def _flips(place: Path, options: argparse.Namespace) -> dict[str, Any]:
     wholes = [finished_index(index, place / "finished", 200)]
     wholes.append(killed_index(index, place / "killed", 12))
     run.COMMIT_SECONDS = often
-    done = list(flips(wholes, place, options.flips, seed=options.seed, only=options.file))
+    done = list(
+        flips(wholes, place, options.flips, seed=options.seed, only=options.file, repair=mended)
+    )
     print(table(done))
     outcomes = Counter(one.outcome for one in done)
     for outcome in ("wrong", "crash"):
         for one in [one for one in done if one.outcome == outcome][:10]:
             print(f"BAD {one.file}, {one.damage}: {outcome}: {one.detail}")
-    for one in [one for one in done if one.mended == "crash"][:10]:
-        print(f"BAD {one.file}, {one.damage}, then an update: {one.mended_detail}")
+    unmended = [one for one in done if one.mended in ("wrong", "crash")]
+    for one in unmended[:10]:
+        print(f"BAD {one.file}, {one.damage}, then repaired: {one.mended}: {one.mended_detail}")
     return {
         "flips": len(done),
         "flip_outcomes": dict(outcomes),
-        "bad": outcomes["wrong"] + outcomes["crash"],
+        "repaired": dict(Counter(one.mended for one in done)),
+        "bad": outcomes["wrong"] + outcomes["crash"] + len(unmended),
         "wrong": outcomes["wrong"],
     }
 
