@@ -15,7 +15,7 @@ NOT_FOR_HELP = HEAVY | {
     "numpy", "onnxruntime", "tokenizers", "PIL", "rich", "hnswlib", "sqlite3", "platformdirs",
     "xxhash", "filelock", "pydantic",
 }  # fmt: skip
-NOT_FOR_SEARCH = HEAVY | {"rich", "hnswlib", "filelock", "rawpy", "pillow_heif"}
+NOT_FOR_SEARCH = HEAVY | {"rich", "hnswlib", "filelock", "rawpy", "pillow_heif", "http", "ssl"}
 NOT_FOR_WORDS = NOT_FOR_SEARCH | {"PIL"}
 
 SPY = """

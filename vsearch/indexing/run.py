@@ -65,8 +65,8 @@ COMMIT_SECONDS = 1.0
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
 # run far ahead; what is large, the decoded picture, exists once per thread at most.
 AHEAD_PER_WORKER = 32
-# For how long the others wait for one slow picture. Then what is done behind it is written first, or
-# a kill would cost all that the threads have run ahead.
+# For how long the others wait for one slow picture. Then what is done behind it is written first,
+# or a kill would cost all that the threads have run ahead.
 IN_ORDER_SECONDS = 1.0
 # Where batches are gathered, what waits is pixels: three batches keep two threads encoding, and
 # no more than this many bytes. A batch's own copies, for the encoder and its device, come on top.

@@ -97,6 +97,7 @@ class ClipRetrievalSource:
     """
 
     model = None
+    single = frozenset[str]()
 
     def __init__(
         self, path: Path, *, root: str | None = None, pixel_limit: int, workers: int

@@ -17,7 +17,7 @@ from vsearch.interchange.source import Unsound
 from vsearch.records import Entry, ImageFacts, ModelIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FORMAT = 1
 REQUIRED = ("root", "path", "hash", "size", "mtime_ns", "width", "height", "format")
@@ -31,9 +31,12 @@ _LARGEST = (1 << 63) - 1  # what the catalog holds
 _MOST_PIXELS = (1 << 31) - 1  # on one side
 
 
-def header_of(model: ModelIdentity) -> str:
-    """Return what stands beside the rows: the format's version and the model, as JSON."""
-    return json.dumps({"format": FORMAT, "model": asdict(model)})
+def header_of(model: ModelIdentity, single: Iterable[str] = ()) -> str:
+    """Return what stands beside the rows, as JSON: the format's version, the model, and `single`.
+
+    Those are the roots of which only single files were asked for, not all that is below.
+    """
+    return json.dumps({"format": FORMAT, "model": asdict(model), "single": sorted(single)})
 
 
 def model_of(header: str | bytes) -> ModelIdentity:
@@ -54,6 +57,14 @@ def model_of(header: str | bytes) -> ModelIdentity:
         _name(named, "preprocessing"),
         _number(named, "dim", 1, _LARGEST_DIM),
     )
+
+
+def single_of(header: str | bytes) -> frozenset[str]:
+    """Return the roots of single files that `header_of` wrote. Raises Unsound."""
+    roots = json.loads(header).get("single", [])
+    if not isinstance(roots, list) or not all(isinstance(root, str) for root in roots):
+        raise Unsound("its single roots are no list of names")
+    return frozenset(roots)
 
 
 def fields_of(entry: Entry) -> dict[str, str | int | None]:

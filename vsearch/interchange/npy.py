@@ -20,8 +20,8 @@ from vsearch.interchange.fields import (
     REQUIRED,
     entry_of,
     fields_of,
-    header_of,
     model_of,
+    single_of,
 )
 from vsearch.interchange.source import Batch, Unsound, batch_rows, checked_vectors, explained
 
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from vsearch.interchange.source import NotTaken
-    from vsearch.records import Entry, ModelIdentity
+    from vsearch.records import Entry
 
 VECTORS, METADATA, MODEL = "vectors.npy", "metadata.jsonl", "model.json"
 NAMES = (VECTORS, METADATA, MODEL)
 _LONGEST_LINE = 1 << 16  # bytes; a path has 4,096 at most, six characters each when escaped
-_LONGEST_HEADER = 1 << 16
+_LONGEST_HEADER = 1 << 24
 
 
-def write(folder: Path, model: ModelIdentity, count: int, batches: Iterable[Batch]) -> None:
+def write(folder: Path, header: str, dim: int, count: int, batches: Iterable[Batch]) -> None:
     """Write `count` entries into `folder`, a batch at a time. Raises OSError."""
     from numpy.lib import format as npy
 
     with (folder / VECTORS).open("wb") as vectors, (folder / METADATA).open("wb") as metadata:
-        shape = {"descr": "<f4", "fortran_order": False, "shape": (count, model.dim)}
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
         npy.write_array_header_1_0(vectors, shape)
         for batch in batches:
             vectors.write(batch.vectors.astype("<f4", order="C", copy=False).data)
             lines = [json.dumps(fields_of(entry)) for entry in batch.entries]
             metadata.write("".join(f"{line}\n" for line in lines).encode("ascii"))
-    (folder / MODEL).write_text(f"{header_of(model)}\n", encoding="ascii")
+    (folder / MODEL).write_text(f"{header}\n", encoding="ascii")
 
 
 def is_npy(folder: Path) -> bool:
@@ -69,12 +69,14 @@ class NpySource:
                     raise Unsound(f"{name} is missing")
             self._vectors = ArrayFile(path / VECTORS)
             self.rows = self._vectors.rows
-            self.model = self._read_model()
+            header = self._header()
+            self.model = model_of(header) if header is not None else None
+            self.single = single_of(header) if header is not None else frozenset()
 
-    def _read_model(self) -> ModelIdentity | None:
+    def _header(self) -> bytes | None:
         try:
             with (self._path / MODEL).open("rb") as file:
-                return model_of(file.read(_LONGEST_HEADER))
+                return file.read(_LONGEST_HEADER)
         except FileNotFoundError:
             return None
 

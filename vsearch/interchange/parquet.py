@@ -18,8 +18,8 @@ from vsearch.interchange.fields import (
     REQUIRED,
     entry_of,
     fields_of,
-    header_of,
     model_of,
+    single_of,
 )
 from vsearch.interchange.source import Batch, Unsound, batch_rows, checked_vectors, explained
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vsearch.interchange.source import NotTaken
-    from vsearch.records import Entry, ModelIdentity
+    from vsearch.records import Entry
 
 KEY = b"vsearch"
 EMBEDDING = "embedding"
@@ -43,11 +43,11 @@ _REPEATED = ("root", "format", "taken_at", "camera")  # stored once each
 _BUFFER = 1 << 20  # bytes read at a time, of each column
 
 
-def write(file: BinaryIO, model: ModelIdentity, batches: Iterable[Batch]) -> None:
+def write(file: BinaryIO, header: str, dim: int, batches: Iterable[Batch]) -> None:
     """Write entries to `file`, a row group each batch. Raises OSError."""
     import pyarrow.parquet as pq
 
-    schema = _schema(model)
+    schema = _schema(header, dim)
     with pq.ParquetWriter(
         file,
         schema,
@@ -61,7 +61,7 @@ def write(file: BinaryIO, model: ModelIdentity, batches: Iterable[Batch]) -> Non
             writer.write_batch(_record_batch(batch, schema))
 
 
-def _schema(model: ModelIdentity) -> pa.Schema:
+def _schema(header: str, dim: int) -> pa.Schema:
     import pyarrow as pa
 
     kinds = {
@@ -81,8 +81,8 @@ def _schema(model: ModelIdentity) -> pa.Schema:
     may_lack = {*OPTIONAL, *(f"{name}_bytes" for name in _NAMES)}
     columns = [pa.field(name, kind, name in may_lack) for name, kind in kinds.items()]
     one = pa.field("element", pa.float32(), nullable=False)
-    columns.append(pa.field(EMBEDDING, pa.list_(one, model.dim), nullable=False))
-    return pa.schema(columns, metadata={KEY: header_of(model)})
+    columns.append(pa.field(EMBEDDING, pa.list_(one, dim), nullable=False))
+    return pa.schema(columns, metadata={KEY: header})
 
 
 def _record_batch(batch: Batch, schema: pa.Schema) -> pa.RecordBatch:
@@ -132,6 +132,7 @@ class ParquetSource:
             self._columns = _checked_columns(schema)
             header = (metadata.metadata or {}).get(KEY)
             self.model = model_of(header) if header is not None else None
+            self.single = single_of(header) if header is not None else frozenset()
 
     def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
         """Read all of it once, see `Source`."""

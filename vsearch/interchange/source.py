@@ -55,6 +55,10 @@ class Source(Protocol):
         """The model of its embeddings; None where it does not say."""
 
     @property
+    def single(self) -> frozenset[str]:
+        """The roots of which it has single files only; the others stand for all below them."""
+
+    @property
     def rows(self) -> int:
         """How many rows it has."""
 

@@ -17,6 +17,7 @@ from vsearch.errors import (
     UsageError,
 )
 from vsearch.index import Index, IndexWriter
+from vsearch.interchange.fields import header_of
 from vsearch.interchange.source import Batch, batch_rows
 
 if TYPE_CHECKING:
@@ -60,13 +61,14 @@ def export(
             raise UsageError(
                 f"there is nothing to export, in {folder}; add pictures with `vsearch index FOLDER`"
             )
+        header = header_of(model, [root.path for root in index.roots() if not root.whole])
         batches = _batches(index, model.dim, count, progress)
         if form == "parquet":
             with whole_file(target, replace=replace) as file:
-                parquet.write(file, model, batches)
+                parquet.write(file, header, model.dim, batches)
         else:
             with whole_folder(target, npy.NAMES, replace=replace) as place:
-                npy.write(place, model, count, batches)
+                npy.write(place, header, model.dim, count, batches)
     return count
 
 
@@ -238,7 +240,7 @@ def _check(source: Source, dim: int, watch: Watch, *, tell: bool) -> int:
 
 def _write(writer: IndexWriter, source: Source, dim: int, watch: Watch) -> tuple[int, int]:
     """Write all of the source, a commit each batch; return (taken, not taken) rows."""
-    places = _Places(writer)
+    places = _Places(writer, source.single)
     taken = not_taken = 0
     try:
         for batch in source.batches(dim):
@@ -269,8 +271,9 @@ class _Places:
     Two roots of which one covers the other would answer with each picture twice.
     """
 
-    def __init__(self, writer: IndexWriter) -> None:
+    def __init__(self, writer: IndexWriter, single: frozenset[str]) -> None:
         self._writer = writer
+        self._single = single
         self._known: dict[str, tuple[Root, str]] = {}
 
     def of(self, root: str, path: str) -> tuple[Root, str]:
@@ -279,7 +282,7 @@ class _Places:
             covering = _covering(root, self._writer.roots())
             if covering is None:
                 self._known.clear()  # the new root may take in some of these
-                covering = self._writer.add_root(root, whole=True)
+                covering = self._writer.add_root(root, whole=root not in self._single)
             way = os.path.relpath(root, covering.path)
             self._known[root] = covering, "" if way == "." else way
         found, way = self._known[root]

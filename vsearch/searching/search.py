@@ -182,19 +182,22 @@ def answer(
     *,
     forced: Method | None,
     pixel_limit: int,
+    offline: bool = False,
 ) -> Answer:
     """Answer one query on the index in `folder`: terms -> query vector -> rows -> matches.
+
+    `offline`: terms that are addresses are refused.
 
     Raises UsageError for terms that cannot be used, StoreError when the index cannot.
     """
     clock = _Clock()
-    parsed = parse(terms, minus)
+    parsed = parse(terms, minus, offline=offline)
     with Index(folder) as index:
         index.require_model(encoder.identity)
         clock.lap("open the index")
         query = embed(parsed, encoder, pixel_limit)  # (dim,) float32
         clock.lap("embed the query")
-        own = {os.path.realpath(term.text) for term in parsed if term.is_image}
+        own = {os.path.realpath(term.text) for term in parsed if term.kind == "picture"}
         found = search(index, query, k, exclude=own, forced=forced)
         clock.lap("search")
         listed = list(_matches(found, parsed, encoder.calibration))
@@ -221,7 +224,7 @@ def _matches(
 
     It was fitted on one text against pictures: blends and query pictures have other cosines.
     """
-    speaks = len(terms) == 1 and not terms[0].is_image and terms[0].weight > 0
+    speaks = len(terms) == 1 and terms[0].kind == "words" and terms[0].weight > 0
     for rank, (record, score) in enumerate(found.records, start=1):
         relevance = calibration.relevance(score) if calibration and speaks else None
         path = os.path.join(record.root, record.path)

@@ -139,6 +139,7 @@ def test_a_stranger_reads_the_parquet_file(tmp_path: Path) -> None:
     assert str(table.schema.field("embedding").type).startswith("fixed_size_list<element: float")
     assert json.loads(table.schema.metadata[b"vsearch"]) == {
         "format": 1,
+        "single": [],
         "model": {
             "name": "colours", "weights": "weights", "preprocessing": "preprocessing", "dim": 3,
         },
@@ -283,6 +284,21 @@ def test_pictures_go_below_the_root_that_covers_theirs(tmp_path: Path) -> None:
     target = sent(make_index(tmp_path / "from", entry("/photos/deep", "b")), "npy", tmp_path)
     taken(target, index)
     assert set(content(index)) == {("/photos", "a"), ("/photos", "deep/b")}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_root_of_single_files_does_not_become_a_whole_one(tmp_path: Path, form: Form) -> None:
+    index = make_index(tmp_path / "index", entry("/whole", "a.png"))
+    with IndexWriter(index, MODEL) as writer:
+        root = writer.add_root(os.fsdecode(b"/single \xff"), whole=False)
+        one = entry(root.path, "b.png")
+        vector = vector_of(one.digest, 3)
+        writer.add(root, one.path, one.size, one.mtime_ns, one.digest, one.facts, vector)
+        writer.commit()
+    taken(sent(index, form, tmp_path), tmp_path / "again")
+    with Index(tmp_path / "again") as again:
+        found = [(one.path, one.whole) for one in again.roots()]
+    assert found == [(os.fsdecode(b"/single \xff"), False), ("/whole", True)]
 
 
 def test_roots_in_a_file_that_cover_each_other_become_one(tmp_path: Path) -> None:

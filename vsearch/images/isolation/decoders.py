@@ -21,7 +21,8 @@ SECONDS = 60.0
 """The longest a file may take to decode unless said otherwise: many times what a camera's does."""
 
 _LOADER = "vsearch.images.load:load"
-_STARTS = 4  # times in a row that no process could be started; then that is said
+# Seconds after each time that no process could be started: others may be ending. Then that is said.
+_PAUSES = (0.2, 0.8, 3.2, 0)
 _LOSSES = 3  # decoders of one file that were lost with their zygote; then it is charged with it
 _FORKS = hasattr(os, "fork")
 
@@ -156,9 +157,7 @@ class Decoders:
 
     def _new(self) -> Decoder:
         words = ""
-        for start in range(_STARTS):
-            if start:
-                time.sleep(0.05 * 4**start)  # 0.2 s, 0.8 s, 3.2 s: others may be ending
+        for pause in _PAUSES:
             with self._lock:
                 if self._closed:
                     raise DecoderError("the decoders were closed; start another run")
@@ -173,6 +172,7 @@ class Decoders:
                 else:
                     self._all.add(decoder)
                     return decoder
+            time.sleep(pause)
         raise DecoderError(
             f"no process can be started to decode pictures in ({words}); see whether there is "
             "memory, and how many processes this user may have"

@@ -151,8 +151,8 @@ class Zygote:
     def close(self) -> str:
         """End it and its decoders. Return its last line on stderr, of why it could not start."""
         self.release()
-        if not self._forked and not self._failed:
-            self._process.kill()  # it may still be busy importing
+        if self._failed or not self._forked:
+            self._process.kill()  # it is stuck, or still busy importing
         try:
             _, said = self._process.communicate(timeout=_ENDING_SECONDS)
         except subprocess.TimeoutExpired:
