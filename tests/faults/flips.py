@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,7 +44,7 @@ Found = list[tuple[str, float]]
 
 
 def look(folder: Path, asked: Sequence[NDArray[np.float32]]) -> Looks:
-    """Ask the index everything: each picture, `asked` exactly and by graph, status, what was skipped.
+    """Ask the index everything: each picture, `asked` exactly and by graph, status, the skipped.
 
     Whatever is not a StoreError is raised.
     """
@@ -59,12 +60,11 @@ def look(folder: Path, asked: Sequence[NDArray[np.float32]]) -> Looks:
             return {"open": Said("nothing")}
         said["open"] = Said(index.model)
         for place, query in enumerate(asked):
-            said[f"exact {place}"] = _said(lambda query=query: _found(index, query, graph=False))
-            said[f"graph {place}"] = _said(lambda query=query: _found(index, query, graph=True))
+            said[f"exact {place}"] = _said(partial(_found, index, query, graph=False))
+            said[f"graph {place}"] = _said(partial(_found, index, query, graph=True))
         said["files"] = _said(lambda: Said(_files(index)))
         for row in range(index.rows):
-            one = np.array([row])
-            said[f"row {row}"] = _said(lambda one=one: Said(index.vectors(one).tobytes()))
+            said[f"row {row}"] = _said(partial(_row, index, row))
         said["known"] = _said(lambda: Said([(root, index.known(root)) for root in index.roots()]))
         said["skipped"] = _said(lambda: Said(index.skipped()))
         said["status"] = _said(lambda: Said(_status(index)))
@@ -82,6 +82,10 @@ def _found(index: Index, query: NDArray[np.float32], *, graph: bool) -> Said:
     found = search(index, query, ANSWERS, forced="graph" if graph else "exact")
     answers = [(os.path.join(one.root, one.path), score) for one, score in found.records]
     return Said(answers, found.warning or "")
+
+
+def _row(index: Index, row: int) -> Said:
+    return Said(index.vectors(np.array([row])).tobytes())
 
 
 def _files(index: Index) -> Any:
@@ -200,12 +204,16 @@ def _whole(folder: Path, photos: Path, copies: Sequence[Path], files: list[str])
     asked = queries(state)
     states: list[tuple[Looks, State]] = []
     for one in copies:
-        found = fork(lambda one=one: (look(one, asked), _state(one))).result()
+        found = fork(partial(_looked_at, one, asked)).result()
         if not states or states[-1] != found:
             states.append(found)
     shutil.rmtree(folder)
     kept.rename(folder)
     return Whole(folder, photos, asked, states, files)
+
+
+def _looked_at(folder: Path, asked: Sequence[NDArray[np.float32]]) -> tuple[Looks, State]:
+    return look(folder, asked), _state(folder)
 
 
 def _state(folder: Path) -> State:
@@ -259,7 +267,7 @@ def _flip(
 
 def _judged(ended: Ended[Looks], whole: Whole, file: str) -> tuple[Outcome, str]:
     if ended.crash or ended.error:
-        return "crash", ended.crash or ended.trace
+        return "crash", ended.crash or ended.where
     got = ended.result()
     only_graph = "graph" in file
     last = len(whole.states) - 1
@@ -274,8 +282,8 @@ def _judged(ended: Ended[Looks], whole: Whole, file: str) -> tuple[Outcome, str]
                 return "detected", ""
             return ("harmless" if place == last else "earlier state"), ""
         nearest = wrong if nearest is None or len(wrong) < len(nearest) else nearest
-    told = {question: got[question] for question in (nearest or [])[:5] if question in got}
-    return "wrong", f"{', '.join((nearest or [])[:5])}: {told}"
+    answers = {question: got[question] for question in (nearest or [])[:5] if question in got}
+    return "wrong", f"{', '.join((nearest or [])[:5])}: {answers}"
 
 
 def _mended(whole: Whole, folder: Path, repair: Repair | None) -> tuple[Mended, str]:
@@ -293,7 +301,7 @@ def _mended(whole: Whole, folder: Path, repair: Repair | None) -> tuple[Mended, 
     if isinstance(ended.error, StoreError):
         return "told", str(ended.error)
     if ended.crash or ended.error:
-        return "crash", ended.crash or ended.trace
+        return "crash", ended.crash or ended.where
     return ("whole" if ended.result() == whole.states[-1][1] else "wrong"), ""
 
 
@@ -316,8 +324,7 @@ def damaged(path: Path, chance: random.Random) -> str:
     """Damage a file in one of the ways that disks and people have, and say how."""
     data = bytearray(path.read_bytes())
     kind = chance.choice(
-        ["one bit", "one bit", "some bits", "some bits", "cut short", "zeroed sector", "emptied"]
-        + ["removed"]
+        ["one bit", "some bits"] * 2 + ["cut short", "zeroed sector", "emptied", "removed"]
     )
     if kind in ("one bit", "some bits"):
         for _ in range(1 if kind == "one bit" else chance.randint(2, 20)):

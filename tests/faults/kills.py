@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def _chain(prepared: Prepared, folder: Path, when: random.Random, most: int) -> 
     try:
         while kills < wanted:
             progress = Progress()
-            child = Child(lambda progress=progress: prepared.scenario.action(folder, Watch(progress)))
+            child = Child(partial(prepared.scenario.action, folder, Watch(progress)))
             ended = child.end(kill_after=when.uniform(0, prepared.seconds))
             kills += ended.killed
             embedded += progress.get(Watch.EMBEDDED)

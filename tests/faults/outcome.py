@@ -20,11 +20,13 @@ T = TypeVar("T")
 
 
 def files(folder: Path) -> set[str]:
-    """Return the names of all files and folders of an index, but those that SQLite comes and goes with."""
+    """Return the names of all there is in an index, but what SQLite makes while it is at work."""
     passing = {"catalog.sqlite-wal", "catalog.sqlite-shm"}
     found = {os.fspath(path.relative_to(folder)) for path in folder.rglob("*")} - passing
     # Which number a set has does not matter, how many there are does.
-    return {path.replace("sets/whole-3", "sets/whole-2") for path in found}
+    names = sorted({path.split("/")[1] for path in found if path.startswith("sets/")})
+    places = {name: f"set {number}" for number, name in enumerate(names)}
+    return {"/".join(places.get(part, part) for part in path.split("/")) for path in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def check_left(prepared: Prepared, folder: Path, *, exactly: bool) -> None:
     ended = fork(lambda: examined(folder))
     if prepared.scenario.damaged:
         if ended.crash or not isinstance(ended.error, StoreError | Bad | None):
-            raise Bad("crash", ended.crash or ended.trace)
+            raise Bad("crash", ended.crash or ended.where)
         return
     state = good(ended)
     check_between(prepared, state)
@@ -176,7 +178,7 @@ def good(ended: Ended[T]) -> T:
     if isinstance(ended.error, Bad):
         raise ended.error
     if ended.error is not None:
-        raise Bad("crash", ended.trace or str(ended.error))
+        raise Bad("crash", ended.where)
     return ended.result()
 
 
@@ -189,7 +191,7 @@ def told(ended: Ended[T]) -> bool:
     if isinstance(ended.error, Bad):
         raise ended.error
     if not isinstance(ended.error, StoreError):
-        raise Bad("crash", ended.trace)
+        raise Bad("crash", ended.where)
     if "\n" in str(ended.error) or not str(ended.error).strip():
         raise Bad("untold", f"not one line: {ended.error}")
     return True

@@ -79,9 +79,7 @@ def _case(prepared: Prepared, folder: Path, step: disk.Step, fault: Fault) -> Ca
         redone = _judged(prepared, folder, progress)
         return Case(prepared.name, step.name, fault.step, fault, outcome, redone=redone)
     except Bad as bad:
-        return Case(
-            prepared.name, step.name, fault.step, fault, outcome, bad.kind, bad.detail
-        )
+        return Case(prepared.name, step.name, fault.step, fault, outcome, bad.kind, bad.detail)
 
 
 def _judged(prepared: Prepared, folder: Path, progress: Progress) -> int:

@@ -11,23 +11,25 @@ import itertools
 import os
 import resource
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
+
 import numpy as np
 from end_to_end.pictures import write_pictures
 from fake_encoder import BLUE, GREEN, RED, FakeEncoder, PixelEncoder, paint
 from faults import disk
-from faults.answers import Bad, State, check_truth, examined, state_of, true_vector
-from faults.children import Child, Progress, fork
+from faults.answers import Bad, State, check_truth, examined, true_vector
+from faults.children import Child, fork
 from faults.outcome import good, told
-from faults.scenarios import OPTIONS, Watch, bring_up, settle
+from faults.scenarios import OPTIONS, bring_up, settle
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsearch.index import Index
+from vsearch.index import Index, schema
+from vsearch.index.database import Database
 from vsearch.indexing.run import update
 from vsearch.output.status import print_status
 
@@ -73,7 +75,7 @@ def file_size_limit(place: Path) -> None:
         ended = fork(limited)
         if not told(ended) and kilobytes <= 60:  # the matrix alone has 77
             raise Bad("untold", f"files of at most {kilobytes} kB")
-        good(fork(lambda folder=folder: examined(folder)))
+        good(fork(partial(examined, folder)))
         _ends_well(folder, photos)
 
 
@@ -164,7 +166,7 @@ def a_picture_that_is_written_to(place: Path) -> None:
 
 
 def _rewritten(place: Path, *, in_place: bool) -> int:
-    """Index a picture over and over that another process rewrites; return how often it was mixed."""
+    """Index a picture that another process rewrites all the time; return how often it was mixed."""
     photos, folder = place / "photos", place / "index"
     picture = paint(photos / "a.bmp", RED, (900, 900))
     paint(photos / "b.bmp", GREEN, (4, 4))
@@ -237,9 +239,8 @@ def a_newer_format(place: Path) -> None:
     photos, folder = place / "photos", place / "index"
     write_pictures(photos, 5)
     bring_up(folder, photos)
-    with closing(sqlite3.connect(folder / "catalog.sqlite")) as catalog:
-        (version,) = catalog.execute("PRAGMA user_version").fetchone()
-        catalog.execute(f"PRAGMA user_version={version + 1}")
+    with closing(Database(folder / "catalog.sqlite", write=True)) as catalog:
+        catalog.run(f"PRAGMA user_version={schema.FORMAT + 1}")
     before = _bytes(folder)
     attempts: list[Callable[[], object]] = [
         lambda: Index(folder),
@@ -248,11 +249,15 @@ def a_newer_format(place: Path) -> None:
         lambda: list(update(folder, FakeEncoder(), [], OPTIONS, drop_old=True)),
     ]
     for attempt in attempts:
-        ended = fork(lambda attempt=attempt: (attempt(), None)[1])
+        ended = fork(partial(_tried, attempt))
         if not told(ended) or "update vsearch" not in str(ended.error):
             raise Bad("untold", str(ended.error))
         if _bytes(folder) != before:
             raise Bad("wrong", f"changed: {sorted(_bytes(folder).items() ^ before.items())}")
+
+
+def _tried(attempt: Callable[[], object]) -> None:
+    attempt()  # what it returns may be no message between processes
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -264,7 +269,7 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 
 def a_failing_command(place: Path) -> None:
-    """The command line on disks that fail: exit code 2, one line, no traceback, no photo touched."""
+    """The command on disks that fail: exit code 2, one line, no traceback, no photo touched."""
     photos, folder = place / "photos", place / "index"
     write_pictures(photos, 4)
     settle(photos)
@@ -274,7 +279,7 @@ def a_failing_command(place: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             fault = disk.Fault(action, step=number, lasting=True)
             disk.reset()
-            ended = fork(lambda fault=fault: _command(folder, photos, fault))
+            ended = fork(partial(_command, folder, photos, fault))
             if not disk.struck():
                 continue
             name = f"step {number} ({steps[number - 1].name}), {action}"
@@ -300,8 +305,11 @@ def _command(folder: Path, photos: Path, fault: disk.Fault | None) -> int:
     from vsearch.cli import encoders, main
     from vsearch.models import open as opening
 
-    encoders.model_for_index = lambda *_, **__: "fake"  # type: ignore[assignment,return-value]
-    opening.open_encoder = lambda *_: (PixelEncoder(), None)  # type: ignore[assignment]
+    for module, name, fake in (
+        (encoders, "model_for_index", lambda *_, **__: "fake"),
+        (opening, "open_encoder", lambda *_: (PixelEncoder(), None)),
+    ):
+        setattr(module, name, fake)
     sys.argv = ["vsearch", "index", os.fspath(photos), "--index", os.fspath(folder), "--quiet"]
     disk.arm(folder, fault)
     return main.run()
@@ -330,7 +338,7 @@ def _ends_well(folder: Path, photos: Path, encoder: FakeEncoder | None = None) -
     there = {os.fspath(path) for path in photos.rglob("*") if path.is_file()}
     if state.pictures.keys() != there:
         raise Bad("lost", f"{sorted(state.pictures.keys() ^ there)}")
-    if left := [path for path in folder.rglob("*.new")]:
+    if left := list(folder.rglob("*.new")):
         raise Bad("left over", f"{left}")
     return state
 

@@ -27,7 +27,7 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _CHUNK = 1 << 16
-# The time of change moves in ticks (2 s on FAT, some ms elsewhere): what was changed within the last
+# The time of change moves in ticks (2 s on FAT, some ms elsewhere): what was changed in the last
 # one may have been changed again without its moving on.
 _FRESH_NS = 2_000_000_000
 _READINGS = 5
