@@ -79,7 +79,7 @@ class PixelEncoder(FakeEncoder):
         with self._counting:
             self.pictures += len(pixels)
         numbers = pixels.reshape(len(pixels), 192).astype(np.float32) - np.float32(127.5)
-        return numbers / np.linalg.norm(numbers, axis=1, keepdims=True)
+        return np.asarray(numbers / np.linalg.norm(numbers, axis=1, keepdims=True))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         colours = 255 * super().encode_texts(texts).repeat(64, axis=0).reshape(-1, 64, 3)

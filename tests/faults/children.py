@@ -39,6 +39,13 @@ class Ended(Generic[T]):
     hung: bool = False
 
     @property
+    def where(self) -> str:
+        """The error it ended with, and the last places in vsearch on the way to it, in one line."""
+        frames = [line.strip() for line in self.trace.splitlines() if "/vsearch/" in line]
+        places = [frame.rpartition("/vsearch/")[2] for frame in frames if frame.startswith("File")]
+        return f"{type(self.error).__name__}: {self.error} [{' < '.join(places[:-4:-1])}]"
+
+    @property
     def killed(self) -> bool:
         """Whether it was killed as by `kill -9`."""
         return self.signal == signal.SIGKILL and not self.hung

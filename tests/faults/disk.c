@@ -381,6 +381,16 @@ ssize_t writev(int descriptor, const struct iovec *parts, int count)
 PWRITEV(pwritev, off_t)
 PWRITEV(pwritev64, off64_t)
 
+#define PWRITEV2(pwritev2, off_t) \
+    ssize_t pwritev2(int descriptor, const struct iovec *parts, int count, off_t place, int flags) \
+    { \
+        WRITING(descriptor, total(parts, count), \
+                REAL(pwritev2)(descriptor, parts, count, place, flags), \
+                write_half(descriptor, parts, count, place)) \
+    }
+PWRITEV2(pwritev2, off_t)
+PWRITEV2(pwritev64v2, off64_t)
+
 #define SENDFILE(sendfile, off_t) \
     ssize_t sendfile(int to, int from, off_t *place, size_t count); \
     ssize_t sendfile(int to, int from, off_t *place, size_t count) \

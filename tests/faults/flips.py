@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,13 @@ from numpy.typing import NDArray
 
 from vsearch.errors import IndexMissing, StoreError
 from vsearch.index import Index
+from vsearch.indexing import checking
 from vsearch.searching.search import search
 
 SECTOR = 512
 ANSWERS = 5
 Repair = Callable[[Path], None]
-Outcome = Literal["harmless", "detected", "earlier state", "wrong", "crash"]
+Outcome = Literal["harmless", "detected", "earlier state", "wrong", "crash", "unseen by check"]
 # After `repair` (where there is one) and an update: as undamaged, told that it cannot be, or not.
 Mended = Literal["whole", "told", "wrong", "crash"]
 
@@ -42,7 +44,7 @@ Found = list[tuple[str, float]]
 
 
 def look(folder: Path, asked: Sequence[NDArray[np.float32]]) -> Looks:
-    """Ask the index everything: each picture, `asked` exactly and by graph, status, what was skipped.
+    """Ask the index everything: each picture, `asked` exactly and by graph, status, the skipped.
 
     Whatever is not a StoreError is raised.
     """
@@ -54,14 +56,15 @@ def look(folder: Path, asked: Sequence[NDArray[np.float32]]) -> Looks:
     except StoreError as error:
         return {"open": Said(told=str(error))}
     with index:
+        if index.model is None:  # made, and nothing committed to it yet
+            return {"open": Said("nothing")}
         said["open"] = Said(index.model)
         for place, query in enumerate(asked):
-            said[f"exact {place}"] = _said(lambda query=query: _found(index, query, graph=False))
-            said[f"graph {place}"] = _said(lambda query=query: _found(index, query, graph=True))
+            said[f"exact {place}"] = _said(partial(_found, index, query, graph=False))
+            said[f"graph {place}"] = _said(partial(_found, index, query, graph=True))
         said["files"] = _said(lambda: Said(_files(index)))
         for row in range(index.rows):
-            one = np.array([row])
-            said[f"row {row}"] = _said(lambda one=one: Said(index.vectors(one).tobytes()))
+            said[f"row {row}"] = _said(partial(_row, index, row))
         said["known"] = _said(lambda: Said([(root, index.known(root)) for root in index.roots()]))
         said["skipped"] = _said(lambda: Said(index.skipped()))
         said["status"] = _said(lambda: Said(_status(index)))
@@ -79,6 +82,10 @@ def _found(index: Index, query: NDArray[np.float32], *, graph: bool) -> Said:
     found = search(index, query, ANSWERS, forced="graph" if graph else "exact")
     answers = [(os.path.join(one.root, one.path), score) for one, score in found.records]
     return Said(answers, found.warning or "")
+
+
+def _row(index: Index, row: int) -> Said:
+    return Said(index.vectors(np.array([row])).tobytes())
 
 
 def _files(index: Index) -> Any:
@@ -197,12 +204,16 @@ def _whole(folder: Path, photos: Path, copies: Sequence[Path], files: list[str])
     asked = queries(state)
     states: list[tuple[Looks, State]] = []
     for one in copies:
-        found = fork(lambda one=one: (look(one, asked), _state(one))).result()
+        found = fork(partial(_looked_at, one, asked)).result()
         if not states or states[-1] != found:
             states.append(found)
     shutil.rmtree(folder)
     kept.rename(folder)
     return Whole(folder, photos, asked, states, files)
+
+
+def _looked_at(folder: Path, asked: Sequence[NDArray[np.float32]]) -> tuple[Looks, State]:
+    return look(folder, asked), _state(folder)
 
 
 def _state(folder: Path) -> State:
@@ -249,50 +260,71 @@ def _flip(
     shutil.copytree(whole.folder, folder)
     damage = damaged(folder / file, chance)
     outcome, detail = _judged(fork(lambda: look(folder, whole.asked)), whole, file)
+    if outcome == "detected" and not fork(lambda: _faults(folder)).result():
+        outcome = "unseen by check"
     return Flip(file, damage, outcome, detail, *_mended(whole, folder, repair))
 
 
 def _judged(ended: Ended[Looks], whole: Whole, file: str) -> tuple[Outcome, str]:
     if ended.crash or ended.error:
-        return "crash", ended.crash or ended.trace
+        return "crash", ended.crash or ended.where
     got = ended.result()
     only_graph = "graph" in file
     last = len(whole.states) - 1
     earlier = range(last, -1, -1) if file.endswith("-wal") else (last,)
-    first_wrong = ""
+    if file.endswith("-wal") and got["open"].value == "nothing":
+        return "earlier state", ""
+    nearest: list[str] | None = None
     for place in earlier:
         told, wrong = compared(got, *whole.states[place], whole.asked, whole=only_graph)
         if not wrong:
             if told:
                 return "detected", ""
             return ("harmless" if place == last else "earlier state"), ""
-        first_wrong = first_wrong or ", ".join(wrong[:5])
-    return "wrong", first_wrong
+        nearest = wrong if nearest is None or len(wrong) < len(nearest) else nearest
+    answers = {question: got[question] for question in (nearest or [])[:5] if question in got}
+    return "wrong", f"{', '.join((nearest or [])[:5])}: {answers}"
 
 
 def _mended(whole: Whole, folder: Path, repair: Repair | None) -> tuple[Mended, str]:
-    """Repair, bring up to date, and compare what there is then."""
+    """Repair, bring up to date, and compare what there is then; a check must find it good."""
 
     def mend() -> State:
         if repair:
             repair(folder)
         bring_up(folder, whole.photos)
+        if repair and (faults := _faults(folder)):
+            raise RuntimeError(f"not mended: {faults}")
         return _state(folder)
 
     ended = fork(mend)
     if isinstance(ended.error, StoreError):
         return "told", str(ended.error)
     if ended.crash or ended.error:
-        return "crash", ended.crash or ended.trace
+        return "crash", ended.crash or ended.where
     return ("whole" if ended.result() == whole.states[-1][1] else "wrong"), ""
+
+
+def mended(folder: Path) -> None:
+    """Run `vsearch check --repair`."""
+    list(checking.repair(folder, 1, deep=False))
+
+
+def _faults(folder: Path) -> list[str]:
+    """Return what `vsearch check` finds."""
+    try:
+        return [
+            fault.what for found in checking.check(folder, 1, deep=False) for fault in found.faults
+        ]
+    except IndexMissing as error:
+        return [str(error)]
 
 
 def damaged(path: Path, chance: random.Random) -> str:
     """Damage a file in one of the ways that disks and people have, and say how."""
     data = bytearray(path.read_bytes())
     kind = chance.choice(
-        ["one bit", "one bit", "some bits", "some bits", "cut short", "zeroed sector", "emptied"]
-        + ["removed"]
+        ["one bit", "some bits"] * 2 + ["cut short", "zeroed sector", "emptied", "removed"]
     )
     if kind in ("one bit", "some bits"):
         for _ in range(1 if kind == "one bit" else chance.randint(2, 20)):
@@ -318,7 +350,7 @@ def table(found: Sequence[Flip]) -> str:
         counts = rows.setdefault((one.file, one.damage), Counter())
         counts[one.outcome] += 1
         counts[f"then {one.mended}"] += 1
-    columns = ["harmless", "detected", "earlier state", "wrong", "crash"]
+    columns = ["harmless", "detected", "earlier state", "unseen by check", "wrong", "crash"]
     columns += ["then whole", "then told", "then wrong", "then crash"]
     lines = ["| file | damage | " + " | ".join(columns) + " |", "|---" * (2 + len(columns)) + "|"]
     for (file, damage), counts in sorted(rows.items()):

@@ -8,13 +8,14 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from fake_encoder import PixelEncoder
-from faults.answers import Bad, examined
-from faults.children import Child, Progress, fork
-from faults.outcome import Prepared, check_between, finished, good, told
+from faults.answers import Bad
+from faults.children import Child, Progress
+from faults.outcome import Prepared, check_left, finished, told
 from faults.scenarios import OPTIONS, Watch, bring_up
 from numpy.typing import NDArray
 
@@ -56,7 +57,7 @@ def _chain(prepared: Prepared, folder: Path, when: random.Random, most: int) -> 
     try:
         while kills < wanted:
             progress = Progress()
-            child = Child(lambda progress=progress: prepared.scenario.action(folder, Watch(progress)))
+            child = Child(partial(prepared.scenario.action, folder, Watch(progress)))
             ended = child.end(kill_after=when.uniform(0, prepared.seconds))
             kills += ended.killed
             embedded += progress.get(Watch.EMBEDDED)
@@ -64,7 +65,7 @@ def _chain(prepared: Prepared, folder: Path, when: random.Random, most: int) -> 
             worst = max(worst, progress.get(Watch.EMBEDDED) - progress.get(Watch.SAFE))
             if not ended.killed and told(ended):
                 raise Bad("crash", str(ended.error))
-            check_between(prepared, good(fork(lambda: examined(folder))))
+            check_left(prepared, folder, exactly=False)
             if not ended.killed:
                 break
         end = finished(prepared, folder, safe)

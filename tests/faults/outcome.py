@@ -20,9 +20,13 @@ T = TypeVar("T")
 
 
 def files(folder: Path) -> set[str]:
-    """Return the names of all files and folders of an index, but those that SQLite comes and goes with."""
+    """Return the names of all there is in an index, but what SQLite makes while it is at work."""
     passing = {"catalog.sqlite-wal", "catalog.sqlite-shm"}
-    return {os.fspath(path.relative_to(folder)) for path in folder.rglob("*")} - passing
+    found = {os.fspath(path.relative_to(folder)) for path in folder.rglob("*")} - passing
+    # Which number a set has does not matter, how many there are does.
+    names = sorted({path.split("/")[1] for path in found if path.startswith("sets/")})
+    places = {name: f"set {number}" for number, name in enumerate(names)}
+    return {"/".join(places.get(part, part) for part in path.split("/")) for path in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,12 @@ def prepared(make: Make, place: Path, size: int) -> Prepared:
     scenario = make(place / name / "photos", start, size)
     if start.exists():
         shutil.copytree(start, whole)
-    states = [fork(lambda: examined(start)).result()]
+    damaged = scenario.damaged
+    states = [] if damaged else [fork(lambda: examined(start)).result()]
 
     def recorded() -> list[State]:
         found: list[State] = []
-        watch = Watch(Progress(), lambda: found.append(examined(whole)))
+        watch = Watch(Progress(), lambda: None if damaged else found.append(examined(whole)))
         scenario.action(whole, watch)
         return found
 
@@ -95,6 +100,22 @@ def prepared(make: Make, place: Path, size: int) -> Prepared:
         progress.get(Watch.EMBEDDED),
         ended.seconds,
     )
+
+
+def check_left(prepared: Prepared, folder: Path, *, exactly: bool) -> None:
+    """Judge what a fault left of the index; raise Bad unless that is a committed state.
+
+    Not `exactly`: it was committed in another place than in the run without faults.
+    """
+    ended = fork(lambda: examined(folder))
+    if prepared.scenario.damaged:
+        if ended.crash or not isinstance(ended.error, StoreError | Bad | None):
+            raise Bad("crash", ended.crash or ended.where)
+        return
+    state = good(ended)
+    check_between(prepared, state)
+    if exactly and state not in prepared.states:
+        raise Bad("wrong", "a state that was never committed")
 
 
 def check_between(prepared: Prepared, state: State) -> None:
@@ -157,18 +178,20 @@ def good(ended: Ended[T]) -> T:
     if isinstance(ended.error, Bad):
         raise ended.error
     if ended.error is not None:
-        raise Bad("crash", ended.trace or str(ended.error))
+        raise Bad("crash", ended.where)
     return ended.result()
 
 
-def told(ended: Ended[None]) -> bool:
+def told(ended: Ended[T]) -> bool:
     """Whether a run ended with one line for the person; raise Bad where it crashed."""
     if ended.crash:
         raise Bad("crash", ended.crash)
     if ended.error is None:
         return False
+    if isinstance(ended.error, Bad):
+        raise ended.error
     if not isinstance(ended.error, StoreError):
-        raise Bad("crash", ended.trace)
+        raise Bad("crash", ended.where)
     if "\n" in str(ended.error) or not str(ended.error).strip():
         raise Bad("untold", f"not one line: {ended.error}")
     return True

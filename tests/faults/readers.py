@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from faults.answers import SMALL, Bad, check_answer, state_of, true_vector
 from faults.children import Child, Progress, fork
 from faults.outcome import good
 from faults.scenarios import LONG_AGO, Watch, bring_up, settle
+from numpy.typing import NDArray
 from PIL import Image
 
 from vsearch.errors import IndexLocked
@@ -134,13 +136,12 @@ def together(place: Path, seconds: float, *, size: int = 300) -> Together:
 
 def _asked(album: Album, seconds: float, bad: list[str]) -> Waits:
     until = time.monotonic() + seconds
-    readers = [
-        Child(lambda number=number: _read(album, until, number)) for number in range(READERS)
-    ]
+    readers = [Child(partial(_read, album, until, number)) for number in range(READERS)]
     waits: list[float] = []
     for reader in readers:
         try:
-            waits += good(reader.end(patience=seconds + 60))
+            found: list[float] = good(reader.end(patience=seconds + 60))
+            waits += found
         except Bad as error:
             bad.append(f"a reader: {error.detail}")
     return Waits(waits)
@@ -205,11 +206,10 @@ def _kill_readers(album: Album, seconds: float) -> int:
     chance = random.Random(0)
     killed = 0
     while time.monotonic() < until:
-        ended = Child(lambda: _read(album, until + 1, killed)).end(
-            kill_after=chance.uniform(0.05, 0.3)
-        )
+        reader = Child(partial(_read, album, until + 1, killed))
+        ended = reader.end(kill_after=chance.uniform(0.05, 0.3))
         if not ended.killed:
-            raise Bad("crash", ended.crash or ended.trace)
+            raise Bad("crash", ended.crash or ended.where)
         killed += 1
     return killed
 
@@ -224,7 +224,7 @@ def two_writers(place: Path, size: int = 60) -> None:
     second = fork(lambda: bring_up(album.index, album.photos))
     good(first.end())
     if not isinstance(second.error, IndexLocked):
-        raise Bad("wrong", f"the second writer was not told to wait: {second.trace}")
+        raise Bad("wrong", f"the second writer was not told to wait: {second.where}")
     album.turn(1)
     good(fork(lambda: bring_up(album.index, album.photos)))
     with Index(album.index) as index:
@@ -233,7 +233,7 @@ def two_writers(place: Path, size: int = 60) -> None:
 
 
 class _Slow(PixelEncoder):
-    def encode_images(self, pixels):  # type: ignore[no-untyped-def]  # as the one it stands for
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         time.sleep(0.01)
         return super().encode_images(pixels)
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -23,8 +24,9 @@ from faults.answers import PIXELS, check_truth, state_of
 from faults.children import Progress
 from numpy.typing import NDArray
 
-from vsearch.index import Index
-from vsearch.indexing import run
+from vsearch.errors import UsageError
+from vsearch.index import Index, Upkeep
+from vsearch.indexing import checking, forgetting, run
 from vsearch.indexing.events import Committed, Embedded, Event
 
 LONG_AGO = 1_000_000_000  # seconds since 1970: so that a file counts as settled
@@ -55,7 +57,7 @@ class Watch:
         self.went_on()
 
     def went_on(self) -> None:
-        """Say that a step is done, of whatever kind: an uninterrupted run looks at the index then."""
+        """Say that a step is done: a run without faults looks at the index then."""
         self._progress.set(self.EVENTS, self._progress.get(self.EVENTS) + 1)
         if self._on_event:
             self._on_event()
@@ -84,11 +86,13 @@ class Watched:
 class Scenario:
     """What is done with an index, and by which encoder its end must be true.
 
-    `action` may be run by any process, on any copy of the index.
+    `action` may be run by any process, on any copy of the index, and again after it was killed.
+    When the index is `damaged` before, only its end is judged, and that nothing crashes on the way.
     """
 
     action: Callable[[Path, Watch], None]
     encoder: FakeEncoder | None
+    damaged: bool = False
 
 
 Make = Callable[[Path, Path, int], Scenario]
@@ -163,7 +167,83 @@ def switch(photos: Path, index: Path, size: int) -> Scenario:
     return Scenario(action, TurnedEncoder())
 
 
-SCENARIOS: list[Make] = [index, update, switch]
+def compact(photos: Path, index: Path, size: int) -> Scenario:
+    """Embeddings of pictures that are gone are freed."""
+    write_pictures(photos, size)
+    settle(photos)
+    bring_up(index, photos)
+    for path in sorted(photos.rglob("*.jpg"))[::2]:
+        path.unlink()
+    bring_up(index, photos)
+    _check_now(index)
+
+    def action(index: Path, watch: Watch) -> None:
+        with Upkeep(index) as upkeep:
+            upkeep.compact()
+        watch.went_on()
+
+    return Scenario(action, PixelEncoder())
+
+
+def forget(photos: Path, index: Path, size: int) -> Scenario:
+    """Some pictures and a whole root are forgotten, in one transaction."""
+    write_pictures(photos, size)
+    (photos / "000").rename(photos / "kept")
+    write_pictures(photos / "kept", size // 2, seed=1)
+    other = photos.with_name("other")
+    write_pictures(other, size // 2, seed=2)
+    for folder in (photos, other):
+        settle(folder)
+        bring_up(index, folder)
+    _check_now(index)
+    names = [os.fspath(photos / "kept" / "000"), os.fspath(other)]
+
+    def action(index: Path, watch: Watch) -> None:
+        with suppress(UsageError):  # they are no longer there
+            forgetting.forget(index, forgetting.choose(index, names))
+        watch.went_on()
+
+    return Scenario(action, PixelEncoder())
+
+
+def repair(photos: Path, index: Path, size: int) -> Scenario:
+    """Damaged vectors are brought back from the graph."""
+    write_pictures(photos, size)
+    settle(photos)
+    bring_up(index, photos)
+    _check_now(index)
+    _damage(index / "sets" / "whole" / "matrix.f32")
+
+    def action(index: Path, watch: Watch) -> None:
+        list(checking.repair(index, 1, deep=False))
+        watch.went_on()
+
+    return Scenario(action, PixelEncoder(), damaged=True)
+
+
+def salvage(photos: Path, index: Path, size: int) -> Scenario:
+    """What can be read of a damaged catalog is saved, and what is missing is embedded again."""
+    write_pictures(photos, size)
+    settle(photos)
+    bring_up(index, photos)
+    _check_now(index)
+    _damage(index / "catalog.sqlite")
+
+    def action(index: Path, watch: Watch) -> None:
+        list(checking.repair(index, 1, deep=False))
+        bring_up(index, photos, watch)
+
+    return Scenario(action, PixelEncoder(), damaged=True)
+
+
+def _damage(path: Path) -> None:
+    """Lose some bytes in the middle of a file."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(100))
+
+
+SCENARIOS: list[Make] = [index, update, switch, compact, forget, repair, salvage]
 
 
 def command(photos: Path, index: Path, size: int) -> Scenario:
@@ -173,7 +253,7 @@ def command(photos: Path, index: Path, size: int) -> Scenario:
 
     def action(index: Path, watch: Watch) -> None:
         arguments = ["-m", "vsearch", "index", os.fspath(photos), "--index", os.fspath(index)]
-        os.execv(sys.executable, [sys.executable, *arguments])
+        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606  # its own place is the point
 
     return Scenario(action, None)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faults import disk
-from faults.answers import Bad, examined
+from faults.answers import Bad
 from faults.children import Progress, fork
 from faults.disk import Fault
-from faults.outcome import Prepared, check_between, finished, good, told
+from faults.outcome import Prepared, check_left, finished, told
 from faults.scenarios import Watch
 
 
@@ -76,20 +76,15 @@ def _case(prepared: Prepared, folder: Path, step: disk.Step, fault: Fault) -> Ca
                 raise Bad("crash", "not killed")
         if changed := disk.outside():
             raise Bad("elsewhere", f"{changed}")
-        redone = _judged(prepared, folder, progress, exactly=True)
+        redone = _judged(prepared, folder, progress)
         return Case(prepared.name, step.name, fault.step, fault, outcome, redone=redone)
     except Bad as bad:
-        return Case(
-            prepared.name, step.name, fault.step, fault, outcome, bad.kind, bad.detail
-        )
+        return Case(prepared.name, step.name, fault.step, fault, outcome, bad.kind, bad.detail)
 
 
-def _judged(prepared: Prepared, folder: Path, progress: Progress, *, exactly: bool) -> int:
+def _judged(prepared: Prepared, folder: Path, progress: Progress) -> int:
     """Judge what a fault left, and what running on makes of it; return how much was redone."""
-    state = good(fork(lambda: examined(folder)))
-    check_between(prepared, state)
-    if exactly and state not in prepared.states:
-        raise Bad("wrong", "a state that was never committed")
+    check_left(prepared, folder, exactly=True)
     end = finished(prepared, folder, progress.get(Watch.SAFE))
     return progress.get(Watch.EMBEDDED) + end.embedded - prepared.needed
 
