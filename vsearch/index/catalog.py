@@ -96,7 +96,9 @@ class Catalog:
         """
         self.folder = folder
         path = folder / "catalog.sqlite"
-        if not write and not path.is_file():
+        # A journal is there only while a catalog is made; after that SQLite keeps a log.
+        made = path.is_file() and not path.with_name(f"{path.name}-journal").exists()
+        if not write and not made:
             raise no_index(folder)
         self._database = Database(path, write=write)
         self._all, self._one = self._database.all, self._database.one

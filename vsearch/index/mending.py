@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vsearch.index.folder import remove_graph
+from vsearch.index.folder import remove_graph, write_failed
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.matrix import BLOCK_ROWS, checksum
 
@@ -68,7 +68,10 @@ def mend(catalog: Catalog, vector_set: str, matrix: Matrix, start: int = 0) -> M
             end = max(used, default=first - 1) + 1
             block = block[: end - first]
         if len(block):
-            matrix.write(first, block)
+            try:
+                matrix.write(first, block)
+            except OSError as error:
+                raise write_failed(matrix.path, error) from error
             checksums[number] = checksum(block.data.cast("B"))
     if end < matrix.rows:
         matrix.rows = end
