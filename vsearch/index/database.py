@@ -162,6 +162,14 @@ class Database:
         self.run("VACUUM")
         self.checkpoint()
 
+    def empty_log(self) -> None:
+        """Bring all that was committed into the file; it is whole without its log then.
+
+        Raises StoreError where that is not possible.
+        """
+        if self.one("PRAGMA wal_checkpoint(TRUNCATE)")[0]:
+            raise IndexLocked(f"the catalog is in use, at {self.path}; try again in a moment")
+
     def checkpoint(self) -> None:
         """Bring what was committed from the log into the file, as far as readers let it."""
         self.run("PRAGMA wal_checkpoint")

@@ -112,9 +112,12 @@ def strays(folder: Path, sets: Collection[str]) -> list[str]:
 
 
 def remove_graph(place: Path) -> None:
-    """Remove the graph of a vector set, finished or not."""
+    """Remove the graph of a vector set, finished or not. Raises StoreError where it cannot be."""
     for name in ("graph.hnsw", "graph.json", "graph.hnsw.new", "graph.json.new"):
-        (place / name).unlink(missing_ok=True)
+        try:
+            (place / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise not_removed(place / name, error) from error
 
 
 def _places(folder: Path) -> Iterator[Path]:
@@ -141,6 +144,14 @@ def write_failed(path: Path, error: OSError) -> StoreError:
     return StoreError(
         f"writing failed ({error.strerror or error}), to {path}; what was committed before is "
         "safe: free some space or check the disk, then run again"
+    )
+
+
+def not_removed(path: Path, error: OSError) -> StoreError:
+    """Return the error for what is of no use any more and cannot be removed."""
+    return StoreError(
+        f"what is of no use any more cannot be removed ({error.strerror}), at "
+        f"{error.filename or path}; check the permissions and the disk, then run again"
     )
 
 

@@ -8,6 +8,7 @@ only what has lost its content's record or its row.
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ def salvage(folder: Path) -> int:
                 schema.create(database)
                 _copy(folder / "catalog.sqlite", database)
                 pictures = database.one("SELECT count(*) FROM images WHERE content IS NOT NULL")[0]
+                database.empty_log()  # or a full disk would be found out by nobody when it closes
             _replace(folder / "catalog.sqlite", new)
         finally:
             _remove(new)
@@ -78,9 +80,7 @@ def _remove(database: Path) -> None:
 def _replace(catalog: Path, new: Path) -> None:
     with new.open("rb") as file:
         os.fsync(file.fileno())
-    kept = catalog.with_name(KEPT_AS)
-    kept.unlink(missing_ok=True)
-    os.link(catalog, kept)
+    shutil.copyfile(catalog, catalog.with_name(KEPT_AS))  # no link: FAT has none
     # A log would be taken for one of the new file. What it held is in there.
     for ending in ("-wal", "-shm"):
         catalog.with_name(catalog.name + ending).unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +12,7 @@ from vsearch.index.folder import (
     free_name,
     lock,
     make_place,
+    not_removed,
     place_of,
     remove_graph,
     remove_places,
@@ -112,11 +113,15 @@ class Upkeep:
         except OSError as error:
             raise write_failed(self.folder, error) from error
         finally:
-            # What was replaced; or what could not be finished.
-            remove_places(self.folder, [one.name for one in self._catalog.sets()])
+            self._tidy()  # what was replaced; or what could not be finished
         self._catalog.drop_unused_contents()
         self._catalog.vacuum()
         return Compacted(dropped, max(0, before - self._bytes()))
+
+    def _tidy(self) -> None:
+        """Remove the folders of no set. What cannot be removed, the next writer tries again."""
+        with suppress(OSError):
+            remove_places(self.folder, [one.name for one in self._catalog.sets()])
 
     def _replace(self, one: VectorSet, name: str, live: list[int]) -> None:
         """Write the rows `live` of a set as the set `name`, and let that take its place."""
@@ -157,9 +162,12 @@ class Upkeep:
             if one.state == "active" and matrix.rows and self._rebuild_graph(matrix):
                 done.append(f"built the graph anew, over {matrix.rows:,} vectors")
         if left:
-            remove_places(self.folder, [one.name for one in sets])
-            for name in left:
-                (self.folder / name).unlink(missing_ok=True)
+            try:
+                remove_places(self.folder, [one.name for one in sets])
+                for name in left:
+                    (self.folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise not_removed(self.folder, error) from error
             done.append(f"removed what an interrupted run had left: {', '.join(left)}")
         return done
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
-from vsearch.errors import SkipReason, StoreError
+from vsearch.errors import SkipReason
 from vsearch.index.catalog import UNSETTLED, Catalog, Known, Root
 from vsearch.index.folder import (
     free_name,
     lock,
     make_folder,
     make_place,
+    not_removed,
     place_of,
     remove_graph,
     remove_places,
@@ -259,10 +260,7 @@ class IndexWriter:
         try:
             return remove_places(self.folder, [self._name])
         except OSError as error:
-            raise StoreError(
-                f"vectors of another model cannot be removed ({error.strerror}), at "
-                f"{error.filename}; check the permissions, the next `vsearch index` tries again"
-            ) from error
+            raise not_removed(self.folder, error) from error
 
     def graph_due(self) -> bool:
         """Whether enough committed rows lack the graph to make extending it worth its cost."""

@@ -304,8 +304,8 @@ def test_a_folder_that_cannot_be_removed_is_told_and_keeps_no_one_from_writing(
         with IndexWriter(tmp_path, MODEL) as writer, pytest.raises(StoreError) as caught:
             writer.drop_others()
         assert str(caught.value) == (
-            f"vectors of another model cannot be removed (Permission denied), at "
-            f"{tmp_path}/sets/whole-2; check the permissions, the next `vsearch index` tries again"
+            "what is of no use any more cannot be removed (Permission denied), at "
+            f"{tmp_path}/sets/whole-2; check the permissions and the disk, then run again"
         )
         make_other(tmp_path, THIRD, a=Z)  # takes no name whose folder is in the way
     assert content(tmp_path) == {"a": Z}
