@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.formats import SUFFIXES, is_signed
+from vsearch.images.isolation.once import prepare_once
 from vsearch.images.limits import byte_limit
-from vsearch.images.load import prepare
 from vsearch.images.read import head, read
 from vsearch.searching.fetch import Address, fetch, is_url, shown
 from vsearch.vectors import blend
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["words", "picture", "url"]
 
+DECODING_SECONDS = 60.0  # as where folders are indexed
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
 
 
@@ -125,10 +126,12 @@ def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[
     """
     import numpy as np
 
+    # Pictures first: the processes they are decoded in are forked before the model starts threads.
+    squares = iter([_pixels(term, encoder, pixel_limit) for term in terms if term.kind != "words"])
     texts = [term.text for term in terms if term.kind == "words"]
     words = iter(encoder.encode_texts(texts) if texts else ())
     vectors = [
-        next(words) if term.kind == "words" else embed_image(term, encoder, pixel_limit)
+        next(words) if term.kind == "words" else encoder.encode_images(next(squares)[None])[0]
         for term in terms
     ]
     try:
@@ -137,18 +140,23 @@ def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[
         raise UsageError("the terms cancel each other out; change a weight") from None
 
 
-def embed_image(term: Term, encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:
-    """Return the embedding (dim,) of a term's picture; UsageError when it cannot be had or used."""
+def _pixels(term: Term, encoder: Encoder, pixel_limit: int) -> NDArray[np.uint8]:
+    """Return a term's picture as model input (size, size, 3), decoded in another process.
+
+    Raises UsageError when it cannot be had or used.
+    """
     limit = byte_limit(pixel_limit)
     try:
         if term.kind == "url":
             data, path = fetch(term.text, limit), Address.of(term.text).path
         else:
             data, path = read(term.text, limit), term.text
-        prepared = prepare(data, encoder.preprocessing, pixel_limit=pixel_limit, path=path)
+        spec = encoder.preprocessing
+        prepared = prepare_once(
+            data, spec, pixel_limit=pixel_limit, path=path, seconds=DECODING_SECONDS
+        )
     except ImageError as error:
         raise UsageError(
             f"the query picture cannot be used ({error}), at {term.shown!r}; choose another"
         ) from error
-    vector: NDArray[np.float32] = encoder.encode_images(prepared.pixels[None])[0]
-    return vector
+    return prepared.pixels

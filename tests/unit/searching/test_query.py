@@ -10,7 +10,7 @@ from fake_encoder import BLUE, GREEN, GREY, RED, FakeEncoder, paint
 from numpy.typing import NDArray
 
 from vsearch.errors import UsageError
-from vsearch.searching.query import Kind, Term, embed, embed_image, parse
+from vsearch.searching.query import Kind, Term, embed, parse
 
 
 @pytest.fixture
@@ -173,5 +173,5 @@ def test_a_picture_that_cannot_be_used_is_told(here: Path) -> None:
 def test_a_picture_above_the_limit_is_told(here: Path) -> None:
     paint(here / "large.png", BLUE, (50, 50))
     with pytest.raises(UsageError, match=r"cannot be used \(too large"):
-        embed_image(Term("large.png", "picture", 1), FakeEncoder(), 2499)
-    assert embed_image(Term("large.png", "picture", 1), FakeEncoder(), 2500).tolist() == [0, 0, 1]
+        embed([Term("large.png", "picture", 1)], FakeEncoder(), 2499)
+    assert embed([Term("large.png", "picture", 1)], FakeEncoder(), 2500).tolist() == [0, 0, 1]

@@ -12,7 +12,7 @@ import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images.isolation.wire import (
@@ -167,12 +167,19 @@ def _number(connection: socket.socket) -> bytes:
     return struct.pack("i", connection.fileno())  # as the system has it, an int of C
 
 
+class Parent(Protocol):
+    """Whose child a decoder is."""
+
+    def ended(self, pid: int, *, kill: bool) -> int | None:
+        """Return how the decoder `pid` ended, see `Zygote.ended`."""
+
+
 class Decoder:
     """One decoder. `used`: it has been given a file before."""
 
-    def __init__(self, zygote: Zygote, pid: int, connection: socket.socket) -> None:
+    def __init__(self, parent: Parent, pid: int, connection: socket.socket) -> None:
         self.used = False
-        self._zygote = zygote
+        self._parent = parent
         self._pid = pid
         self._channel = Channel(connection)
         self._ended = False
@@ -228,7 +235,7 @@ class Decoder:
 
     def _charge(self) -> ImageError | None:
         """Return what the file is charged with, now that the connection has closed."""
-        code = self._zygote.ended(self._pid, kill=False)
+        code = self._parent.ended(self._pid, kill=False)
         self._ended = code not in (None, STILL_THERE)
         if code is None:
             return None
@@ -248,13 +255,13 @@ class Decoder:
         self._channel.shut()
 
     def close(self) -> None:
-        """Give the connection back; the zygote sees to the process."""
+        """Give the connection back; the parent sees to the process."""
         self._channel.close()
 
     def end(self) -> None:
         """End the process and give the connection back."""
         if not self._ended:
-            self._zygote.ended(self._pid, kill=True)
+            self._parent.ended(self._pid, kill=True)
         self.close()
 
 

@@ -55,9 +55,7 @@ class _Zygote:
         self._connection = connection
         self._load = load
         self._pixel_limit = pixel_limit
-        self._memory = memory_limit(pixel_limit)
         self._children: set[int] = set()
-        self._prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def serve(self) -> NoReturn:
         """Answer requests until there is nobody left to make them."""
@@ -99,35 +97,48 @@ class _Zygote:
         return pid
 
     def _be_decoder(self, descriptor: int, parent: int) -> NoReturn:
-        code = 1
-        try:
-            self._connection.close()
-            if self._prctl:
-                self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() == parent:  # else it went before it could say so
-                decoder.confine(self._memory)
-                if self._prctl:  # a program that collects cores would do so in spite of RLIMIT_CORE
-                    self._prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-                code = decoder.serve(
-                    socket.socket(fileno=descriptor), self._load, self._pixel_limit
-                )
-        finally:
-            os._exit(code)  # never back into the zygote's own work
+        self._connection.close()
+        be_decoder(socket.socket(fileno=descriptor), parent, self._load, self._pixel_limit)
 
     def _ended(self, pid: int, *, kill: bool) -> int:
-        """Return how a child ended; one that does not end by itself is killed."""
         if pid not in self._children:
             return STILL_THERE
-        if kill:
+        code = how_it_ended(pid, kill=kill)
+        if code != STILL_THERE:
+            self._children.remove(pid)
+        return code
+
+
+def be_decoder(connection: socket.socket, parent: int, load: Load, pixel_limit: int) -> NoReturn:
+    """Be a decoder, in a process just forked by `parent`, until the connection closes."""
+    code = 1
+    try:
+        prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+        if prctl:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == parent:  # else it went before it could say so
+            decoder.confine(memory_limit(pixel_limit))
+            if prctl:  # a program that collects cores would do so in spite of RLIMIT_CORE
+                prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+            code = decoder.serve(connection, load, pixel_limit)
+    finally:
+        os._exit(code)  # never back into the parent's own work
+
+
+def how_it_ended(pid: int, *, kill: bool) -> int:
+    """Return how a child ended: its exit code, or a signal's number below zero.
+
+    One that does not end by itself is killed, and said to be STILL_THERE.
+    """
+    if kill:
+        os.kill(pid, signal.SIGKILL)
+    until, pause = time.monotonic() + _GRACE, 0.0002
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until:
             os.kill(pid, signal.SIGKILL)
-        until, pause = time.monotonic() + _GRACE, 0.0002
-        while True:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                self._children.remove(pid)
-                return os.waitstatus_to_exitcode(status)
-            if time.monotonic() > until:
-                os.kill(pid, signal.SIGKILL)
-                return STILL_THERE
-            time.sleep(pause)
-            pause = min(2 * pause, 0.02)
+            return STILL_THERE
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
