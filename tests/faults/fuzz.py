@@ -121,20 +121,21 @@ class Bomb:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file that is there already."""
+    """A file that is there already, below `folder`."""
 
     path: Path
+    folder: Path
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return os.fspath(self.path.relative_to(self.folder))
 
     @property
     def format(self) -> str:
         return self.path.suffix.lower() or "no suffix"
 
     def made(self, folder: Path, place: int) -> tuple[str, Path]:
-        link = folder / f"{place}-{len(list(folder.iterdir()))}{self.path.suffix}"
+        link = folder / f"{place}-found{self.path.suffix}"
         link.symlink_to(self.path.resolve())
         return "as it is", link
 
@@ -231,7 +232,8 @@ class Harness:
             unexpected, lost, other,
         )  # fmt: skip
         if self._keep and (self._keep_all or tried.bad or tried.crash):
-            (self._keep / path.name.partition("-")[2]).write_bytes(path.read_bytes())
+            name = case.name.replace("/", "-").removesuffix(path.suffix) + path.suffix
+            (self._keep / name).write_bytes(path.read_bytes())
         path.unlink()
         return tried
 
@@ -302,7 +304,8 @@ def _options() -> argparse.Namespace:
 
 def _cases(options: argparse.Namespace) -> list[Case]:
     if options.pillow:
-        return [Found(path) for path in sorted(options.pillow.rglob("*")) if path.is_file()]
+        files = (path for path in sorted(options.pillow.rglob("*")) if path.is_file())
+        return [Found(path, options.pillow) for path in files]
     by_format: dict[str, list[Seed]] = {}
     for seed in seeds():
         by_format.setdefault(seed.format, []).append(seed)

@@ -10,21 +10,25 @@ import ctypes
 import mmap
 import os
 import struct
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError
-from vsearch.images.load import load as load_usual
+from vsearch.images.isolation import decoders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vsearch.images.isolation.decoder import Load
     from vsearch.images.load import Square
     from vsearch.records import Preprocessing
 
 LOADER = f"{__name__}:load"
 NOTES = "VSEARCH_FUZZ_NOTES"
 """The variable of the environment that names the file of the notes, for the decoders to open."""
+MEASURED = "VSEARCH_FUZZ_MEASURED"
+"""The variable that names what is measured; without it, what indexing uses."""
 
 _NOTE = struct.Struct("<qqq")  # process, peak in bytes, whether an unexpected error came out
 _PR_SET_DUMPABLE = 4
@@ -50,6 +54,8 @@ class Notes:
         return process, peak, bool(unexpected)
 
 
+_module, _, _name = os.environ.get(MEASURED, decoders._LOADER).partition(":")
+_load: Load = getattr(import_module(_module), _name)
 _notes: list[Notes] = []
 
 
@@ -61,7 +67,7 @@ def load(
     named_image: bool,
     is_known: Callable[[bytes], bool],
 ) -> tuple[bytes, Square | None]:
-    """Do what vsearch's own does, and note it."""
+    """Do what is measured, and note it."""
     if not _notes:
         # A decoder may not look into its own /proc until it is as others are.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
@@ -71,7 +77,7 @@ def load(
     _notes[0].put(place, os.getpid(), 0, unexpected=False)
     unexpected = False
     try:
-        return load_usual(
+        return _load(
             path, spec, pixel_limit=pixel_limit, named_image=named_image, is_known=is_known
         )
     except (ImageError, MemoryError):

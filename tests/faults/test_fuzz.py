@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hostile
 import numpy as np
 import pytest
 from fake_encoder import FakeEncoder, paint
+from faults.measured import MEASURED
 from faults.mutations import mutated
 from faults.seeds import Seed, seeds
 
@@ -64,15 +66,38 @@ def test_some_hundred_damaged_pictures() -> None:
     assert figures["outcomes"]["too large"] > 15
 
 
-def test_a_crash_is_counted_and_its_file_kept(tmp_path: Path) -> None:
-    (tmp_path / "bad").mkdir()
-    paint(tmp_path / "bad/good.png", (1, 2, 3))
-    # What the harness adds is measured by the one deed that needs no fault in a decoder.
-    huge = tmp_path / "bad/huge.ppm"
-    huge.write_bytes(b"P6 60000 60000 255\n")
-    figures = fuzzed("--pillow", os.fspath(tmp_path / "bad"))
-    assert figures["outcomes"] == {"decoded": 1, "too large": 1}
+def test_what_a_file_does_is_counted_and_one_that_crashes_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MEASURED, hostile.LOADER)
+    files, kept = tmp_path / "files", tmp_path / "kept"
+    paint(files / "good.png", (1, 2, 3))
+    for name in ("abort", "segv", "spin", "allocate"):
+        (files / f"{name}.png").write_bytes(hostile.deed(name))
+    figures = fuzzed("--pillow", os.fspath(files), "--seconds", "1", "--keep", os.fspath(kept))
+    assert figures["outcomes"] == {
+        "crashes its decoder": 2,
+        "decoded": 1,
+        "takes too long to decode": 1,
+        "too large": 1,
+    }
+    assert figures["crashes_by_signal"] == {"SIGABRT": 1, "SIGSEGV": 1}
+    assert figures["timeouts"] == 1
+    assert figures["longest_seconds"] >= 1
     assert figures["largest_megabytes"] > 5
+    assert {path.read_bytes() for path in kept.iterdir()} == {
+        hostile.deed("abort"),
+        hostile.deed("segv"),
+    }
+
+
+def test_an_error_that_is_not_the_files_is_bad(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MEASURED, hostile.LOADER)
+    (tmp_path / "raise.png").write_bytes(hostile.deed("raise"))
+    with pytest.raises(AssertionError, match="BufferError"):
+        fuzzed("--pillow", os.fspath(tmp_path))
 
 
 def test_a_file_is_made_again_from_its_number(tmp_path: Path) -> None:

@@ -310,6 +310,13 @@ def test_damage_of_any_kind_is_an_image_error_or_a_picture(name: str) -> None:
             assert dec(bytes(data)).image.mode == "RGB"
 
 
+def test_a_png_of_a_palette_that_is_missing_is_damaged() -> None:
+    png = saved(quarters().quantize(4), "PNG")
+    at = png.index(b"PLTE") - 4
+    length = 12 + int.from_bytes(png[at : at + 4])
+    assert failure(png[:at] + png[at + length :])[0] is SkipReason.DAMAGED
+
+
 _SILENT = """
 import sys
 from pathlib import Path
