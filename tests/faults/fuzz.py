@@ -329,11 +329,13 @@ def _alone(harness: Harness, cases: list[Case], done: list[Tried]) -> dict[str, 
     """
     by_name = {case.name: case for case in cases}
     ended = [one for one in done if one.outcome not in {SkipReason.TIMED_OUT, SkipReason.CRASHED}]
-    found = {}
-    for what in ("seconds", "bytes"):
-        most = sorted(ended, key=lambda one: -getattr(one, what))[:_SHOWN]
-        again = [harness.try_all([by_name[one.name]])[0] for one in most]
-        found[what] = sorted(again, key=lambda one: -getattr(one, what))
+    found: dict[str, list[Tried]] = {"seconds": [], "bytes": []}
+    for what, again in found.items():
+        for bombs_only in (False, True):
+            ones = [one for one in ended if (one.kind == "bomb") == bombs_only]
+            most = sorted(ones, key=lambda one: -getattr(one, what))[:_SHOWN]
+            again += [harness.try_all([by_name[one.name]])[0] for one in most]
+        again.sort(key=lambda one: -getattr(one, what))
     return found
 
 
@@ -341,8 +343,6 @@ def _figures(done: list[Tried], alone: dict[str, list[Tried]], took: float) -> d
     timeouts = [one for one in done if one.outcome == SkipReason.TIMED_OUT]
     killed = [one for one in done if one.crash or one.outcome == SkipReason.TIMED_OUT]
     unexpected = sum(one.unexpected or one.other for one in done)
-    slowest = max(one.seconds for one in (*killed, *alone["seconds"]))
-    largest = max(one.bytes for one in (*killed, *alone["bytes"]))
     return {
         "files": len(done),
         "bombs": sum(one.kind == "bomb" for one in done),
@@ -352,12 +352,22 @@ def _figures(done: list[Tried], alone: dict[str, list[Tried]], took: float) -> d
         "crashes": sum(bool(one.crash) for one in done),
         "crashes_by_signal": dict(Counter(one.crash for one in done if one.crash)),
         "timeouts": len(timeouts),
-        "longest_seconds": round(slowest, 2),
-        "largest_megabytes": round(largest / 1e6),
+        **_most("", [*killed, *alone["seconds"], *alone["bytes"]]),
+        **_most(
+            "_but_bombs",
+            [one for one in (*killed, *alone["seconds"], *alone["bytes"]) if one.kind != "bomb"],
+        ),
         "unexpected": unexpected,
         "lost": sum(one.lost for one in done),
         "bad": sum(one.bad for one in done),
         "seconds": round(took),
+    }
+
+
+def _most(of: str, ones: list[Tried]) -> dict[str, float]:
+    return {
+        f"longest_seconds{of}": round(max((one.seconds for one in ones), default=0), 2),
+        f"largest_megabytes{of}": round(max((one.bytes for one in ones), default=0) / 1e6),
     }
 
 
