@@ -325,7 +325,7 @@ def _cases(options: argparse.Namespace) -> list[Case]:
 def _alone(harness: Harness, cases: list[Case], done: list[Tried]) -> dict[str, list[Tried]]:
     """Try the slowest and the largest again, each with nothing beside it and a new decoder.
 
-    Beside others a file takes longer, and what an earlier one left counts as its memory.
+    Beside others a file takes longer, and what an earlier one left may count as its memory.
     """
     by_name = {case.name: case for case in cases}
     ended = [one for one in done if one.outcome not in {SkipReason.TIMED_OUT, SkipReason.CRASHED}]
@@ -398,7 +398,7 @@ def _show(done: list[Tried], alone: dict[str, list[Tried]], options: argparse.Na
 
 
 def _line(one: Tried) -> str:
-    words = f"{one.outcome}: {one.detail[:90]}" if one.detail else one.outcome
+    words = f"{one.outcome}: {one.detail[:90]}" if one.detail else str(one.outcome)
     return (
         f"{one.seconds:6.2f} s {one.bytes / 1e6:6.0f} MB  {one.name} ({one.format}, {one.kind}): "
         f"{ascii(words)[1:-1]}"

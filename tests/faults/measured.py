@@ -73,6 +73,7 @@ def load(
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
         _notes.append(Notes(Path(os.environ[NOTES])))
     place = int(os.path.basename(path).partition("-")[0])
+    ctypes.CDLL(None).malloc_trim(0)  # what an earlier file left is not this one's
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak begins here
     _notes[0].put(place, os.getpid(), 0, unexpected=False)
     unexpected = False
