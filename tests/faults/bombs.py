@@ -220,6 +220,12 @@ _AT_THE_LIMIT: list[tuple[str, str, Callable[[], bytes]]] = [
     ("TIFF of floats", ".tif", _flat("TIFF", "F", compression="tiff_adobe_deflate")),
     ("TIFF of integers", ".tif", _flat("TIFF", "I", compression="tiff_adobe_deflate")),
     ("progressive JPEG", ".jpg", _half_frame_jpeg),
+    ("progressive JPEG of 480 scans", ".jpg", lambda: _scans(480 - 6, _FULL)),
+    ("WebP", ".webp", _flat("WEBP")),
+    ("lossless WebP", ".webp", _flat("WEBP", "RGBA", lossless=True, quality=0, method=0)),
+    ("JPEG 2000", ".jp2", _flat("JPEG2000")),
+    ("HEIF", ".heic", _flat("HEIF", quality=10)),
+    ("AVIF", ".avif", _flat("AVIF", quality=10, speed=10)),
     ("TGA", ".tga", _flat("TGA", "RGBA", compression="tga_rle")),
     ("JPEG 2000 of many tiles", ".j2k", _many_tiles),
     ("QOI", ".qoi", lambda: struct.pack(">4sIIBB", b"qoif", _FULL, _FULL, 4, 0)
