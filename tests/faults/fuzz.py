@@ -41,7 +41,7 @@ from vsearch.images.isolation.decoders import SECONDS, Decoders  # noqa: E402  #
 from vsearch.records import Preprocessing  # noqa: E402  # found by the path above
 
 if TYPE_CHECKING:
-    from vsearch.images.isolation.decoders import Loaded
+    from vsearch.images.isolation.processes import Loaded
 
 PIXELS = 64_000_000  # as indexing allows at least
 SPEC = Preprocessing(224, "shortest", "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

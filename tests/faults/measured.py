@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vsearch.images.isolation.decoder import Load
-    from vsearch.images.isolation.decoder import Found
+    from vsearch.images.load import Square
     from vsearch.records import Preprocessing
 
 LOADER = f"{__name__}:load"
@@ -66,7 +66,7 @@ def load(
     pixel_limit: int,
     named_image: bool,
     is_known: Callable[[bytes], bool],
-) -> tuple[bytes, Found | None]:
+) -> tuple[bytes, Square | None]:
     """Do what is measured, and note it."""
     if not _notes:
         # A decoder may not look into its own /proc until it is as others are.

@@ -77,7 +77,7 @@ def index(
     """
     from vsearch.cli.encoders import known_identity, model_for_index
     from vsearch.config import cores, index_location
-    from vsearch.indexing.apart import decoders_for
+    from vsearch.images.isolation.decoders import Decoders
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options, preview, update
     from vsearch.models.open import open_encoder
@@ -94,11 +94,11 @@ def index(
             print_plan(root, plan)
         return
     tally, output = Tally(), IndexingOutput(quiet=quiet)
-    chosen = model_for_index(folder, model, offline=offline, device=device)
-    encoder, no_gpu = open_encoder(chosen, device)
-    if no_gpu and not quiet:
-        say(no_gpu)
-    with decoders_for(encoder, limit, max_seconds) as decoders:  # come up beside the walk
+    with Decoders(limit, max_seconds) as decoders:  # comes up while the model is looked for
+        chosen = model_for_index(folder, model, offline=offline, device=device)
+        encoder, no_gpu = open_encoder(chosen, device)
+        if no_gpu and not quiet:
+            say(no_gpu)
         try:
             with output:
                 for event in update(

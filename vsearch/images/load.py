@@ -37,10 +37,6 @@ class Square:
     image: Image
     facts: ImageFacts
 
-    def payload(self) -> bytes:
-        """Return its pixels, row by row, three bytes each."""
-        return self.image.tobytes()
-
     def prepared(self) -> Prepared:
         """Return it as an array."""
         import numpy as np

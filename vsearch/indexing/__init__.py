@@ -2,7 +2,6 @@
 
 scope.py    what a person named -> which roots, folders and files are meant
 plan.py     what is there and what is known -> what to read and what is gone; pure
-apart.py    a picture -> its embedding in a process of its own, where the model is on the CPU
 batches.py  pictures from many threads -> the encoder, many at once
 events.py   what happens while indexing, and the tally of it
 run.py      the work itself: a generator of events

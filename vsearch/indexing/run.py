@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING
 from vsearch.errors import ImageError, IndexMissing, SkipReason, StoreError, UsageError
 from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
-from vsearch.images.isolation.decoders import SECONDS
+from vsearch.images.isolation.decoders import SECONDS, Decoders
 from vsearch.images.read import head
 from vsearch.index import UNSETTLED, Index, IndexWriter
-from vsearch.indexing.apart import decoders_for
 from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
     Committed,
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vsearch.images.find import PassedOver
-    from vsearch.images.isolation.decoders import Decoders
     from vsearch.index import Known, Root
     from vsearch.indexing.scope import Scope
     from vsearch.models.encoder import Encoder
@@ -161,16 +159,12 @@ class _Reader:
     def _read(self, path: str, named_image: bool) -> _Read | _Gathered:
         now = time.time_ns()
         try:
-            spec, is_known = self.encoder.preprocessing, self.has_vector
-            if self.decoders.embedder:
-                embedded = self.decoders.embed(
-                    path, spec, named_image=named_image, is_known=is_known
-                )
-                if embedded.picture is None:
-                    return _Read(now, embedded.digest)
-                facts, vector = embedded.picture
-                return _Read(now, embedded.digest, (facts, _checked(vector)))
-            loaded = self.decoders.load(path, spec, named_image=named_image, is_known=is_known)
+            loaded = self.decoders.load(
+                path,
+                self.encoder.preprocessing,
+                named_image=named_image,
+                is_known=self.has_vector,
+            )
             digest, prepared = loaded.digest, loaded.prepared
             if prepared is None:
                 return _Read(now, digest)
@@ -219,7 +213,7 @@ def update(
 
     asked = scopes(paths, _roots(folder))
     with (
-        decoders or decoders_for(encoder, options.pixel_limit, options.seconds) as decoders,
+        decoders or Decoders(options.pixel_limit, options.seconds) as decoders,
         IndexWriter(folder, encoder.identity) as writer,
     ):
         reader = _Reader(encoder, writer.has_vector, decoders)

@@ -46,21 +46,6 @@ class OnnxEncoder:
         self._loading = Lock()
 
     @property
-    def path(self) -> Path:
-        """The folder of the model."""
-        return self._folder.path
-
-    @property
-    def is_single(self) -> bool:
-        """Whether a call has no threads of its own."""
-        return self._threads == 1
-
-    def load_images(self) -> None:
-        """Load the image tower now. Raises ModelError."""
-        with self._loading:
-            _ = self._image_tower
-
-    @property
     def identity(self) -> ModelIdentity:
         """What makes vectors of this encoder comparable with others."""
         return self._folder.identity

@@ -17,22 +17,12 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from vsearch.records import ImageFacts, Preprocessing
-
-
-class Found(Protocol):
-    """What a decoder makes of a picture: its facts, and bytes of a length that is known before."""
-
-    @property
-    def facts(self) -> ImageFacts:
-        """What the file says about itself."""
-
-    def payload(self) -> bytes:
-        """Return the pixels, or what was made of them."""
+    from vsearch.images.load import Square
+    from vsearch.records import Preprocessing
 
 
 class Load(Protocol):
-    """What a decoder does with a file: `load.load`, or more, or what a test puts in its place."""
+    """What a decoder does with a file: `load.load`, or what a test puts in its place."""
 
     def __call__(
         self,
@@ -42,13 +32,13 @@ class Load(Protocol):
         pixel_limit: int,
         named_image: bool,
         is_known: Callable[[bytes], bool],
-    ) -> tuple[bytes, Found | None]:
+    ) -> tuple[bytes, Square | None]:
         """Return the hash of the content at `path`, and the picture unless it is known."""
         ...
 
 
 def confine(memory: int) -> None:
-    """Bound what this process may take: `memory` bytes more, no file written, no core dumped.
+    """Bound what this process may take: `memory` bytes, no file written, no core dumped.
 
     The bound on memory is Linux's alone: elsewhere RLIMIT_DATA does not count what is mapped. When
     the system runs out of memory all the same, this process is the first it should end.
@@ -58,18 +48,9 @@ def confine(memory: int) -> None:
             path = "/proc/self/oom_score_adj"
             with open(path, "w", encoding="ascii") as file:  # noqa: PTH123  # one import less
                 file.write("1000")
-        _lower(resource.RLIMIT_DATA, _taken() + memory)
+        _lower(resource.RLIMIT_DATA, memory)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CORE, 0)
-
-
-def _taken() -> int:
-    """Return the bytes of memory of its own that this process has, a model's weights among them."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # as above
-        for line in file:
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) << 10
-    return 0
 
 
 def _lower(what: int, limit: int) -> None:
@@ -102,18 +83,18 @@ def _answer(channel: Channel, load: Load, pixel_limit: int, request: bytes) -> N
             # Nobody is left to answer to; an OSError would pass for one of the file's.
             raise SystemExit(0) from None
 
-    payload, found = b"", dict[str, Any]()
+    pixels, found = b"", dict[str, Any]()
     try:
-        _, picture = load(
+        _, square = load(
             path,
             spec,
             pixel_limit=pixel_limit,
             named_image=named_image,
             is_known=is_known,
         )
-        if picture is None:
+        if square is None:
             return
-        payload, found = picture.payload(), {"facts": asdict(picture.facts)}
+        pixels, found = square.image.tobytes(), {"facts": asdict(square.facts)}
     except ImageError as error:
         if isinstance(error.__cause__, MemoryError):
             raise error.__cause__ from None
@@ -123,4 +104,4 @@ def _answer(channel: Channel, load: Load, pixel_limit: int, request: bytes) -> N
     except Exception as error:  # noqa: BLE001  # a decoder's fault costs its file, whatever it is
         words = one_line(f"{type(error).__name__}: {error}")
         found = {"reason": SkipReason.DAMAGED, "detail": words}
-    channel.send(json.dumps(found).encode(), payload)
+    channel.send(json.dumps(found).encode(), pixels)

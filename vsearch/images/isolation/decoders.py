@@ -1,26 +1,21 @@
-"""What the rest of vsearch sees: a path -> model input or embedding, made in another process."""
+"""What the rest of vsearch sees: a path -> model input, decoded in another process."""
 
 from __future__ import annotations
 
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from vsearch.errors import DecoderError, ImageError, ModelError, SkipReason
-from vsearch.images.isolation.processes import Answer, Decoder, DecoderLost, Zygote
+from vsearch.errors import DecoderError, ImageError, SkipReason
+from vsearch.images.isolation.processes import Decoder, DecoderLost, Loaded, Zygote
 from vsearch.images.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from vsearch.images.load import Prepared
-    from vsearch.records import ImageFacts, Preprocessing
+    from vsearch.records import Preprocessing
 
 SECONDS = 60.0
 """The longest a file may take to decode unless said otherwise: many times what a camera's does."""
@@ -30,36 +25,6 @@ _LOADER = "vsearch.images.load:load"
 _PAUSES = (0.2, 0.8, 3.2, 0)
 _LOSSES = 3  # decoders of one file that were lost with their zygote; then it is charged with it
 _FORKS = hasattr(os, "fork")
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The hash of a file's content (16 bytes), and its picture unless that was known."""
-
-    digest: bytes
-    prepared: Prepared | None
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The same with the embedding (dim,) float32 in place of the pixels, as the model gave it."""
-
-    digest: bytes
-    picture: tuple[ImageFacts, NDArray[np.float32]] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Embedder:
-    """What makes decoders embed what they decode.
-
-    `loader` ("module:function") is called once, by the process they are forked from, with
-    `argument`, and returns what they call for each file (`decoder.Load`). An embedding has `dim`
-    numbers.
-    """
-
-    loader: str
-    argument: str
-    dim: int
 
 
 def _never(_digest: bytes) -> bool:
@@ -78,23 +43,12 @@ class Decoders:
     """
 
     def __init__(
-        self,
-        pixel_limit: int,
-        seconds: float = SECONDS,
-        *,
-        loader: str = _LOADER,
-        embedder: Embedder | None = None,
+        self, pixel_limit: int, seconds: float = SECONDS, *, loader: str = _LOADER
     ) -> None:
         """Start the zygote, which takes 60 ms beside whatever is done next.
 
-        `loader` names what a decoder calls for a file, as "module:function" (`decoder.Load`). With
-        an `embedder` they are there for `embed` only: a picture goes from its file to its embedding
-        in one process, and pixels need not travel (8 % of the time of small JPEGs and a small
-        model). The model must have no threads, since a process with its weights is forked.
+        `loader` names what a decoder calls for a file, as "module:function" (`decoder.Load`).
         """
-        self.embedder = embedder if _FORKS else None
-        self._argument = embedder.argument if embedder else ""
-        loader = embedder.loader if embedder else loader
         self._pixel_limit = pixel_limit
         self._seconds = seconds
         self._loader = loader
@@ -105,7 +59,7 @@ class Decoders:
         self._zygote: Zygote | None = None
         if _FORKS:
             with suppress(OSError):  # tried again when there is a picture to decode
-                self._zygote = Zygote(loader, self._argument, pixel_limit)
+                self._zygote = Zygote(loader, pixel_limit)
 
     def __enter__(self) -> Self:
         return self
@@ -135,51 +89,13 @@ class Decoders:
                 path, spec, pixel_limit=limit, named_image=named_image, is_known=is_known
             )
             return Loaded(digest, square.prepared() if square else None)
-        answer = self._asked(path, spec, named_image, is_known, 3 * spec.size**2)
-        return Loaded(answer.digest, answer.prepared(spec.size))
-
-    def embed(
-        self,
-        path: str,
-        spec: Preprocessing,
-        *,
-        named_image: bool = True,
-        is_known: Callable[[bytes], bool] = _never,
-    ) -> Embedded:
-        """Read, prepare and embed the picture at `path`, by the `embedder`; see `load`.
-
-        Raises ModelError, too, when the model cannot be used.
-        """
-        import numpy as np
-
-        if self.embedder is None:
-            raise ValueError("these decoders have no embedder")
-        count = 4 * self.embedder.dim
-        answer = self._asked(path, spec, named_image, is_known, count)
-        if answer.facts is None:
-            return Embedded(answer.digest, None)
-        return Embedded(answer.digest, (answer.facts, np.frombuffer(answer.payload, np.float32)))
-
-    def _asked(
-        self,
-        path: str,
-        spec: Preprocessing,
-        named_image: bool,
-        is_known: Callable[[bytes], bool],
-        count: int,
-    ) -> Answer:
         decoder = self._idle_one() or self._new()
         lost = 0
         while True:
             fresh, decoder.used = not decoder.used, True
             try:
-                answer = decoder.load(
-                    path,
-                    spec,
-                    named_image=named_image,
-                    is_known=is_known,
-                    seconds=self._seconds,
-                    count=count,
+                loaded = decoder.load(
+                    path, spec, named_image=named_image, is_known=is_known, seconds=self._seconds
                 )
             except ImageError:
                 self._give_back(decoder)
@@ -195,7 +111,7 @@ class Decoders:
                 raise
             else:
                 self._give_back(decoder)
-                return answer
+                return loaded
 
     def _judged(self, fault: ImageError | None, *, fresh: bool, lost: int) -> ImageError | None:
         """Return what a file is charged with whose decoder was lost; None: it is tried again.
@@ -246,17 +162,13 @@ class Decoders:
                 if self._closed:
                     raise DecoderError("the decoders were closed; start another run")
                 try:
-                    self._zygote = self._zygote or Zygote(
-                        self._loader, self._argument, self._pixel_limit
-                    )
+                    self._zygote = self._zygote or Zygote(self._loader, self._pixel_limit)
                     decoder = self._zygote.fork()
                 except (OSError, EOFError) as error:
                     words = getattr(error, "strerror", None) or type(error).__name__
                     if self._zygote and not self._zygote.serves:
-                        zygote, self._zygote = self._zygote, None
-                        words = zygote.close() or words
-                        if zygote.refused:
-                            raise ModelError(words) from error
+                        words = self._zygote.close() or words
+                        self._zygote = None
                 else:
                     self._all.add(decoder)
                     return decoder

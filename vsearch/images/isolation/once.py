@@ -51,13 +51,8 @@ def prepare_once(
     theirs.close()
     decoder = Decoder(_This(), pid, ours)
     try:
-        answer = decoder.load(
-            path,
-            spec,
-            named_image=True,
-            is_known=lambda _digest: False,
-            seconds=seconds,
-            count=3 * spec.size**2,
+        loaded = decoder.load(
+            path, spec, named_image=True, is_known=lambda _digest: False, seconds=seconds
         )
     except DecoderLost as error:
         if error.fault and error.fault.reason is SkipReason.TIMED_OUT:
@@ -65,9 +60,8 @@ def prepare_once(
         raise error.fault or ImageError(SkipReason.CRASHED, str(error)) from error
     finally:
         decoder.end()
-    prepared = answer.prepared(spec.size)
-    assert prepared is not None  # noqa: S101  # no content was said to be known
-    return prepared
+    assert loaded.prepared is not None  # noqa: S101  # no content was said to be known
+    return loaded.prepared
 
 
 def _decode(connection: socket.socket, parent: int, data: bytes, pixel_limit: int) -> NoReturn:

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +25,6 @@ from vsearch.images.isolation.wire import (
     KNOWN,
     NO_SIGNAL,
     OUT_OF_MEMORY,
-    REFUSED,
     STILL_THERE,
     Channel,
     Patience,
@@ -42,19 +41,16 @@ if TYPE_CHECKING:
 # A disk that is slow is no fault of the file, so this is long; but one that never answers (a share
 # of a machine that is off) must not hold up the run for ever.
 _READING_SECONDS = 600.0
-_STARTING_SECONDS = 300.0  # for the zygote to load what it needs, on a machine that is very busy
+_STARTING_SECONDS = 60.0  # for the zygote to come up and answer, on a machine that is very busy
 _ENDING_SECONDS = 5.0
 _LONGEST = 200  # characters of what a decoder says of its file
-
-# What has threads should not be forked.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 # The zygote imports nothing on its own account (-I, -S): what is where, it is told.
 _START = """
 import sys
-control, loader, argument, pixel_limit, *sys.path = sys.argv[1:]
+control, loader, pixel_limit, *sys.path = sys.argv[1:]
 from vsearch.images.isolation.zygote import main
-main(int(control), loader, argument, int(pixel_limit))
+main(int(control), loader, int(pixel_limit))
 """
 
 # Sent by a person or a system that shuts down, never by a decoder's fault.
@@ -62,24 +58,11 @@ _FROM_OUTSIDE = {"SIGTERM", "SIGINT", "SIGHUP"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a decoder tells of a file: the hash of its content (16 bytes).
-
-    Unless that was known, also the facts of its picture, and what was made of that.
-    """
+class Loaded:
+    """The hash of a file's content (16 bytes), and its picture unless that was known."""
 
     digest: bytes
-    facts: ImageFacts | None = None
-    payload: bytearray = field(default_factory=bytearray)
-
-    def prepared(self, size: int) -> Prepared | None:
-        """Return its pixels, (size, size, 3) uint8; None where the content was known."""
-        import numpy as np
-
-        if self.facts is None:
-            return None
-        pixels = np.frombuffer(self.payload, np.uint8).reshape(size, size, 3)
-        return Prepared(pixels, self.facts)
+    prepared: Prepared | None
 
 
 class DecoderLost(Exception):
@@ -93,7 +76,7 @@ class DecoderLost(Exception):
 class Zygote:
     """A process that forks decoders. Its methods raise OSError or EOFError when it is gone."""
 
-    def __init__(self, loader: str, argument: str, pixel_limit: int) -> None:
+    def __init__(self, loader: str, pixel_limit: int) -> None:
         """Start it. It is not waited for until it is asked something."""
         self._lock = Lock()
         self._forked = self._failed = False
@@ -103,12 +86,11 @@ class Zygote:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [*start, str(theirs.fileno()), loader, argument, str(pixel_limit), *sys.path],
+                    [*start, str(theirs.fileno()), loader, str(pixel_limit), *sys.path],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
-                    env=os.environ | _ONE_THREAD,
                     # Ctrl-C and Ctrl-Z are for the command, which ends its decoders itself.
                     start_new_session=True,
                 )
@@ -166,15 +148,10 @@ class Zygote:
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
 
-    @property
-    def refused(self) -> bool:
-        """Whether it ended because what it was to load cannot be used, which `close` tells."""
-        return self._process.returncode == REFUSED
-
     def close(self) -> str:
         """End it and its decoders. Return its last line on stderr, of why it could not start."""
         self.release()
-        if (self._failed or not self._forked) and self._process.poll() is None:
+        if self._failed or not self._forked:
             self._process.kill()  # it is stuck, or still busy importing
         try:
             _, said = self._process.communicate(timeout=_ENDING_SECONDS)
@@ -215,11 +192,8 @@ class Decoder:
         named_image: bool,
         is_known: Callable[[bytes], bool],
         seconds: float,
-        count: int,
-    ) -> Answer:
-        """Let it do with a file what it does, with at most `seconds` after reading.
-
-        `count` is how many bytes that gives.
+    ) -> Loaded:
+        """Do what `load.load` does, with at most `seconds` for decoding.
 
         Raises `ImageError`, and DecoderLost when another one is needed for the next file.
         """
@@ -230,14 +204,14 @@ class Decoder:
         if is_known(digest):
             with suppress(OSError):  # if it is dead, that is seen when it is needed again
                 self._channel.send(KNOWN)
-            return Answer(digest)
+            return Loaded(digest, None)
         late = ImageError(SkipReason.TIMED_OUT, f"more than {seconds:g} s; see --max-seconds")
         with self._heard(late):
             self._channel.send(GO_ON)
             patience = Patience(seconds)
             facts = _facts(self._answer(patience)["facts"])
-            payload = self._channel.receive_exactly(count, patience)
-        return Answer(digest, facts, payload)
+            pixels = self._channel.receive_exactly(3 * spec.size**2, patience)
+        return Loaded(digest, _prepared(pixels, spec.size, facts))
 
     def _answer(self, patience: Patience) -> dict[str, Any]:
         """Return what it says; raise `ImageError` when that is why there is no picture."""
@@ -300,6 +274,12 @@ def _facts(said: dict[str, Any]) -> ImageFacts:
     if not all(isinstance(text, str) and len(text) <= _LONGEST for text in texts):
         raise ValueError("no text")
     return ImageFacts(**said)
+
+
+def _prepared(pixels: bytearray, size: int, facts: ImageFacts) -> Prepared:
+    import numpy as np
+
+    return Prepared(np.frombuffer(pixels, np.uint8).reshape(size, size, 3), facts)
 
 
 def _signal_name(number: int) -> str:

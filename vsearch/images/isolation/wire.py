@@ -1,12 +1,12 @@
 """How the processes talk, on pairs of sockets.
 
-With a decoder, in frames: a length (4 bytes, little-endian) and so many bytes. What is made of a
-picture (its pixels, or its embedding) follows its frame bare, since both sides know its length.
+With a decoder, in frames: a length (4 bytes, little-endian) and so many bytes. The pixels of an
+answer follow their frame bare, since both sides know how many there are.
 
     <-  {"named_image": true, "size": 224, ...} NUL path     read and hash this file
     ->  {"digest": "..."}                                    its hash
     <-  "go on" or "known"                                   known: that is all
-    ->  {"facts": {...}}, and so many bytes                  the picture
+    ->  {"facts": {...}}, and size x size x 3 bytes          the picture
     ->  {"reason": "...", "detail": "..."}                   or instead, why there is none
 
 With the zygote, a letter and a process number, answered by one number:
@@ -40,9 +40,6 @@ STILL_THERE = 1 << 30
 
 OUT_OF_MEMORY = 77
 """Exit code of a decoder whose memory ran out: a new one is better than what is left of this."""
-
-REFUSED = 78
-"""Exit code of a zygote that cannot load what it was told to; its last line on stderr says why."""
 
 _LENGTH = struct.Struct("<I")
 _LONGEST = 1 << 16  # bytes of a frame: a path and a few words, or a fault and its detail
@@ -81,10 +78,10 @@ class Channel:
         if not NO_SIGNAL:
             connection.setsockopt(socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
 
-    def send(self, frame: bytes, payload: bytes = b"") -> None:
-        """Send a frame, and what follows it."""
+    def send(self, frame: bytes, pixels: bytes = b"") -> None:
+        """Send a frame, and the pixels that follow it."""
         self._connection.settimeout(None)
-        self._connection.sendall(b"".join((_LENGTH.pack(len(frame)), frame, payload)), NO_SIGNAL)
+        self._connection.sendall(b"".join((_LENGTH.pack(len(frame)), frame, pixels)), NO_SIGNAL)
 
     def receive(self, patience: Patience) -> bytes:
         """Return the next frame. Raises TimeoutError, and ValueError for one of no such length."""

@@ -17,9 +17,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from vsearch.errors import VsearchError
 from vsearch.images.isolation import decoder
-from vsearch.images.isolation.wire import ANSWER, CONTROL, FORK, KILL, REFUSED, STILL_THERE
+from vsearch.images.isolation.wire import ANSWER, CONTROL, FORK, KILL, STILL_THERE
 from vsearch.images.limits import memory_limit
 
 if TYPE_CHECKING:
@@ -31,18 +30,10 @@ _KEPT_BYTES = 32 << 20  # the most that glibc would learn by itself
 _GRACE = 1.0  # seconds for a process to end that has closed its connection, or was killed
 
 
-def main(control: int, loader: str, argument: str, pixel_limit: int) -> NoReturn:
-    """Serve the descriptor `control`.
-
-    `loader` is "module:function", what the decoders call; with an `argument`, what is called with
-    that here and returns what they call.
-    """
+def main(control: int, loader: str, pixel_limit: int) -> NoReturn:
+    """Serve the descriptor `control`; `loader` is "module:function", what the decoders call."""
     connection = socket.socket(fileno=control)
-    try:
-        load = _prepared(loader, argument)
-    except VsearchError as error:
-        os.write(2, os.fsencode(f"{error}\n"))
-        os._exit(REFUSED)
+    load = _prepared(loader)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)  # until here stderr is read for why it could not start
     os.close(nowhere)
@@ -62,14 +53,13 @@ def _keep_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
-def _prepared(loader: str, argument: str) -> Load:
+def _prepared(loader: str) -> Load:
     """Import all that ordinary pictures need, once for all decoders."""
     from PIL import Image, ImageCms, TiffImagePlugin  # noqa: F401  # by their use in `images`
 
     Image.preinit()
     module, _, name = loader.partition(":")
-    found = getattr(import_module(module), name)
-    load: Load = found(argument) if argument else found
+    load: Load = getattr(import_module(module), name)
     # What is here stays: no decoder needs to look through it, or copy its pages by doing so.
     gc.collect()
     gc.freeze()
