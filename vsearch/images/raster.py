@@ -17,6 +17,8 @@ from vsearch.images.extent import Extent
 from vsearch.records import ImageFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Exif, Image
     from PIL.ImageFile import ImageFile
 
@@ -38,6 +40,7 @@ _NAMES = {"MPO": "JPEG", "DIB": "BMP"}
 # What no sound picture comes near to, and what costs Pillow or libjpeg minutes for a small file.
 _SCANS = 500  # of a JPEG; libjpeg makes 10 at the most
 _EXIF_SEGMENTS = 100  # of a JPEG, 64 KiB each; Pillow joins them one by one
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})  # frames of any number of scans
 _HEADER = 1 << 16  # bytes of a PPM up to its height; Pillow reads them one by one
 
 _MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")  # what follows the data of a scan
@@ -145,15 +148,27 @@ def _is_one_scan(data: bytes) -> bool:
     ITU T.81, B.2: segments up to the start of scan (FFDA), whose fifth byte is the number of its
     components; that of the frame is the tenth of its header (FFC0 to FFC2).
     """
-    at, components = 2, 0
-    while at + 10 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xDA:
-            return data[at + 4] == components
-        if marker in {0xC0, 0xC1, 0xC2}:
+    components = 0
+    for marker, at in _segments(data):
+        if marker in {0xC0, 0xC1, 0xC2} and at + 10 <= len(data):
             components = data[at + 9]
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4])
+        if marker == 0xDA:
+            return at + 10 <= len(data) and data[at + 4] == components
     return False
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield (marker, where it is) of each segment of a JPEG up to the first scan."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a byte that fills up
+            at += 1
+            continue
+        yield marker, at
+        if marker == 0xDA:
+            return
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
 
 
 def _check_endless(data: bytes, name: str) -> None:
@@ -164,18 +179,23 @@ def _check_endless(data: bytes, name: str) -> None:
         if read and read.end() == _HEADER:
             words = f"the header has more than {_HEADER:,} bytes"
     elif name == "JPEG":
-        # Counted first: among other data, or after the picture, the same bytes come by chance.
-        if data.count(b"\xff\xda") > _SCANS and (scans := _scans(data)) > _SCANS:
-            words = f"{scans:,} scans"
-        if (segments := data.count(b"\xff\xe1")) > _EXIF_SEGMENTS:
-            segments = sum(
-                data.startswith(b"Exif\0", found.end() + 2)
-                for found in re.finditer(rb"\xff\xe1", data)
-            )
-            if segments > _EXIF_SEGMENTS:
-                words = f"{segments:,} segments of EXIF"
+        words = _endless_jpeg(data)
     if words:
         raise ImageError(SkipReason.DAMAGED, f"{name}: {words}")
+
+
+def _endless_jpeg(data: bytes) -> str:
+    """Say what is endless about a JPEG. The bytes of the usual ones are not looked through."""
+    several, segments = not _is_one_scan(data), 0
+    for marker, at in _segments(data):
+        several = several or marker in _PROGRESSIVE
+        segments += marker == 0xE1 and data.startswith(b"Exif\0", at + 4)
+    if segments > _EXIF_SEGMENTS:
+        return f"{segments:,} segments of EXIF"
+    # Counted first: among other data, or after the picture, the same bytes come by chance.
+    if several and data.count(b"\xff\xda") > _SCANS and (scans := _scans(data)) > _SCANS:
+        return f"{scans:,} scans"
+    return ""
 
 
 def _scans(data: bytes) -> int:
