@@ -68,6 +68,25 @@ class TurnedEncoder(FakeEncoder):
         return np.pad(turned, ((0, 0), (0, 1)))
 
 
+class PixelEncoder(FakeEncoder):
+    """Another model, of 192 dimensions: a picture's embedding is its 8 x 8 pixels, less grey."""
+
+    def __init__(self, name: str = "pixels") -> None:
+        super().__init__(name)
+        self.identity = replace(self.identity, dim=192)
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with self._counting:
+            self.pictures += len(pixels)
+        numbers = pixels.reshape(len(pixels), 192).astype(np.float32) - np.float32(127.5)
+        return np.asarray(numbers / np.linalg.norm(numbers, axis=1, keepdims=True))
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        colours = 255 * super().encode_texts(texts).repeat(64, axis=0).reshape(-1, 64, 3)
+        numbers = colours.reshape(len(texts), 192) - np.float32(127.5)
+        return np.asarray(numbers / np.linalg.norm(numbers, axis=1, keepdims=True))
+
+
 def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (4, 4)) -> Path:
     """Make a picture of one colour, in the format that its suffix names, and its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 INDEX_VARIABLE = "VSEARCH_INDEX"
 MODELS_VARIABLE = "VSEARCH_MODELS"
+OFFLINE_VARIABLE = "VSEARCH_OFFLINE"
 PROJECT_FOLDER = ".vsearch"
 
 
@@ -61,3 +62,8 @@ def models_location() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("vsearch", appauthor=False) / "models"
+
+
+def is_set(variable: str) -> bool:
+    """Whether an environment variable says yes: it is there and not empty, 0, false, no or off."""
+    return os.environ.get(variable, "").lower() not in ("", "0", "false", "no", "off")

@@ -4,6 +4,7 @@
     ├── UsageError          the command was called in a way that cannot work
     ├── ImageError          one picture cannot be used (carries its `SkipReason`)
     ├── DecoderError        no process can be started to decode pictures in
+    ├── SourceError         what was to be imported is damaged, or of a kind we do not know
     ├── ModelError          a model folder is missing, damaged, or not one we can run
     └── StoreError          the index cannot be used as it stands
         ├── IndexMissing    there is no index at the place asked for
@@ -55,6 +56,10 @@ class ImageError(VsearchError):
 
 class DecoderError(VsearchError):
     """No process can be started to decode pictures in."""
+
+
+class SourceError(VsearchError):
+    """What was to be imported is damaged, or of a kind we do not know."""
 
 
 class ModelError(VsearchError):

@@ -104,6 +104,24 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """All that an index knows of one picture file, but its embedding.
+
+    `root` and `path` as in `ImageRecord`. `size` in bytes and `mtime_ns` in nanoseconds since 1970
+    are those it had when it was read; -1: read so soon after a change that the time proves nothing.
+    `digest` is the xxh3-128 of its content, 16 bytes.
+    """
+
+    root: str
+    path: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    row: int
+    facts: ImageFacts
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One answer to a query.
 
@@ -170,3 +188,20 @@ class Status:
     skipped: dict[str, int]
     bytes: int
     changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with an index: what, and the command that mends it."""
+
+    what: str
+    repair: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What checking one part of an index came to: `told` in words, and what is wrong with it."""
+
+    part: str
+    told: str
+    faults: tuple[Fault, ...]

@@ -34,7 +34,10 @@ def test_every_command_is_in_readme() -> None:
         [sys.executable, "-m", "vsearch", "--help"], capture_output=True, text=True, check=True
     ).stdout
     commands = re.findall(r"^  (\w+)  ", help_text.partition("Commands:")[2], re.MULTILINE)
-    assert commands == ["index", "search", "status", "models", "bench"]
+    assert commands == [
+        "index", "search", "status", "forget", "check", "compact", "export", "import", "models",
+        "bench",
+    ]  # fmt: skip
     readme = README.read_text(encoding="utf-8")
     below = {"models": ["list", "info", "get", "remove", "export", "import"], "bench": ["model"]}
     for command in [
@@ -48,3 +51,13 @@ def test_every_command_is_in_readme() -> None:
         ).stdout  # fmt: skip
         for option in re.findall(r"^  (?:-\w, )?(--[\w-]+)", options, re.MULTILINE):
             assert option == "--help" or f"`{option}" in readme, (command, option)
+
+
+def test_every_test_that_readme_names_is_there() -> None:
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", README.read_text(encoding="utf-8"))
+    assert len(named) > 20
+    tests = README.parent / "tests"
+    for file, function in named:
+        found = [path.read_text(encoding="utf-8") for path in tests.rglob(file)]
+        assert found, file
+        assert not function or any(f"def {function}(" in text for text in found), function

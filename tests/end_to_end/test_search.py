@@ -8,8 +8,10 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pictures_server as serving
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
 
@@ -222,3 +224,75 @@ def test_odd_surroundings_give_a_line_and_no_traceback(
         # The shell itself may have had to say that its folder is gone.
         lines = [line for line in done.stderr.decode().splitlines() if "getcwd" not in line]
         assert [line.startswith(f"vsearch: {message}") for line in lines] == [True], lines
+
+
+@pytest.fixture
+def served() -> Iterator[serving.Server]:
+    """Yield a server that has two of the photographs."""
+    routes = {
+        f"/{name}": serving.body((PHOTOS / name).read_bytes())
+        for name in ("IMG_0010.jpg", "IMG_0003.heic")
+    }
+    with serving.Server(routes | {"/page": serving.body(b"<html>" + b" " * 100)}) as server:
+        yield server
+
+
+DIRECT = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
+
+
+def test_a_picture_is_searched_by_its_address(
+    vsearch: Run, photos_index: Path, served: serving.Server
+) -> None:
+    def found(*terms: str) -> bytes:
+        done = vsearch(
+            "search", *terms, "--index", photos_index, "-k", "3", "--json", cwd=PHOTOS,
+            environ=DIRECT,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout
+
+    url = f"{served.url}/IMG_0010.jpg"
+    answers = [json.loads(line) for line in found(url).splitlines()]
+    assert [os.path.basename(one["path"]) for one in answers[:2]] == [
+        "IMG_0010.jpg", "IMG_0010_q30.jpg",
+    ]  # fmt: skip
+    assert answers[0]["score"] == pytest.approx(1, abs=1e-3)
+    assert answers[0]["relevance"] is None
+    other = f"{served.url}/IMG_0003.heic"
+    # A picture named by its path is left out of the answer, one named by its address is not.
+    assert found(f"2:{url}", "castle", "--minus", other) != found(url)
+    assert json.loads(found(other).splitlines()[0])["path"].endswith("IMG_0003.heic")
+
+
+def test_an_address_is_explained_without_its_password(
+    vsearch: Run, photos_index: Path, served: serving.Server
+) -> None:
+    query = ["search", "--index", photos_index, "--explain"]
+    url = served.url.replace("http://", "http://me:secret@")
+    done = vsearch(*query, f"2:{url}/IMG_0010.jpg", environ=DIRECT)
+    assert done.returncode == 0
+    assert f"term: picture at '{served.url}/IMG_0010.jpg', weight 2" in done.stderr.decode()
+    assert b"secret" not in done.stderr
+    for name, why in {"none.jpg": "404 Not Found", "page": "what is there is no picture"}.items():
+        done = vsearch(*query, f"{url}/{name}", environ=DIRECT)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr.decode() == (
+            f"vsearch: the picture cannot be fetched ({why}), from '{served.url}/{name}'; "
+            "look whether a browser shows it, or fetch it yourself and name the file\n"
+        )
+
+
+def test_offline_no_address_is_asked(
+    vsearch: Run, photos_index: Path, served: serving.Server
+) -> None:
+    query: list[str | Path] = ["search", f"{served.url}/IMG_0010.jpg", "--index", photos_index]
+    for done in (
+        vsearch(*query, "--offline", environ=DIRECT),
+        vsearch(*query, environ=DIRECT | {"VSEARCH_OFFLINE": "1"}),
+    ):
+        assert done.returncode == 2
+        assert done.stderr.startswith(b"vsearch: the network is not to be used, for 'http://")
+        assert done.stderr.count(b"\n") == 1
+    assert served.asked == []
+    done = vsearch("search", "a dog", "--index", photos_index, "--offline", "-k", "1")
+    assert done.returncode == 0

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from end_to_end.command import PHOTOS, environment
 
-HEAVY = {"torch", "torchvision", "open_clip", "timm", "transformers", "scipy"}
+HEAVY = {"torch", "torchvision", "open_clip", "timm", "transformers", "scipy", "pyarrow"}
 NOT_FOR_HELP = HEAVY | {
     "numpy", "onnxruntime", "tokenizers", "PIL", "rich", "hnswlib", "sqlite3", "platformdirs",
     "xxhash", "filelock", "pydantic",
 }  # fmt: skip
-NOT_FOR_SEARCH = HEAVY | {"rich", "hnswlib", "filelock", "rawpy", "pillow_heif"}
+NOT_FOR_SEARCH = HEAVY | {"rich", "hnswlib", "filelock", "rawpy", "pillow_heif", "http", "ssl"}
 NOT_FOR_WORDS = NOT_FOR_SEARCH | {"PIL"}
 
 SPY = """
@@ -35,6 +35,8 @@ sys.exit(code)
         pytest.param(["--version"], NOT_FOR_HELP - {"pydantic"}, id="version"),
         pytest.param(["search", "--help"], NOT_FOR_HELP - {"pydantic"}, id="search help"),
         pytest.param(["index", "--help"], NOT_FOR_HELP - {"pydantic"}, id="index help"),
+        pytest.param(["export", "--help"], NOT_FOR_HELP - {"pydantic"}, id="export help"),
+        pytest.param(["import", "--help"], NOT_FOR_HELP - {"pydantic"}, id="import help"),
         pytest.param(["status"], HEAVY | {"onnxruntime", "PIL", "hnswlib"}, id="status"),
         pytest.param(["search", "a dog"], NOT_FOR_WORDS, id="search by words"),
         pytest.param(["search", "IMG_0010.jpg"], NOT_FOR_SEARCH, id="search by picture"),

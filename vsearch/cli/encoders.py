@@ -60,7 +60,7 @@ def model_for_index(
 
 
 def known_identity(name: str | None) -> ModelIdentity | None:
-    """Return what is to be planned for, without fetching anything; None: the index's own model.
+    """Return the identity of a model that is here, without fetching anything; None for no name.
 
     Raises UsageError when the model that was named is not on this machine.
     """
@@ -75,7 +75,7 @@ def known_identity(name: str | None) -> ModelIdentity | None:
     folder = Installed(models_location()).by_name(canonical)
     if folder is None:
         raise UsageError(
-            f"a plan is for a model that is here, not for {canonical!r}; get it with "
+            f"no such model on this machine, named {canonical!r}; get it with "
             f"`vsearch models get {name}`"
         )
     return folder.identity

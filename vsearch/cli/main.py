@@ -18,7 +18,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import bench, index, models, search, status
+from vsearch.cli import bench, index, interchange, models, search, status, upkeep
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -40,6 +40,11 @@ app = typer.Typer(
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("status")(status.status)
+app.command("forget")(upkeep.forget)
+app.command("check")(upkeep.check)
+app.command("compact")(upkeep.compact)
+app.command("export")(interchange.export)
+app.command("import")(interchange.import_index)
 app.add_typer(models.models, name="models")
 app.add_typer(bench.bench, name="bench")
 

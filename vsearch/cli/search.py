@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
 
 if TYPE_CHECKING:
     from vsearch.searching.search import Answer
@@ -16,7 +16,8 @@ def search(
     terms: Annotated[
         list[str],
         typer.Argument(
-            metavar="TERM...", help="Words, or the path of a picture; 2:TERM counts twice."
+            metavar="TERM...",
+            help="Words, or the path or address of a picture; 2:TERM counts twice.",
         ),
     ],
     index_folder: IndexOption = None,
@@ -38,17 +39,19 @@ def search(
         bool, typer.Option("--explain", help="Say on stderr how the answer was found.")
     ] = False,
     max_megapixels: MegapixelsOption = None,
+    offline: OfflineOption = False,
 ) -> None:
     """Find pictures by words, by picture, or both.
 
     \b
     vsearch search "a dog on a beach"
     vsearch search holiday.jpg                  what looks like it
+    vsearch search https://example.org/a.jpg    what looks like the picture there
     vsearch search 2:horse sunset --minus people
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     """
     from vsearch.cli.encoders import encoder_for_search
-    from vsearch.config import index_location
+    from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
     from vsearch.output.matches import form_of, print_answer
     from vsearch.searching.search import answer
@@ -66,6 +69,7 @@ def search(
             k,
             forced="exact" if exact else "graph" if graph else None,
             pixel_limit=pixels(max_megapixels, 1),
+            offline=offline or is_set(OFFLINE_VARIABLE),
         )
 
     try:

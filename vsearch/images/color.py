@@ -39,7 +39,8 @@ def to_rgb(image: Picture) -> Picture:
         return image if image.mode == "RGB" else image.convert("RGB")
     if image.mode == "La":
         image = image.convert("LA")
-    image = image.convert("RGBA")
+    if image.mode != "RGBA":  # else it would be copied
+        image = image.convert("RGBA")
     white = Image.new("RGB", image.size, "white")
     white.paste(image, mask=image)
     return white
@@ -85,13 +86,20 @@ def _eight_bits(image: Picture) -> NDArray[np.uint8]:
     if values.dtype.kind == "u":
         bits = getattr(image, "tag_v2", {}).get(258, (16,))[0]  # BitsPerSample of a TIFF
         return (values >> (4 if bits == 12 else 8)).astype(np.uint8)
-    # Floats in a file may be anything; differences of what is left fit a float32.
-    values = np.nan_to_num(values.astype(np.float32)).clip(-1e30, 1e30)
+    # Floats in a file may be anything; differences of what is left fit a float32. All in place: a
+    # copy of each step were many times what the pixels take.
+    values = values.astype(np.float32)
+    np.nan_to_num(values, copy=False)
+    np.clip(values, -1e30, 1e30, out=values)
     least, greatest = float(values.min()), float(values.max())
     if least >= 0 and greatest <= (65535 if image.mode == "I" else 1):
         least, greatest = 0.0, 65535.0 if image.mode == "I" else 1.0
     span = max(greatest - least, 1e-30)
-    return np.rint((values - least) * (255 / span)).astype(np.uint8)
+    values -= least
+    values *= 255 / span
+    np.rint(values, out=values)
+    eight: NDArray[np.uint8] = values.astype(np.uint8)
+    return eight
 
 
 def _lab_to_rgb(image: Picture) -> Picture:

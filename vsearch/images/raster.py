@@ -17,22 +17,34 @@ from vsearch.images.extent import Extent
 from vsearch.records import ImageFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Exif, Image
     from PIL.ImageFile import ImageFile
 
 DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError,
-    ArithmeticError, MemoryError, RuntimeError, struct.error, zlib.error,
+    ArithmeticError, AssertionError, MemoryError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow and its plugins raise on files that are damaged or made to do harm.
 
-They document OSError and SyntaxError only. In 13,000 mutated files of 64 kinds came ValueError,
-EOFError, TypeError and RuntimeError too; the rest is what parsers written in Python can come to by
-indexing, unpacking and computing with the bytes of a file, or by asking for too much memory.
+They document OSError and SyntaxError only. In 20,000 damaged files (tests/faults/fuzz.py) came
+ValueError, EOFError, TypeError, RuntimeError and AssertionError too; the rest is what parsers
+written in Python can come to by indexing, unpacking and computing with the bytes of a file, or by
+asking for too much memory.
 """
 
 _MARGIN = 2  # times the size asked for; see `_check_jpeg_size`
 _NAMES = {"MPO": "JPEG", "DIB": "BMP"}
+
+# What no sound picture comes near to, and what costs Pillow or libjpeg minutes for a small file.
+_SCANS = 500  # of a JPEG; libjpeg makes 10 at the most
+_EXIF_SEGMENTS = 100  # of a JPEG, 64 KiB each; Pillow joins them one by one
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})  # frames of any number of scans
+_HEADER = 1 << 16  # bytes of a PPM up to its height; Pillow reads them one by one
+
+_MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")  # what follows the data of a scan
+_PPM_HEADER = re.compile(rb"P[^\s#]{1,9}(?:(?:\s++|#[^\r\n]*+)++\d++){0,2}+(?:\s++|#[^\r\n]*+)*+")
 
 # Width and height in the headers of PNG and JPEG 2000, wherever they are.
 _SIZES_INSIDE = re.compile(
@@ -64,6 +76,7 @@ def decode_raster(
         for sizes in _SIZES_INSIDE.findall(data, 0, 32 if name == "PNG" else len(data)):
             width, height = (int.from_bytes(size) for size in sizes if size)
             check_size(width, height, pixel_limit)
+    _check_endless(data, name)
     opened = open_raster(data, name)
     full = opened.size
     if name == "JPEG":
@@ -135,15 +148,66 @@ def _is_one_scan(data: bytes) -> bool:
     ITU T.81, B.2: segments up to the start of scan (FFDA), whose fifth byte is the number of its
     components; that of the frame is the tenth of its header (FFC0 to FFC2).
     """
-    at, components = 2, 0
-    while at + 10 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xDA:
-            return data[at + 4] == components
-        if marker in {0xC0, 0xC1, 0xC2}:
+    components = 0
+    for marker, at in _segments(data):
+        if marker in {0xC0, 0xC1, 0xC2} and at + 10 <= len(data):
             components = data[at + 9]
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4])
+        if marker == 0xDA:
+            return at + 10 <= len(data) and data[at + 4] == components
     return False
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield (marker, where it is) of each segment of a JPEG up to the first scan."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a byte that fills up
+            at += 1
+            continue
+        yield marker, at
+        if marker == 0xDA:
+            return
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+
+
+def _check_endless(data: bytes, name: str) -> None:
+    """Raise `ImageError` DAMAGED for what would be read for minutes and is no picture."""
+    words = ""
+    if name == "PPM":
+        read = _PPM_HEADER.match(data, 0, _HEADER)
+        if read and read.end() == _HEADER:
+            words = f"the header has more than {_HEADER:,} bytes"
+    elif name == "JPEG":
+        words = _endless_jpeg(data)
+    if words:
+        raise ImageError(SkipReason.DAMAGED, f"{name}: {words}")
+
+
+def _endless_jpeg(data: bytes) -> str:
+    """Say what is endless about a JPEG. The bytes of the usual ones are not looked through."""
+    several, segments = not _is_one_scan(data), 0
+    for marker, at in _segments(data):
+        several = several or marker in _PROGRESSIVE
+        segments += marker == 0xE1 and data.startswith(b"Exif\0", at + 4)
+    if segments > _EXIF_SEGMENTS:
+        return f"{segments:,} segments of EXIF"
+    # Counted first: among other data, or after the picture, the same bytes come by chance.
+    if several and data.count(b"\xff\xda") > _SCANS and (scans := _scans(data)) > _SCANS:
+        return f"{scans:,} scans"
+    return ""
+
+
+def _scans(data: bytes) -> int:
+    """Return how many scans the first picture in a JPEG has."""
+    scans, at = 0, 2
+    while found := _MARKER.search(data, at):
+        at, marker = found.end(), data[found.end() - 1]
+        if marker == 0xD9:  # the end; a preview has its own inside a segment
+            break
+        scans += marker == 0xDA
+        at += int.from_bytes(data[at : at + 2])
+    return scans
 
 
 def _exif_facts(opened: ImageFile) -> tuple[int, str | None, str | None]:

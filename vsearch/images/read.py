@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,10 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _CHUNK = 1 << 16
+# The time of change moves in ticks (2 s on FAT, some ms elsewhere): what was changed in the last
+# one may have been changed again without its moving on.
+_FRESH_NS = 2_000_000_000
+_READINGS = 5
 
 
 def kind(mode: int) -> str:
@@ -39,26 +44,57 @@ def read(path: str, limit_bytes: int) -> bytes:
     """Return the whole content of a regular file of 1 to `limit_bytes` bytes.
 
     Not a memory map: a file that another process cuts short while it is mapped would kill this
-    process with SIGBUS. Raises `ImageError`: UNREADABLE with the system's words, SPECIAL for what
-    is not a regular file (looked at after opening, so nothing can be swapped in between), EMPTY,
-    or TOO_LARGE.
+    process with SIGBUS. A file that was changed a moment ago may be changing still: it is read
+    until two readings agree, so that no one gets half of one picture and half of another.
+
+    Raises `ImageError`: UNREADABLE with the system's words or because it does not stop changing,
+    SPECIAL for what is not a regular file (looked at after opening, so nothing can be swapped in
+    between), EMPTY, or TOO_LARGE.
     """
     with _opened(path) as (file, length):
-        size = length
-        parts: list[bytes] = []
-        # Until nothing comes: some files are longer than their size says (/proc), some grow.
-        while size <= limit_bytes and (part := os.read(file, max(length, _CHUNK))):
-            parts.append(part)
-            size = max(length, sum(map(len, parts)))
+        data = _content(file, length, limit_bytes)
+        readings = 1
+        # Looked at after reading. Where the system tells no size (/proc), all is made on the spot.
+        while length and _is_fresh(file) and not _holds(file, data):
+            if readings == _READINGS:
+                raise ImageError(SkipReason.UNREADABLE, "it is being written")
+            data = _content(file, length, limit_bytes)
+            readings += 1
+    if not data:
+        raise ImageError(SkipReason.EMPTY)
+    return data
+
+
+def _content(file: int, length: int, limit_bytes: int) -> bytes:
+    """Return what an open file holds; `length` is what the system said its length was."""
+    os.lseek(file, 0, os.SEEK_SET)
+    size = length
+    parts: list[bytes] = []
+    # Until nothing comes: some files are longer than their size says (/proc), some grow.
+    while size <= limit_bytes and (part := os.read(file, max(length, _CHUNK))):
+        parts.append(part)
+        size = max(length, sum(map(len, parts)))
     if size > limit_bytes:
         raise ImageError(
             SkipReason.TOO_LARGE,
             f"{size:,} bytes, the limit is {limit_bytes:,}; raise it with --max-megapixels",
         )
-    data = parts[0] if len(parts) == 1 else b"".join(parts)
-    if not data:
-        raise ImageError(SkipReason.EMPTY)
-    return data
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _is_fresh(file: int) -> bool:
+    return abs(time.time_ns() - os.fstat(file).st_mtime_ns) < _FRESH_NS
+
+
+def _holds(file: int, data: bytes) -> bool:
+    """Whether an open file's content is `data`."""
+    os.lseek(file, 0, os.SEEK_SET)
+    place = 0
+    while part := os.read(file, _CHUNK):
+        if part != data[place : place + len(part)]:
+            return False
+        place += len(part)
+    return place == len(data)
 
 
 def head(path: str, count: int = 64) -> bytes:

@@ -1,8 +1,16 @@
-"""The index on disk and the one object that keeps its three parts in step.
+"""The index on disk, and what keeps its three parts in step.
 
-    store.py     Index (read) and IndexWriter (read and write): what the floors above use
-    catalog.py   SQLite, the source of truth: roots, images, contents, vector sets, their rows
-    matrix.py    the embeddings of one set: a flat file of float32 rows, append only
+    reader.py    Index: one committed state, for reading
+    writer.py    IndexWriter: the one writer, of one model's embeddings
+    upkeep.py    Upkeep: forgetting, compacting and repairing, which no model is needed for
+    checking.py  what is wrong with an index, part by part
+    folder.py    where things are: the lock, the folders of vector sets
+    catalog.py   the source of truth: roots, images, contents, vector sets, their rows
+      database.py  SQLite with a checksum on every page
+      schema.py    the tables, and how older ones become them
+      salvage.py   what can still be read of a damaged catalog -> a new one
+    matrix.py    the embeddings of one set: a flat file of float32 rows, append only, checksummed
+      mending.py   damaged rows: brought back from the graph, or forgotten
     graph.py     hnswlib's graph over those rows: derived, checked before use, never trusted
 
 Commit order: rows are appended to the matrix and synced; then the catalog commits that they exist;
@@ -13,7 +21,24 @@ another is built beside it and made active in one transaction once every picture
 """
 
 from vsearch.index.catalog import UNSETTLED, Known, Root
+from vsearch.index.checking import check_index, is_damaged
 from vsearch.index.graph import Graph, GraphUnusable
-from vsearch.index.store import Index, IndexWriter
+from vsearch.index.reader import Index
+from vsearch.index.salvage import salvage
+from vsearch.index.upkeep import Compacted, Upkeep
+from vsearch.index.writer import IndexWriter
 
-__all__ = ["UNSETTLED", "Graph", "GraphUnusable", "Index", "IndexWriter", "Known", "Root"]
+__all__ = [
+    "UNSETTLED",
+    "Compacted",
+    "Graph",
+    "GraphUnusable",
+    "Index",
+    "IndexWriter",
+    "Known",
+    "Root",
+    "Upkeep",
+    "check_index",
+    "is_damaged",
+    "salvage",
+]

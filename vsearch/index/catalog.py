@@ -1,10 +1,11 @@
-"""The catalog: SQLite in WAL mode, the index's source of truth. All SQL of vsearch is here.
+"""The catalog: SQLite in WAL mode, the index's source of truth. What is asked of it is asked here.
 
     roots      the folders that were asked for
     images     every picture file seen below a root: its content, or why it has none
     contents   every distinct file content (xxh3-128 of all its bytes) and the facts read from it
     sets       vector sets, one a model: how many matrix rows are committed, which one answers
     rows       which matrix row of a set holds the embedding of which content
+    blocks     the checksums of a matrix, 256 rows each
 
 Files of equal content share one row, so a moved or copied file costs no second embedding, and a
 content whose files are gone keeps its row until it is compacted away: it comes back for free.
@@ -16,69 +17,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, SkipReason, StoreError
-from vsearch.records import ImageFacts, ImageRecord, ModelIdentity
+from vsearch.errors import IndexDamaged, SkipReason, StoreError
+from vsearch.index import schema
+from vsearch.index.database import Database, no_index
+from vsearch.index.matrix import BLOCK_ROWS
+from vsearch.records import Entry, ImageFacts, ImageRecord, ModelIdentity
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-FORMAT = 2
-APPLICATION_ID = 0x76737263  # "vsrc", so that `file` can tell what this database is
-SCHEMA = """
-CREATE TABLE roots(
-    id INTEGER PRIMARY KEY,
-    path BLOB NOT NULL,          -- absolute, or relative to the index folder where that lies inside
-    relative INTEGER NOT NULL,   -- 1: relative
-    whole INTEGER NOT NULL,      -- 1: everything below it; 0: only the single files that were named
-    device INTEGER,              -- st_dev when last walked: an unmounted root is not an empty one
-    UNIQUE(path, relative)
-);
-CREATE TABLE contents(
-    id INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL UNIQUE,   -- xxh3-128 of the whole file, 16 bytes
-    width INTEGER NOT NULL,      -- pixels, upright
-    height INTEGER NOT NULL,
-    format TEXT NOT NULL,
-    taken_at TEXT,               -- ISO 8601
-    camera TEXT
-);
-CREATE TABLE images(
-    root INTEGER NOT NULL REFERENCES roots(id),
-    path BLOB NOT NULL,          -- relative to the root
-    size INTEGER NOT NULL,       -- bytes
-    mtime_ns INTEGER NOT NULL,
-    content INTEGER REFERENCES contents(id),
-    reason TEXT,                 -- why there is no content
-    detail TEXT,
-    PRIMARY KEY(root, path),
-    CHECK((content IS NULL) <> (reason IS NULL))
-) WITHOUT ROWID;
-CREATE INDEX images_by_content ON images(content);
-CREATE TABLE sets(
-    name TEXT PRIMARY KEY,
-    model TEXT NOT NULL,         -- JSON of the model identity
-    rows INTEGER NOT NULL,       -- committed rows of its matrix
-    state TEXT NOT NULL DEFAULT 'building'  -- 'active', 'building' or 'kept'
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
-CREATE TABLE rows(
-    vector_set TEXT NOT NULL REFERENCES sets(name),
-    row INTEGER NOT NULL,
-    content INTEGER NOT NULL REFERENCES contents(id),
-    PRIMARY KEY(vector_set, row)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX rows_by_content ON rows(vector_set, content);
-"""
-# Format 1 had one set at most, and that one answered.
-FROM_FORMAT_1 = """
-ALTER TABLE sets ADD COLUMN state TEXT NOT NULL DEFAULT 'building';
-UPDATE sets SET state='active';
-CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
-"""
 UNSETTLED = -1
 """A recorded time of change that proves nothing: the file was read too soon after it."""
 
@@ -141,90 +91,81 @@ class Catalog:
     def __init__(self, folder: Path, *, write: bool) -> None:
         """Open the catalog in the index folder; with `write`, create it where there is none.
 
-        Raises IndexMissing, IndexDamaged, or StoreError for a format this version cannot read.
+        A writer brings one of an older format to this one, a reader takes it as it is. Raises
+        IndexMissing, IndexDamaged, or StoreError for a format this version cannot read.
         """
         self.folder = folder
-        self._path = folder / "catalog.sqlite"
-        if not write and not self._path.is_file():
-            raise _no_index(folder)
-        self._connection = self._open(write=write)
+        path = folder / "catalog.sqlite"
+        # A journal is there only while a catalog is made; after that SQLite keeps a log.
+        made = path.is_file() and not path.with_name(f"{path.name}-journal").exists()
+        if not write and not made:
+            raise no_index(folder)
+        self._database = Database(path, write=write)
+        self._all, self._one = self._database.all, self._database.one
+        self._run, self._each = self._database.run, self._database.each
         try:
-            self._check_format(write=write)
+            self.format = self._checked_format(write=write)
         except BaseException:  # whatever ends it, no connection is left open
             self.close()
             raise
 
-    def _open(self, *, write: bool) -> sqlite3.Connection:
-        import sqlite3
-
-        uri = self._path.absolute().as_uri()
-        mode = "rwc" if write else "ro"
-        log = self._path.with_name("catalog.sqlite-wal")
-        if not write and not os.access(self.folder, os.W_OK) and not _is_filled(log):
-            # A reader of a WAL database makes files beside it, which it may not do here. Without
-            # a log there is no writer and no commit outside the file: it is read as it stands.
-            mode = "ro&immutable=1"
-        try:
-            connection = sqlite3.connect(
-                f"{uri}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("PRAGMA busy_timeout=10000")
-            if write:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
-        return connection
-
-    def _check_format(self, *, write: bool) -> None:
-        version = self._one("PRAGMA user_version")[0]
-        if version == 0 and self._one("SELECT count(*) FROM sqlite_master")[0] == 0:
+    def _checked_format(self, *, write: bool) -> int:
+        version = int(self._one("PRAGMA user_version")[0])
+        if version == 0 and self._one("SELECT count(*) FROM sqlite_schema")[0] == 0:
             # New, or the work of a writer killed before its first commit.
             if not write:
-                raise _no_index(self.folder)
-            self._change_format(f"{SCHEMA} PRAGMA application_id={APPLICATION_ID};")
-        elif self._one("PRAGMA application_id")[0] != APPLICATION_ID:
-            raise IndexDamaged(
-                f"not a vsearch catalog, in {self._path}; name another place with --index"
-            )
-        elif version > FORMAT:
+                raise no_index(self.folder)
+            if not self._database.is_checksummed:  # by an older vsearch
+                self._database.vacuum()
+            schema.create(self._database)
+            return schema.FORMAT
+        if version > schema.FORMAT and self._is_ours():
             raise StoreError(
                 f"the index has format {version}, in {self.folder}; this vsearch reads up to "
-                f"{FORMAT}: update vsearch"
+                f"{schema.FORMAT}: update vsearch"
             )
-        elif version == 1:
-            if write:  # a reader takes it as it is
-                self._change_format(FROM_FORMAT_1)
-        elif version != FORMAT:
+        if version < 1 or not self._is_ours():
             raise IndexDamaged(
-                f"not a vsearch catalog, in {self._path}; name another place with --index"
+                f"not a vsearch catalog, in {self._database.path}; name another place with --index"
             )
+        if version == schema.FORMAT and not self._database.is_checksummed:
+            raise IndexDamaged(
+                f"the catalog is damaged (its pages have lost their checksums), in "
+                f"{self._database.path}; save what can be saved with `vsearch check --repair`"
+            )
+        if self._database.is_cut_short:
+            raise IndexDamaged(
+                f"the catalog is damaged (it was cut short), in {self._database.path}; "
+                "save what can be saved with `vsearch check --repair`"
+            )
+        if version < schema.FORMAT and write:
+            schema.migrate(self._database, self.folder, version)
+            return schema.FORMAT
+        return version
 
-    def _change_format(self, sql: str) -> None:
-        self._script(f"BEGIN IMMEDIATE; {sql} PRAGMA user_version={FORMAT}; COMMIT;")
+    def _is_ours(self) -> bool:
+        return bool(self._one("PRAGMA application_id")[0] == schema.APPLICATION_ID)
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
-        self._connection.close()
+        self._database.close()
 
     # Transactions
 
     def begin_reading(self) -> None:
         """Pin what is read from here on to one committed state."""
-        self._run("BEGIN")
-        self._one("SELECT count(*) FROM sets")  # the first read is what pins it
+        self._database.begin_reading()
 
     def begin_writing(self) -> None:
         """Start a transaction; readers go on reading the last committed state."""
-        self._run("BEGIN IMMEDIATE")
+        self._database.begin_writing()
 
     def commit(self) -> None:
         """Make everything since `begin_writing` durable at once; nothing where none has begun.
 
         After `begin_reading`: let go of the pinned state.
         """
-        if self._connection.in_transaction:
-            self._run("COMMIT")
+        self._database.commit()
 
     # Roots
 
@@ -264,6 +205,11 @@ class Catalog:
         )
         self._run("DELETE FROM images WHERE root=?", (other.id,))
         self._run("DELETE FROM roots WHERE id=?", (other.id,))
+
+    def remove_root(self, root: Root) -> None:
+        """Forget a root and all its files."""
+        self._run("DELETE FROM images WHERE root=?", (root.id,))
+        self._run("DELETE FROM roots WHERE id=?", (root.id,))
 
     def drop_empty_roots(self) -> None:
         """Forget roots of single files of which none is recorded."""
@@ -321,6 +267,15 @@ class Catalog:
             (root.id, os.fsencode(path), *values),
         )
 
+    def restamp(self, entries: Iterable[Entry], mtime_ns: int) -> None:
+        """Record another time of change for some files."""
+        roots = {root.path: root.id for root in self.roots()}
+        for entry in entries:
+            self._run(
+                "UPDATE images SET mtime_ns=? WHERE root=? AND path=?",
+                (mtime_ns, roots[entry.root], os.fsencode(entry.path)),
+            )
+
     def remove(self, root: Root, paths: Iterable[str]) -> None:
         """Forget the files `paths` of `root`; their contents keep their rows."""
         for path in paths:
@@ -360,11 +315,59 @@ class Catalog:
             )[0]
         )
 
-    def put_row(self, vector_set: str, row: int, content: int) -> None:
-        """Record that row `row` of the set's matrix holds the embedding of a content."""
+    def put_row(self, vector_set: str, row: int, content: int, checksum: bytes) -> None:
+        """Record that row `row` of the set's matrix, of this checksum, embeds a content."""
         self._run(
-            "INSERT INTO rows(vector_set, row, content) VALUES(?, ?, ?)", (vector_set, row, content)
+            "INSERT INTO rows(vector_set, row, content, checksum) VALUES(?, ?, ?, ?)",
+            (vector_set, row, content, checksum),
         )
+
+    def rows_between(self, vector_set: str, first: int, end: int) -> dict[int, bytes]:
+        """Return row -> checksum of the rows from `first` to below `end` that hold a content."""
+        return dict(
+            self._all(
+                "SELECT row, checksum FROM rows WHERE vector_set=? AND row>=? AND row<?",
+                (vector_set, first, end),
+            )
+        )
+
+    def drop_row(self, vector_set: str, row: int) -> None:
+        """Forget which content a row holds: that one has no embedding any more."""
+        self._run("DELETE FROM rows WHERE vector_set=? AND row=?", (vector_set, row))
+
+    def blocks(self, vector_set: str) -> list[bytes] | None:
+        """Return the checksums of the set's blocks, in order; None in an older format.
+
+        One that is missing among others is b"".
+        """
+        if self.format < schema.FORMAT:
+            return None
+        found = dict(
+            self._all("SELECT block, checksum FROM blocks WHERE vector_set=?", (vector_set,))
+        )
+        return [found.get(block, b"") for block in range(max(found, default=-1) + 1)]
+
+    def put_blocks(self, vector_set: str, checksums: Mapping[int, bytes]) -> None:
+        """Record the checksums of some of the set's blocks, by number."""
+        for block, checksum in checksums.items():
+            self._run(
+                "INSERT OR REPLACE INTO blocks(vector_set, block, checksum) VALUES(?, ?, ?)",
+                (vector_set, block, checksum),
+            )
+
+    def entries(self, vector_set: str) -> Iterator[Entry]:
+        """Yield every file with an embedding in the set, by row, those of one row by path."""
+        roots = {root.id: root.path for root in self.roots()}
+        for root, path, size, mtime, digest, row, *facts in self._each(
+            "SELECT images.root, images.path, size, mtime_ns, hash, rows.row,"
+            " width, height, format, taken_at, camera"
+            " FROM rows CROSS JOIN contents ON contents.id=rows.content"
+            " CROSS JOIN images ON images.content=rows.content"
+            " WHERE rows.vector_set=? ORDER BY rows.row, images.root, images.path",
+            (vector_set,),
+        ):
+            facts_ = ImageFacts(*facts)
+            yield Entry(roots[root], os.fsdecode(path), size, mtime, digest, row, facts_)
 
     def images_of(self, vector_set: str, rows: Sequence[int]) -> dict[int, list[ImageRecord]]:
         """Return the files that answer for each of the set's `rows`, by path; none: left out."""
@@ -395,15 +398,51 @@ class Catalog:
         )
         return found[0][0] if found else None
 
+    def faults(self) -> list[str]:
+        """Read all of the catalog and return what does not fit, a line each.
+
+        Raises IndexDamaged where a page is not as it was written.
+        """
+        found = [f"SQLite: {line}" for line in self._database.faults()]
+        for what, table, condition in (
+            ("files below no root", "images", "root NOT IN (SELECT id FROM roots)"),
+            (
+                "files whose content is not recorded",
+                "images",
+                "content IS NOT NULL AND content NOT IN (SELECT id FROM contents)",
+            ),
+            (
+                "vectors of a content that is not recorded",
+                "rows",
+                "content NOT IN (SELECT id FROM contents)",
+            ),
+            ("hashes of a wrong length", "contents", "length(hash)<>16"),
+        ):
+            count = self._one(f"SELECT count(*) FROM {table} WHERE {condition}")[0]  # noqa: S608  # ours
+            if count:
+                found.append(f"{count:,} {what}")
+        for one in self.sets():
+            beyond = self._one(
+                "SELECT count(*) FROM rows WHERE vector_set=? AND row>=?", (one.name, one.rows)
+            )[0]
+            if beyond:
+                found.append(f"{beyond:,} vectors past the committed ones")
+        self.active()
+        return found
+
+    def totals(self) -> tuple[int, int]:
+        """Return how many files and how many contents are recorded."""
+        files = self._one("SELECT count(*) FROM images")[0]
+        return int(files), int(self._one("SELECT count(*) FROM contents")[0])
+
     # Vector sets
 
     def sets(self) -> list[VectorSet]:
         """Return all vector sets, oldest first."""
         # A reader may find a catalog of format 1, in which a set has no state.
-        version = self._one("PRAGMA user_version")[0]
         found = self._all(
             "SELECT name, model, rows, 'active' FROM sets"
-            if version == 1
+            if self._one("PRAGMA user_version")[0] == 1
             else "SELECT name, model, rows, state FROM sets ORDER BY length(name), name"
         )
         try:
@@ -413,8 +452,8 @@ class Catalog:
             ]
         except (ValueError, TypeError) as error:
             raise IndexDamaged(
-                f"the catalog names no model that can be read, in {self._path}; "
-                "move the index away and run `vsearch index` again"
+                f"the catalog names no model that can be read, in {self._database.path}; "
+                "save what can be saved with `vsearch check --repair`"
             ) from error
 
     def active(self) -> VectorSet | None:
@@ -423,8 +462,8 @@ class Catalog:
         found = next((one for one in sets if one.state == "active"), None)
         if sets and found is None:
             raise IndexDamaged(
-                f"the catalog names no vectors to answer with, in {self._path}; "
-                "move the index away and run `vsearch index` again"
+                f"the catalog names no vectors to answer with, in {self._database.path}; "
+                "save what can be saved with `vsearch check --repair`"
             )
         return found
 
@@ -450,15 +489,72 @@ class Catalog:
 
     def drop_others(self) -> None:
         """Forget all sets but the active one."""
+        for one in self.sets():
+            if one.state != "active":
+                self.drop_set(one.name)
+
+    def drop_set(self, vector_set: str) -> None:
+        """Forget one set."""
+        for table, column in (("rows", "vector_set"), ("blocks", "vector_set"), ("sets", "name")):
+            self._run(f"DELETE FROM {table} WHERE {column}=?", (vector_set,))  # noqa: S608  # two names of ours
+
+    def live_rows(self, vector_set: str) -> list[int]:
+        """Return the rows of the set that some file refers to, ascending."""
+        return [
+            row
+            for (row,) in self._each(
+                "SELECT row FROM rows WHERE vector_set=?"
+                " AND EXISTS(SELECT 1 FROM images WHERE images.content=rows.content) ORDER BY row",
+                (vector_set,),
+            )
+        ]
+
+    def replace_set(
+        self, old: VectorSet, name: str, rows: Sequence[int], checksums: Mapping[int, bytes]
+    ) -> None:
+        """Let the set `name` take the place of `old`: row i of it is row `rows[i]` of the old one.
+
+        `checksums` are those of its blocks, by number.
+        """
         self._run(
-            "DELETE FROM rows WHERE vector_set IN (SELECT name FROM sets WHERE state<>'active')"
+            "INSERT INTO sets(name, model, rows, state) VALUES(?, ?, ?, 'building')",
+            (name, json.dumps(asdict(old.model)), len(rows)),
         )
-        self._run("DELETE FROM sets WHERE state<>'active'")
+        self._run(
+            "INSERT INTO rows(vector_set, row, content, checksum)"
+            " SELECT ?, wanted.key, content, checksum FROM json_each(?) AS wanted"
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.row=wanted.value",
+            (name, json.dumps(list(rows)), old.name),
+        )
+        self.put_blocks(name, checksums)
+        self.drop_set(old.name)
+        self._run("UPDATE sets SET state=? WHERE name=?", (old.state, name))
+
+    def drop_unused_contents(self) -> None:
+        """Forget the contents that neither a file nor a row of any set refers to."""
+        self._run(
+            "DELETE FROM contents WHERE id NOT IN (SELECT content FROM rows)"
+            " AND id NOT IN (SELECT content FROM images WHERE content IS NOT NULL)"
+        )
+
+    def checkpoint(self) -> None:
+        """Bring what was committed from the log into the file: do so before files are removed.
+
+        A log that is damaged after a crash takes the catalog back to an earlier commit, which must
+        not be one that needs what is gone.
+        """
+        self._database.checkpoint()
+
+    def vacuum(self) -> None:
+        """Rewrite the file without free pages; readers go on with what they see."""
+        self._database.vacuum()
 
     def set_committed_rows(self, vector_set: str, rows: int) -> None:
         """Say how many matrix rows of the set count; mappings of rows past that are dropped."""
         self._run("UPDATE sets SET rows=? WHERE name=?", (rows, vector_set))
         self._run("DELETE FROM rows WHERE vector_set=? AND row>=?", (vector_set, rows))
+        blocks = -(-rows // BLOCK_ROWS)
+        self._run("DELETE FROM blocks WHERE vector_set=? AND block>=?", (vector_set, blocks))
 
     # How much there is
 
@@ -504,56 +600,6 @@ class Catalog:
             else self._one(sql + " AND root=?", (vector_set, root.id))
         )
         return int(found[0]), int(found[1])
-
-    # SQLite
-
-    def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        import sqlite3
-
-        try:
-            return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
-
-    def _one(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
-        return self._all(sql, parameters)[0]
-
-    def _run(self, sql: str, parameters: Sequence[object] = ()) -> None:
-        self._all(sql, parameters)
-
-    def _script(self, sql: str) -> None:
-        import sqlite3
-
-        try:
-            self._connection.executescript(sql)
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
-
-    def _translated(self, error: sqlite3.Error) -> StoreError:
-        import sqlite3
-
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return IndexLocked(f"the catalog is locked, in {self.folder}; try again in a moment")
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return IndexDamaged(
-                f"the catalog is damaged ({error}), in {self._path}; "
-                "move the index away and run `vsearch index` again"
-            )
-        if code == sqlite3.SQLITE_FULL:
-            return StoreError(f"the disk is full, at {self.folder}; free some space and run again")
-        return StoreError(
-            f"the catalog cannot be used ({error}), in {self._path}; "
-            "check the disk and the permissions of the folder"
-        )
-
-
-def _no_index(folder: Path) -> IndexMissing:
-    return IndexMissing(f"there is no index, in {folder}; make one with `vsearch index FOLDER`")
-
-
-def _is_filled(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
 
 
 def _is_below(path: str, folder: str) -> bool:

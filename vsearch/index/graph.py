@@ -42,7 +42,8 @@ class GraphCard:
     """What `graph.json` says about `graph.hnsw`: checked before the file is loaded.
 
     `rows` is how many rows from the first on it covers, `bytes` its length, `checksum` the
-    hexadecimal xxh3-128 of its content.
+    hexadecimal xxh3-128 of its content. `matrix` is what `Matrix.digest` said of those rows; ""
+    in a card of an older vsearch.
     """
 
     dim: int
@@ -52,13 +53,15 @@ class GraphCard:
     rows: int
     bytes: int
     checksum: str
+    matrix: str = ""
 
 
 class Graph:
     """A loaded graph over the rows 0 to `rows` - 1 of a matrix."""
 
-    def __init__(self, index: Any, rows: int, dim: int) -> None:  # noqa: ANN401  # hnswlib is untyped
+    def __init__(self, index: Any, rows: int, dim: int, matrix: str = "") -> None:  # noqa: ANN401  # hnswlib is untyped
         self._index = index
+        self._matrix = matrix  # what the matrix it was made from is told by
         self.rows = rows
         self.dim = dim
 
@@ -69,7 +72,7 @@ class Graph:
             card = GraphCard(**json.loads((folder / "graph.json").read_bytes()))
         except FileNotFoundError:
             raise GraphUnusable("there is no graph yet") from None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is damaged"
             raise GraphUnusable(f"graph.json cannot be read ({reason})") from None
         if not all(type(number) is int for number in (card.dim, card.rows, card.bytes)):
@@ -95,7 +98,7 @@ class Graph:
                     raise GraphUnusable(f"graph.hnsw has {size} bytes instead of {card.bytes}")
                 if _checksum(file.fileno()) != card.checksum:
                     raise GraphUnusable("the checksum of graph.hnsw is wrong")
-                return cls(_load(file.fileno(), dim, card.rows), card.rows, dim)
+                return cls(_load(file.fileno(), dim, card.rows), card.rows, dim, card.matrix)
         except (OSError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise GraphUnusable(f"graph.hnsw cannot be loaded ({reason})") from None
@@ -110,19 +113,28 @@ class Graph:
         return cls(index, 0, dim)
 
     def check(self, matrix: Matrix) -> None:
-        """Compare some of the graph's vectors, first to last, with the rows of `matrix`.
+        """Make sure that it was made from the rows of this `matrix`.
 
         A catalog or matrix restored from elsewhere may have the right size and other rows. Raises
         GraphUnusable where they differ.
         """
+        digest = matrix.digest(self.rows)
+        if digest is None:
+            raise GraphUnusable("vectors that the graph covers cannot be read")
+        if digest != self._matrix:
+            raise GraphUnusable("the graph was made from other vectors than the matrix holds")
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return its own copies of covered `rows` (n,): (n, dim) float32, bit for bit."""
         import numpy as np
 
-        rows = np.unique(np.linspace(0, self.rows - 1, 16).astype(np.int64))
-        if not np.array_equal(np.asarray(self._index.get_items(rows)), matrix.read(rows)):
-            raise GraphUnusable("the graph holds other vectors than the matrix")
+        return np.asarray(self._index.get_items(rows), dtype="<f4").reshape(len(rows), self.dim)
 
     def extend(self, matrix: Matrix) -> None:
-        """Add the rows of `matrix` that the graph does not cover yet (0.5 ms a row and core)."""
+        """Add the rows of `matrix` that the graph does not cover yet (0.5 ms a row and core).
+
+        Raises IndexDamaged when one of them is.
+        """
         import numpy as np
 
         if self.rows >= matrix.rows:
@@ -130,6 +142,8 @@ class Graph:
         self._index.resize_index(matrix.rows)
         pending: list[NDArray[np.float32]] = []
         for _, block in matrix.blocks(self.rows):
+            if block is None:
+                raise matrix.damaged()
             pending.append(block.copy())
             # hnswlib runs batches of at most 4 x threads single-threaded, so blocks are gathered.
             if sum(map(len, pending)) >= 16_384:
@@ -137,6 +151,7 @@ class Graph:
                 pending = []
         if pending:
             self._add(np.concatenate(pending))
+        self._matrix = matrix.digest(self.rows) or ""
 
     def _add(self, vectors: NDArray[np.float32]) -> None:
         import numpy as np
@@ -184,7 +199,9 @@ class Graph:
                     raise OSError(f"graph.hnsw was written only in part ({size} bytes)")
                 os.fsync(file.fileno())
                 checksum = _checksum(file.fileno())
-            said = GraphCard(self.dim, SPACE, M, EF_CONSTRUCTION, self.rows, size, checksum)
+            said = GraphCard(
+                self.dim, SPACE, M, EF_CONSTRUCTION, self.rows, size, checksum, self._matrix
+            )
             with new_card.open("w", encoding="utf-8") as text:
                 json.dump(asdict(said), text, indent=1)
                 text.flush()

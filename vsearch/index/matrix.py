@@ -1,11 +1,14 @@
 """The embeddings of one vector set: `matrix.f32`, rows x dim little-endian float32, append only.
 
 The file has no header. How many of its rows count is what the catalog committed; rows past that
-are the remains of an interrupted writer, and the next writer writes over them.
+are the remains of an interrupted writer, and the next writer writes over them. The catalog also
+has a checksum of every block of BLOCK_ROWS rows, compared each time a block is read: a disk that
+gives back other bytes than were written makes a row missing, never wrong.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -13,31 +16,38 @@ from typing import TYPE_CHECKING
 from vsearch.errors import IndexDamaged, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from io import FileIO
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    Bytes = bytes | memoryview
+
 FLOAT = 4  # bytes
-# Rows are read in blocks of about this many bytes: they stay in the second-level cache between
-# reading and multiplying, the process stays small whatever the index's size, and each product is
-# below the size at which OpenBLAS wakes its threads (measured on 100,000 x 384 and two busy
-# cores: 7 ms in such blocks; up to 400 ms in blocks of 3 MB, spent waiting for a thread).
-BLOCK_BYTES = 384 * 1024
+# 384 kB at 384 dimensions: a block stays in the second-level cache between reading, comparing its
+# checksum (100 GB/s there) and multiplying, the process stays small whatever the index's size, and
+# each product is below the size at which OpenBLAS wakes its threads (measured on 100,000 x 384 and
+# two busy cores: 7 ms in such blocks; up to 400 ms in blocks of 3 MB, waiting for a thread).
+BLOCK_ROWS = 256
 
 
 class Matrix:
     """The first `rows` rows of the file at `path`, each of `dim` float32.
 
-    Reading never needs a lock: committed rows are never changed. Several threads may read at once.
+    `checksums` are those of its blocks, the last one of as many rows as there are; None for an
+    index of an older format, which has none. Reading never needs a lock: committed rows are never
+    changed, but to bring back what was damaged. Several threads may read at once.
     """
 
-    def __init__(self, path: Path, dim: int, rows: int) -> None:
+    def __init__(
+        self, path: Path, dim: int, rows: int, checksums: Sequence[bytes] | None = None
+    ) -> None:
         self.path = path
         self.dim = dim
         self.rows = rows
+        self.checksums = None if checksums is None else list(checksums)
         self._held: FileIO | None = None
 
     def hold(self) -> None:
@@ -54,44 +64,97 @@ class Matrix:
             self._held.close()
             self._held = None
 
-    def blocks(self, start: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    # Reading
+
+    def blocks(self, start: int = 0) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
         """Yield (first row, rows (n, dim)) from row `start` on; a block's memory is used again.
 
-        Raises IndexDamaged when the file is shorter than the committed rows.
+        None in place of the rows that are missing or whose checksum is wrong.
         """
         import numpy as np
 
         if start >= self.rows:
             return
-        step = max(1, BLOCK_BYTES // (self.dim * FLOAT))
-        buffer = np.empty((step, self.dim), dtype="<f4")
+        buffer = np.empty((BLOCK_ROWS, self.dim), dtype="<f4")
         with self._opened() as file:
-            for first in range(start, self.rows, step):
-                block = buffer[: min(step, self.rows - first)]
-                self._fill(file, first, block)
-                yield first, block
+            for number in range(start // BLOCK_ROWS, self._blocks()):
+                first = number * BLOCK_ROWS
+                skipped = max(0, start - first)
+                block = self._block(file, number, buffer)
+                yield first + skipped, None if block is None else block[skipped:]
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the given `rows` (n,) as a new array (n, dim)."""
+        """Return the given `rows` (n,) as a new array (n, dim); quickest where they ascend.
+
+        Raises IndexDamaged when one of them is.
+        """
         import numpy as np
 
         found = np.empty((len(rows), self.dim), dtype="<f4")
+        buffer = np.empty((BLOCK_ROWS, self.dim), dtype="<f4")
+        loaded, block = -1, None
         with self._opened() as file:
             for place, row in enumerate(rows):
-                self._fill(file, int(row), found[place : place + 1])
+                number, offset = divmod(int(row), BLOCK_ROWS)
+                if number != loaded:
+                    loaded, block = number, self._block(file, number, buffer)
+                if block is None:
+                    raise self.damaged()
+                found[place] = block[offset]
         return found
 
     def scores(self, query: NDArray[np.float32], start: int = 0) -> NDArray[np.float32]:
         """Return the cosine of the unit vector `query` (dim,) with each row from `start` on.
 
-        Shape (rows - start,), float32. This is the exact answer, computed by reading everything.
+        Shape (rows - start,), float32; -inf for rows that are damaged. This is the exact answer,
+        computed by reading everything.
         """
         import numpy as np
 
-        scores = np.empty(self.rows - start, dtype=np.float32)
+        scores = np.full(max(0, self.rows - start), -np.inf, dtype=np.float32)
         for first, block in self.blocks(start):
-            np.dot(block, query, out=scores[first - start : first - start + len(block)])
+            if block is not None:
+                place = first - start
+                np.dot(block, query, out=scores[place : place + len(block)])
         return scores
+
+    def loose_rows(self, number: int) -> NDArray[np.float32]:
+        """Return as many rows (n, dim) of a block as the file has, whatever its checksum says.
+
+        Zeros for those that cannot be read.
+        """
+        import numpy as np
+
+        first = number * BLOCK_ROWS
+        count = min(BLOCK_ROWS, self.rows - first, self.whole_rows_on_disk() - first)
+        block = np.empty((max(0, count), self.dim), dtype="<f4")
+        if len(block):
+            with self._opened() as file:
+                for row in range(len(block)):  # one by one: a bad sector costs those on it
+                    if not self._fill(file, first + row, block[row : row + 1]):
+                        block[row] = 0
+        return block
+
+    def digest(self, rows: int) -> str | None:
+        """Return what the first `rows` rows are told by: a hexadecimal xxh3-128; None: cannot say.
+
+        Of the checksums of their whole blocks, and of the bytes of the rows after those.
+        """
+        import numpy as np
+        import xxhash
+
+        if self.checksums is None or rows > self.rows:
+            return None
+        whole, rest = divmod(rows, BLOCK_ROWS)
+        digest = xxhash.xxh3_128(b"".join(self.checksums[:whole]))
+        if rest:
+            with self._opened() as file:
+                buffer = np.empty((BLOCK_ROWS, self.dim), dtype="<f4")
+                block = self._block(file, whole, buffer)
+            if block is None:
+                return None
+            digest.update(block[:rest].data.cast("B"))
+        return digest.hexdigest()
 
     def size_on_disk(self) -> int:
         """Return the file's length in bytes; 0 when it does not exist."""
@@ -104,25 +167,54 @@ class Matrix:
         """Return how many complete rows the file holds, committed or not."""
         return self.size_on_disk() // (self.dim * FLOAT)
 
-    def append(self, vectors: NDArray[np.float32]) -> None:
+    # Writing
+
+    def append(self, vectors: NDArray[np.float32]) -> dict[int, bytes]:
         """Write `vectors` (n, dim) after the last counted row and sync them to the disk.
 
-        `rows` grows only after the sync, and the catalog must commit it before anyone may count
-        on it. Raises OSError (a full disk, say), after which nothing counted has changed.
+        Returns the new checksums of the blocks that changed, by number. `rows` grows only after
+        the sync, and the catalog must commit both before anyone may count on it. Raises OSError
+        (a full disk, say), after which nothing counted has changed, and IndexDamaged when the
+        block that is to be continued is damaged.
         """
+        import numpy as np
+
+        vectors = vectors.astype("<f4", order="C", copy=False)
+        first = self.rows // BLOCK_ROWS
+        begun = np.empty((0, self.dim), dtype="<f4")
+        if self.rows % BLOCK_ROWS:
+            begun = self.read(np.arange(first * BLOCK_ROWS, self.rows))
+        joined = np.concatenate([begun, vectors])
+        changed = {
+            first + place // BLOCK_ROWS: checksum(joined[place : place + BLOCK_ROWS].data.cast("B"))
+            for place in range(0, len(joined), BLOCK_ROWS)
+        }
+        self.write(self.rows, vectors)
+        self.rows += len(vectors)
+        if self.checksums is not None:
+            self.checksums[first:] = changed.values()
+        return changed
+
+    def write(self, row: int, vectors: NDArray[np.float32]) -> None:
+        """Write `vectors` (n, dim) from `row` on and sync them; what counts stays as it is."""
         data = memoryview(vectors.astype("<f4", order="C", copy=False).data).cast("B")
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            os.lseek(handle, self.rows * self.dim * FLOAT, os.SEEK_SET)
+            os.lseek(handle, row * self.dim * FLOAT, os.SEEK_SET)
             while data:
                 data = data[os.write(handle, data) :]
             os.fsync(handle)
         finally:
             os.close(handle)
-        self.rows += len(vectors)
+
+    # The file
+
+    def _blocks(self) -> int:
+        return -(-self.rows // BLOCK_ROWS)
 
     @contextmanager
-    def _opened(self) -> Iterator[FileIO]:
+    def _opened(self) -> Iterator[FileIO | None]:
+        """Give the open file; None where there is none."""
         try:
             if self._held:
                 yield self._held
@@ -130,26 +222,57 @@ class Matrix:
             with self.path.open("rb", buffering=0) as file:
                 yield file
         except FileNotFoundError:
-            raise self._damaged() from None
+            yield None
         except OSError as error:
             raise StoreError(
                 f"the matrix cannot be read ({error.strerror}), in {self.path}; "
                 "check the disk and the permissions of the folder"
             ) from error
 
-    def _fill(self, file: FileIO, row: int, block: NDArray[np.float32]) -> None:
-        """Read the rows from `row` on into `block` (n, dim)."""
+    def _block(
+        self, file: FileIO | None, number: int, buffer: NDArray[np.float32]
+    ) -> NDArray[np.float32] | None:
+        """Return a block's rows (n, dim) in `buffer`; None where they are missing or damaged."""
+        first = number * BLOCK_ROWS
+        block = buffer[: min(BLOCK_ROWS, self.rows - first)]
+        if not self._fill(file, first, block):
+            return None
+        if self.checksums is not None and (
+            number >= len(self.checksums)
+            or checksum(block.data.cast("B")) != self.checksums[number]
+        ):
+            return None
+        return block
+
+    def _fill(self, file: FileIO | None, row: int, block: NDArray[np.float32]) -> bool:
+        """Read the rows from `row` on into `block` (n, dim); return whether they are all there."""
+        if file is None:
+            return False
         target = memoryview(block.data).cast("B")
         place = row * self.dim * FLOAT
         while target:
-            count = os.preadv(file.fileno(), [target], place)  # threads share no position
+            try:
+                count = os.preadv(file.fileno(), [target], place)  # threads share no position
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                count = 0  # a bad sector: these rows are lost, others are not
             if not count:
-                raise self._damaged()
+                return False
             target = target[count:]
             place += count
+        return True
 
-    def _damaged(self) -> IndexDamaged:
+    def damaged(self) -> IndexDamaged:
+        """Return the error for vectors that cannot be done without."""
         return IndexDamaged(
-            f"the matrix is shorter than the catalog says, in {self.path}; "
-            "run `vsearch index` to embed the missing pictures again"
+            f"vectors are missing or damaged, in {self.path}; "
+            "bring back what can be with `vsearch check --repair`"
         )
+
+
+def checksum(data: Bytes) -> bytes:
+    """Return what tells whether these bytes of rows are as they were written: their xxh3-64."""
+    import xxhash
+
+    return xxhash.xxh3_64_digest(data)

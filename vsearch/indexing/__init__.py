@@ -5,4 +5,6 @@ plan.py     what is there and what is known -> what to read and what is gone; pu
 batches.py  pictures from many threads -> the encoder, many at once
 events.py   what happens while indexing, and the tally of it
 run.py      the work itself: a generator of events
+forgetting.py  names and patterns -> what is to be forgotten
+checking.py    the index against itself and against the files, and repairing it
 """

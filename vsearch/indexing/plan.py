@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # the model. So does what takes too long, in part; but to find that out anew would take as long each
 # time.
 _MAY_CHANGE = {SkipReason.UNREADABLE, SkipReason.TOO_LARGE, SkipReason.NO_EMBEDDING}
+# Told of a file without a suffix only where a person named it.
+_BY_NAME = {SkipReason.NOT_AN_IMAGE, SkipReason.EMPTY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def plan(found: Iterable[FoundFile | PassedOver], known: Mapping[str, Known]) ->
             unchanged += 1
         elif before.reason is None or before.reason in _MAY_CHANGE:
             again.append(item)
-        elif before.reason is SkipReason.NOT_AN_IMAGE and not item.named_image:
+        elif before.reason in _BY_NAME and not item.named_image:
             again.append(item)  # it was named on purpose then; found by walking, it is ignored
         else:
             unchanged += 1

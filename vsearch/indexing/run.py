@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,9 @@ COMMIT_SECONDS = 1.0
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
 # run far ahead; what is large, the decoded picture, exists once per thread at most.
 AHEAD_PER_WORKER = 32
+# For how long the others wait for one slow picture. Then what is done behind it is written first,
+# or a kill would cost all that the threads have run ahead.
+IN_ORDER_SECONDS = 1.0
 # Where batches are gathered, what waits is pixels: three batches keep two threads encoding, and
 # no more than this many bytes. A batch's own copies, for the encoder and its device, come on top.
 AHEAD_BATCHES = 3
@@ -406,11 +409,26 @@ def _at_or_below(files: Sequence[str], known: dict[str, Known]) -> dict[str, Kno
 def _in_order(
     pool: Executor, reader: _Reader, root: Root, files: Iterable[FoundFile], ahead: int
 ) -> Iterator[tuple[FoundFile, _Read]]:
-    """Read `files` on the pool, at most `ahead` of the consumer, and yield them in order."""
+    """Read `files` on the pool, at most `ahead` of the consumer, and yield them in order.
+
+    One that takes longer than IN_ORDER_SECONDS comes when it is done, after others.
+    """
+    from concurrent.futures import FIRST_COMPLETED, wait
+
     waiting: deque[tuple[FoundFile, Future[_Read | _Gathered]]] = deque()
+    patient_until = time.monotonic() + IN_ORDER_SECONDS
 
     def first() -> tuple[FoundFile, _Read]:
-        file, future = waiting.popleft()
+        nonlocal patient_until
+        with suppress(TimeoutError):
+            waiting[0][1].exception(max(0.0, patient_until - time.monotonic()))
+        if not waiting[0][1].done():
+            wait([future for _, future in waiting], return_when=FIRST_COMPLETED)
+        place = next(place for place, (_, future) in enumerate(waiting) if future.done())
+        if place == 0:  # the next one's time begins
+            patient_until = time.monotonic() + IN_ORDER_SECONDS
+        file, future = waiting[place]
+        del waiting[place]
         result = future.result()
         return file, result.finished() if isinstance(result, _Gathered) else result
 

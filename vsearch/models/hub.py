@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from vsearch.config import OFFLINE_VARIABLE, is_set
 from vsearch.errors import ModelError
 from vsearch.models.folder import digest_of
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from huggingface_hub.errors import HfHubHTTPError
 
-OFFLINE_VARIABLES = ("VSEARCH_OFFLINE", "HF_HUB_OFFLINE")
+OFFLINE_VARIABLES = (OFFLINE_VARIABLE, "HF_HUB_OFFLINE")
 WAYS_OUT = (
     "get it where there is a network and bring it with `vsearch models export` and "
     "`vsearch models import`, or use the built-in model mini"
@@ -109,7 +110,7 @@ class Connection:
         return paths[0].parent
 
     def _is_offline(self) -> bool:
-        return self.offline or any(_is_set(name) for name in OFFLINE_VARIABLES)
+        return self.offline or any(is_set(name) for name in OFFLINE_VARIABLES)
 
     def _fetch(self, repository: str, filename: str) -> Path:
         from filelock import FileLock
@@ -272,7 +273,3 @@ def _login_refused(error: HfHubHTTPError) -> bool:
 
 def _of_network(error: OSError) -> bool:
     return isinstance(error, ConnectionError | TimeoutError | socket.gaierror | ssl.SSLError)
-
-
-def _is_set(variable: str) -> bool:
-    return os.environ.get(variable, "").lower() not in ("", "0", "false", "no", "off")

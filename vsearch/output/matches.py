@@ -47,7 +47,7 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
         say(f"vsearch: {answer.warning}")
     if explain:
         _explain(answer)
-    if not answer.matches and answer.rows and any(term.is_image for term in answer.terms):
+    if not answer.matches and answer.rows and any(term.kind == "picture" for term in answer.terms):
         say("vsearch: nothing found besides the query itself")
     elif not answer.matches:
         # Without rows, or with those of pictures that are gone only.
@@ -77,8 +77,8 @@ def _print_lines(matches: list[Match], form: Form) -> None:
 
 def _explain(answer: Answer) -> None:
     for term in answer.terms:
-        kind = "picture" if term.is_image else "words"
-        say(f"term: {kind} {term.text!r}, weight {term.weight:g}")
+        kind = "picture at" if term.kind == "url" else term.kind
+        say(f"term: {kind} {term.shown!r}, weight {term.weight:g}")
     way = answer.strategy
     graph = "none" if way.graph_s is None else f"{1000 * way.graph_s:.1f} ms"
     say(

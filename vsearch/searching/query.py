@@ -6,13 +6,14 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.formats import SUFFIXES, is_signed
+from vsearch.images.isolation.once import prepare_once
 from vsearch.images.limits import byte_limit
-from vsearch.images.load import prepare
 from vsearch.images.read import head, read
+from vsearch.searching.fetch import Address, fetch, is_url, shown
 from vsearch.vectors import blend
 
 if TYPE_CHECKING:
@@ -23,48 +24,70 @@ if TYPE_CHECKING:
 
     from vsearch.models.encoder import Encoder
 
+Kind = Literal["words", "picture", "url"]
+
+DECODING_SECONDS = 60.0  # as where folders are indexed
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a query: words, or the path of a picture, and how much it counts.
+    """One part of a query and how much it counts.
 
-    `weight` is 1 unless said otherwise, negative for what the answer should be unlike.
+    `text` is words, the path of a picture or the address of one, as `kind` says; an address may
+    hold a password (see `shown`). `weight` is 1 unless said otherwise, negative for what the answer
+    should be unlike.
     """
 
     text: str
-    is_image: bool
+    kind: Kind
     weight: float
 
+    @property
+    def shown(self) -> str:
+        """The text as it may be shown."""
+        return shown(self.text) if self.kind == "url" else self.text
 
-def parse(terms: Sequence[str], minus: Sequence[str] = ()) -> list[Term]:
+
+def parse(terms: Sequence[str], minus: Sequence[str] = (), *, offline: bool = False) -> list[Term]:
     """Return the terms of a query.
 
     `2:term` counts twice; "10:30" and "16:9" are words, since a weight is not followed by a digit.
-    A term that names an existing file is a picture, any other is words; a file without a suffix,
-    named without a folder, is one only if it begins like a picture.
+    A term that begins with http:// or https:// is the address of a picture. One that names an
+    existing file is a picture, any other is words; a file without a suffix, named without a folder,
+    is one only if it begins like a picture.
 
-    Raises UsageError for an empty term, a weight of zero, and what is named like a picture but does
-    not exist.
+    Raises UsageError for an empty term, a weight of zero, what is named like a picture but does
+    not exist, and what begins like an address and is none, or is one while `offline`.
     """
-    return [_term(term, 1.0) for term in terms] + [_term(term, -1.0) for term in minus]
+    parsed = [_term(term, 1.0) for term in terms] + [_term(term, -1.0) for term in minus]
+    for term in parsed:
+        if term.kind == "url" and offline:
+            raise UsageError(
+                f"the network is not to be used, for {term.shown!r}; leave out --offline and unset "
+                "VSEARCH_OFFLINE, or name a file"
+            )
+    return parsed
 
 
 def _term(typed: str, sign: float) -> Term:
+    if is_url(typed):
+        return _address(typed, sign)
     if _is_picture(typed):
-        return Term(typed, True, sign)
+        return Term(typed, "picture", sign)
     weight, text = 1.0, typed
     if match := _WEIGHTED.fullmatch(typed):
         rest = match["rest"]
         if _is_picture(rest) or not rest[0].isdigit():
             weight, text = float(match["weight"]), rest
-    if weight == 0:
-        raise UsageError(f"a weight of zero says nothing, in {typed!r}; leave the term out")
-    if _is_picture(text):
-        return Term(text, True, sign * weight)
     if not math.isfinite(weight):
-        raise UsageError(f"a weight beyond all bounds, in {typed!r}; choose a smaller one")
+        raise UsageError(f"a weight beyond all bounds, in {shown(typed)!r}; choose a smaller one")
+    if weight == 0:
+        raise UsageError(f"a weight of zero says nothing, in {shown(typed)!r}; leave the term out")
+    if not is_url(text) and _is_picture(text):
+        return Term(text, "picture", sign * weight)
+    if is_url(text):
+        return _address(text, sign * weight)
     text = text.strip()
     try:
         text.encode()
@@ -76,7 +99,12 @@ def _term(typed: str, sign: float) -> Term:
         raise UsageError(
             f"no such picture, named {text!r}; check the path, or leave the suffix out of words"
         )
-    return Term(text, False, sign * weight)
+    return Term(text, "words", sign * weight)
+
+
+def _address(text: str, weight: float) -> Term:
+    Address.of(text)  # or it is none, which is told before anything else is done
+    return Term(text, "url", weight)
 
 
 def _is_picture(text: str) -> bool:
@@ -94,14 +122,16 @@ def _is_picture(text: str) -> bool:
 def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:
     """Return the query vector (dim,): the direction of the weighted sum of the terms' embeddings.
 
-    Raises UsageError when a picture cannot be used or the terms cancel each other out.
+    Raises UsageError when a picture cannot be had or used, or the terms cancel each other out.
     """
     import numpy as np
 
-    texts = [term.text for term in terms if not term.is_image]
+    # Pictures first: the processes they are decoded in are forked before the model starts threads.
+    squares = iter([_pixels(term, encoder, pixel_limit) for term in terms if term.kind != "words"])
+    texts = [term.text for term in terms if term.kind == "words"]
     words = iter(encoder.encode_texts(texts) if texts else ())
     vectors = [
-        embed_image(term.text, encoder, pixel_limit) if term.is_image else next(words)
+        next(words) if term.kind == "words" else encoder.encode_images(next(squares)[None])[0]
         for term in terms
     ]
     try:
@@ -110,14 +140,23 @@ def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[
         raise UsageError("the terms cancel each other out; change a weight") from None
 
 
-def embed_image(path: str, encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:
-    """Return the embedding (dim,) of the picture at `path`; UsageError when it cannot be used."""
+def _pixels(term: Term, encoder: Encoder, pixel_limit: int) -> NDArray[np.uint8]:
+    """Return a term's picture as model input (size, size, 3), decoded in another process.
+
+    Raises UsageError when it cannot be had or used.
+    """
+    limit = byte_limit(pixel_limit)
     try:
-        data = read(path, byte_limit(pixel_limit))
-        prepared = prepare(data, encoder.preprocessing, pixel_limit=pixel_limit, path=path)
+        if term.kind == "url":
+            data, path = fetch(term.text, limit), Address.of(term.text).path
+        else:
+            data, path = read(term.text, limit), term.text
+        spec = encoder.preprocessing
+        prepared = prepare_once(
+            data, spec, pixel_limit=pixel_limit, path=path, seconds=DECODING_SECONDS
+        )
     except ImageError as error:
         raise UsageError(
-            f"the query picture cannot be used ({error}), at {path!r}; choose another"
+            f"the query picture cannot be used ({error}), at {term.shown!r}; choose another"
         ) from error
-    vector: NDArray[np.float32] = encoder.encode_images(prepared.pixels[None])[0]
-    return vector
+    return prepared.pixels

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from vsearch.errors import IndexDamaged
 from vsearch.index import GraphUnusable, Index
 from vsearch.records import ImageRecord, Match
 from vsearch.searching.query import Term, embed, parse
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 class Found:
     """The answer to a query: files with their cosines, best first, and how they were found.
 
-    `warning` says why the graph was asked for or wanted and not used; None otherwise.
+    `warning` says why the graph was asked for or wanted and not used, or that embeddings are
+    damaged and were left out; None otherwise.
     """
 
     records: list[tuple[ImageRecord, float]]
@@ -39,7 +41,9 @@ class Found:
 
 
 class _Ranking(Protocol):
-    """Rows by similarity, as many as wanted."""
+    """Rows by similarity, as many as wanted; `damaged` ones are left out."""
+
+    damaged: int
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return (rows, cosines) of the `count` best rows, or of all there are, best first."""
@@ -50,9 +54,10 @@ class _Exact:
 
     def __init__(self, index: Index, query: NDArray[np.float32]) -> None:
         self.scores = index.scores(query)
+        self.damaged = _damaged(self.scores)
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        rows = best(self.scores, count)
+        rows = best(self.scores, min(count, len(self.scores) - self.damaged))
         return rows, self.scores[rows]
 
 
@@ -63,12 +68,13 @@ class _Approximate:
         self.graph = graph
         self.query = query
         self.tail = index.scores(query, start=graph.rows)
+        self.damaged = _damaged(self.tail)
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         import numpy as np
 
         rows, scores = self.graph.search(self.query, count)
-        tail = best(self.tail, count)
+        tail = best(self.tail, min(count, len(self.tail) - self.damaged))
         rows = np.concatenate([rows, tail + self.graph.rows])
         scores = np.concatenate([scores, self.tail[tail]])
         order = best(scores, count)
@@ -98,11 +104,34 @@ def search(
     warning = None
     if strategy.method == "graph":
         try:
-            ranking = _Approximate(index, index.graph(), query)
-            return Found(_files(index, ranking, k, exclude), strategy, None)
+            approximate = _Approximate(index, index.graph(), query)
+            files = _files(index, approximate, k, exclude)
+            return Found(files, strategy, _left_out(index, approximate))
         except GraphUnusable as error:
             warning = f"the graph was not used: {error}; scanned all rows instead"
-    return Found(_files(index, _Exact(index, query), k, exclude), strategy, warning)
+    exact = _Exact(index, query)
+    if exact.damaged and exact.damaged == index.rows:
+        raise IndexDamaged(
+            f"all vectors are missing or damaged, in {index.folder}; "
+            "bring back what can be with `vsearch check --repair`"
+        )
+    files = _files(index, exact, k, exclude)
+    return Found(files, strategy, _left_out(index, exact) or warning)
+
+
+def _damaged(scores: NDArray[np.float32]) -> int:
+    import numpy as np
+
+    return int(np.count_nonzero(np.isneginf(scores)))
+
+
+def _left_out(index: Index, ranking: _Ranking) -> str | None:
+    if not ranking.damaged:
+        return None
+    return (
+        f"{ranking.damaged:,} of {index.rows:,} vectors are missing or damaged and were left out; "
+        "bring back what can be with `vsearch check --repair`"
+    )
 
 
 def _files(
@@ -153,19 +182,22 @@ def answer(
     *,
     forced: Method | None,
     pixel_limit: int,
+    offline: bool = False,
 ) -> Answer:
     """Answer one query on the index in `folder`: terms -> query vector -> rows -> matches.
+
+    `offline`: terms that are addresses are refused.
 
     Raises UsageError for terms that cannot be used, StoreError when the index cannot.
     """
     clock = _Clock()
-    parsed = parse(terms, minus)
+    parsed = parse(terms, minus, offline=offline)
     with Index(folder) as index:
         index.require_model(encoder.identity)
         clock.lap("open the index")
         query = embed(parsed, encoder, pixel_limit)  # (dim,) float32
         clock.lap("embed the query")
-        own = {os.path.realpath(term.text) for term in parsed if term.is_image}
+        own = {os.path.realpath(term.text) for term in parsed if term.kind == "picture"}
         found = search(index, query, k, exclude=own, forced=forced)
         clock.lap("search")
         listed = list(_matches(found, parsed, encoder.calibration))
@@ -192,7 +224,7 @@ def _matches(
 
     It was fitted on one text against pictures: blends and query pictures have other cosines.
     """
-    speaks = len(terms) == 1 and not terms[0].is_image and terms[0].weight > 0
+    speaks = len(terms) == 1 and terms[0].kind == "words" and terms[0].weight > 0
     for rank, (record, score) in enumerate(found.records, start=1):
         relevance = calibration.relevance(score) if calibration and speaks else None
         path = os.path.join(record.root, record.path)

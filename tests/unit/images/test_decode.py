@@ -255,6 +255,38 @@ def test_whether_a_jpeg_is_in_one_scan_is_read_from_its_markers() -> None:
     assert not _is_one_scan(one[:40])
 
 
+def test_what_would_be_read_for_minutes_is_refused() -> None:
+    comment = b"P6 8 8 #" + b"c" * 100_000 + b"\n255\n" + bytes(192)
+    assert failure(comment) == (SkipReason.DAMAGED, "PPM: the header has more than 65,536 bytes")
+    assert failure(b"P6" + b" " * 100_000)[0] is SkipReason.DAMAGED
+    progressive = saved(quarters(), "JPEG", progressive=True)
+    scan = progressive[progressive.rindex(b"\xff\xda") : -2]
+    scans = progressive.count(b"\xff\xda")
+    assert corners(dec(progressive[:-2] + scan * (500 - scans) + b"\xff\xd9").image) == "rgby"
+    assert failure(progressive[:-2] + scan * (501 - scans) + b"\xff\xd9") == (
+        SkipReason.DAMAGED,
+        "JPEG: 501 scans",
+    )
+    segment = b"\xff\xe1\0\x0aExif\0\0\0\0"
+    assert corners(dec(JPEG[:2] + segment * 100 + JPEG[2:]).image) == "rgby"
+    assert failure(JPEG[:2] + segment * 101 + JPEG[2:]) == (
+        SkipReason.DAMAGED,
+        "JPEG: 101 segments of EXIF",
+    )
+
+
+def test_what_looks_like_that_and_is_not_is_decoded() -> None:
+    plain = b"P3 64 48 255\n" + b"10 20 30\n" * 64 * 48 + b"# " + b"c" * 100_000
+    assert dec(plain).image.size == (64, 48)
+    assert dec(b"P6 #" + b"c" * 60_000 + b"\n8 8 255\n" + bytes(192)).image.size == (8, 8)
+    film = b"\xff\xda\xff\xe1" * 1000  # of a motion photo, behind the picture
+    assert corners(dec(JPEG + film).image) == "rgby"
+    assert (
+        corners(dec(JPEG[:2] + b"\xff\xe2\x10\x02" + b"\xff\xda\xff\xe1" * 1024 + JPEG[2:]).image)
+        == "rgby"
+    )
+
+
 # ----------------------------------------------------------------------------------- faults
 
 JPEG = saved(quarters(), "JPEG")
@@ -308,6 +340,13 @@ def test_damage_of_any_kind_is_an_image_error_or_a_picture(name: str) -> None:
             data[random_.randrange(len(data))] = random_.randrange(256)
         with contextlib.suppress(ImageError):
             assert dec(bytes(data)).image.mode == "RGB"
+
+
+def test_a_png_of_a_palette_that_is_missing_is_damaged() -> None:
+    png = saved(quarters().quantize(4), "PNG")
+    at = png.index(b"PLTE") - 4
+    length = 12 + int.from_bytes(png[at : at + 4])
+    assert failure(png[:at] + png[at + length :])[0] is SkipReason.DAMAGED
 
 
 _SILENT = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vsearch.errors import ImageError, SkipReason
+from vsearch.images import read as reading
 from vsearch.images.read import content_hash, head, read
 
 
@@ -43,6 +44,40 @@ def test_what_cannot_be_read_has_one_reason(
     with pytest.raises(ImageError) as caught:
         read(str(path), 1000)
     assert (caught.value.reason, caught.value.detail) == (reason, detail)
+
+
+def read_while_written(path: Path, monkeypatch: pytest.MonkeyPatch, *writes: bytes) -> bytes:
+    """Read a file that is changed each time one has read it, as long as there is something new."""
+    left = list(writes)
+    content = reading._content
+
+    def read_and_change(file: int, length: int, limit: int) -> bytes:
+        found = content(file, length, limit)
+        if left:
+            path.write_bytes(left.pop(0))
+        return found
+
+    monkeypatch.setattr(reading, "_content", read_and_change)
+    return read(str(path), 1000)
+
+
+def test_a_file_that_is_being_written_is_read_until_it_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"old")
+    assert read_while_written(path, monkeypatch, b"new", b"longer than that", b"end") == b"end"
+
+
+def test_a_file_that_never_stays_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"a")
+    with pytest.raises(ImageError) as caught:
+        read_while_written(path, monkeypatch, *([b"b", b"a"] * 5))
+    assert caught.value.reason is SkipReason.UNREADABLE
+    assert caught.value.detail == "it is being written"
 
 
 def test_the_hash_is_xxh3_of_the_full_content() -> None:

@@ -1,23 +1,24 @@
 """`Catalog`: what is put in comes out, and files it must not touch are refused."""
 
 import itertools
-import json
 import os
+import random
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from unit.index.made_indexes import flip, run_sql
 
 from vsearch.errors import IndexDamaged, IndexMissing, SkipReason, StoreError
-from vsearch.index import catalog as catalog_module
 from vsearch.index.catalog import Catalog, Counts, Known, VectorSet
-from vsearch.records import ImageFacts, ImageRecord, ModelIdentity
+from vsearch.records import Entry, ImageFacts, ImageRecord, ModelIdentity
 
 MODEL = ModelIdentity("m", "w", "p", 3)
 FACTS = ImageFacts(640, 480, "JPEG", "2021-05-04T12:33:10+02:00", "Maker Model")
 BARE = ImageFacts(1, 2, "PNG")
+CHECKSUM = bytes(range(8))
 
 NASTY = [
     pytest.param("new\nline.png", id="newline"),
@@ -57,7 +58,7 @@ def put(
     row = known[1]
     if row is None:
         row = next(one.rows for one in catalog.sets() if one.name == into)
-        catalog.put_row(into, row, content)
+        catalog.put_row(into, row, content, CHECKSUM)
         catalog.set_committed_rows(into, row + 1)
     catalog.put_image(at, path, 10, 20, content)
     return row
@@ -100,7 +101,7 @@ def test_facts_come_back_as_they_were(catalog: Catalog) -> None:
     root = catalog.add_root("/r", whole=True)
     for row, (name, facts) in enumerate({"full": FACTS, "bare": BARE}.items()):
         content = catalog.put_content(name.encode(), facts)
-        catalog.put_row("whole", row, content)
+        catalog.put_row("whole", row, content, CHECKSUM)
         catalog.put_image(root, name, 5, 6, content)
     assert catalog.images_of("whole", [1, 0]) == {
         0: [ImageRecord("/r", "full", 0, 5, FACTS)],
@@ -286,29 +287,21 @@ def test_the_first_set_answers_and_others_are_built_beside_it(catalog: Catalog) 
 def test_two_sets_cannot_answer(catalog: Catalog, tmp_path: Path) -> None:
     catalog.add_set("whole-2", OTHER)
     catalog.commit()
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    with pytest.raises(sqlite3.IntegrityError):
-        connection.execute("UPDATE sets SET state='active'")
-    connection.close()
+    with pytest.raises(StoreError, match="UNIQUE constraint failed"):
+        run_sql(tmp_path, "UPDATE sets SET state='active'")
 
 
 def test_sets_of_which_none_answers_are_damage(catalog: Catalog, tmp_path: Path) -> None:
     catalog.commit()
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    connection.execute("UPDATE sets SET state='kept'")
-    connection.commit()
-    connection.close()
-    with pytest.raises(IndexDamaged, match=r"no vectors to answer with, in .*; move the index"):
+    run_sql(tmp_path, "UPDATE sets SET state='kept'")
+    with pytest.raises(IndexDamaged, match=r"no vectors to answer with, in .*; save what can"):
         catalog.active()
 
 
 def test_a_model_that_cannot_be_read_is_damage(catalog: Catalog, tmp_path: Path) -> None:
     catalog.commit()
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    connection.execute("""UPDATE sets SET model='{"name": "m"}'""")
-    connection.commit()
-    connection.close()
-    with pytest.raises(IndexDamaged, match=r"no model that can be read, in .*; move the index"):
+    run_sql(tmp_path, """UPDATE sets SET model='{"name": "m"}'""")
+    with pytest.raises(IndexDamaged, match=r"no model that can be read, in .*; save what can"):
         catalog.sets()
 
 
@@ -368,141 +361,77 @@ def test_all_sets_but_the_active_one_can_be_dropped(catalog: Catalog) -> None:
     assert catalog.counts("whole") == Counts(images=0, lacking=4, live_rows=0)
 
 
-# The format before
+# Rows and their checksums
 
 
-def make_format_1(folder: Path, sets: int = 1) -> None:
-    """Make a catalog as vsearch made it before sets had a state: two pictures, one skipped file."""
-    connection = sqlite3.connect(folder / "catalog.sqlite")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.executescript(
-        """
-        BEGIN IMMEDIATE;
-        CREATE TABLE roots(
-            id INTEGER PRIMARY KEY, path BLOB NOT NULL, relative INTEGER NOT NULL,
-            whole INTEGER NOT NULL, device INTEGER, UNIQUE(path, relative)
-        );
-        CREATE TABLE contents(
-            id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, width INTEGER NOT NULL,
-            height INTEGER NOT NULL, format TEXT NOT NULL, taken_at TEXT, camera TEXT
-        );
-        CREATE TABLE images(
-            root INTEGER NOT NULL REFERENCES roots(id), path BLOB NOT NULL, size INTEGER NOT NULL,
-            mtime_ns INTEGER NOT NULL, content INTEGER REFERENCES contents(id), reason TEXT,
-            detail TEXT, PRIMARY KEY(root, path), CHECK((content IS NULL) <> (reason IS NULL))
-        ) WITHOUT ROWID;
-        CREATE INDEX images_by_content ON images(content);
-        CREATE TABLE sets(
-            name TEXT PRIMARY KEY, model TEXT NOT NULL, rows INTEGER NOT NULL
-        ) WITHOUT ROWID;
-        CREATE TABLE rows(
-            vector_set TEXT NOT NULL REFERENCES sets(name), row INTEGER NOT NULL,
-            content INTEGER NOT NULL REFERENCES contents(id), PRIMARY KEY(vector_set, row)
-        ) WITHOUT ROWID;
-        CREATE UNIQUE INDEX rows_by_content ON rows(vector_set, content);
-        PRAGMA application_id=0x76737263;
-        PRAGMA user_version=1;
-        COMMIT;
-        """
-    )
-    if sets:
-        connection.execute("INSERT INTO sets VALUES('whole', ?, 2)", (json.dumps(asdict(MODEL)),))
-        connection.executescript(
-            """
-            INSERT INTO roots VALUES(1, CAST('/r' AS BLOB), 0, 1, 7);
-            INSERT INTO contents VALUES(1, CAST('one' AS BLOB), 1, 2, 'PNG', NULL, NULL);
-            INSERT INTO contents VALUES(2, CAST('two' AS BLOB), 1, 2, 'PNG', NULL, NULL);
-            INSERT INTO images VALUES(1, CAST('a' AS BLOB), 10, 20, 1, NULL, NULL);
-            INSERT INTO images VALUES(1, CAST('b' AS BLOB), 10, 20, 2, NULL, NULL);
-            INSERT INTO images VALUES(1, CAST('c' AS BLOB), 1, 2, NULL, 'empty file', '');
-            INSERT INTO rows VALUES('whole', 0, 1);
-            INSERT INTO rows VALUES('whole', 1, 2);
-            """
-        )
-    connection.close()
+def test_rows_come_with_their_checksums_and_can_be_told_to_hold_nothing(catalog: Catalog) -> None:
+    for number, name in enumerate("abcd"):
+        content = catalog.put_content(name.encode(), BARE)
+        catalog.put_row("whole", number, content, bytes([number]) * 8)
+        catalog.put_image(catalog.add_root("/r", whole=True), name, 1, 2, content)
+    assert catalog.rows_between("whole", 1, 3) == {1: b"\1" * 8, 2: b"\2" * 8}
+    assert catalog.rows_between("other", 0, 9) == {}
+    catalog.drop_row("whole", 1)
+    assert list(catalog.rows_between("whole", 0, 9)) == [0, 2, 3]
+    known = catalog.known(catalog.roots()[0], "whole")
+    assert [path for path, one in known.items() if not one.embedded] == ["b"]
+    assert catalog.content(b"b", "whole") == (2, None)
+    catalog.put_row("whole", 1, 2, CHECKSUM)
+    assert catalog.rows_between("whole", 1, 2) == {1: CHECKSUM}
 
 
-def everything(catalog: Catalog) -> object:
-    return (
-        catalog.sets(), catalog.active(), paths(catalog), catalog.images_of("whole", range(9)),
-        catalog.counts("whole"), catalog.skipped(), catalog.roots(),
-    )  # fmt: skip
+def test_checksums_of_blocks_come_in_order_and_missing_ones_are_told(catalog: Catalog) -> None:
+    assert catalog.blocks("whole") == []
+    catalog.put_blocks("whole", {3: b"d", 0: b"a", 1: b"b"})
+    assert catalog.blocks("whole") == [b"a", b"b", b"", b"d"]
+    catalog.put_blocks("whole", {1: b"new", 2: b"c"})
+    assert catalog.blocks("whole") == [b"a", b"new", b"c", b"d"]
+    assert catalog.blocks("other") == []
 
 
-def test_a_catalog_of_format_1_is_read_as_it_is(tmp_path: Path) -> None:
-    make_format_1(tmp_path)
-    before = (tmp_path / "catalog.sqlite").read_bytes()
-    reader = Catalog(tmp_path, write=False)
-    reader.begin_reading()
-    assert reader.active() == VectorSet("whole", MODEL, 2, "active")
-    assert paths(reader) == {"/r": ["a", "b", "c"]}
-    assert reader.counts("whole") == Counts(images=2, lacking=0, live_rows=2)
-    reader.close()
-    assert (tmp_path / "catalog.sqlite").read_bytes() == before
-
-
-def test_a_writer_brings_format_1_up_to_date_and_nothing_is_lost(tmp_path: Path) -> None:
-    make_format_1(tmp_path)
-    reader = Catalog(tmp_path, write=False)
-    reader.begin_reading()
-    before = everything(reader)
-    writer = Catalog(tmp_path, write=True)
-    writer.begin_writing()
-    assert everything(writer) == before
-    writer.add_set("whole-2", OTHER)
-    writer.activate("whole-2")
-    writer.commit()
-    # The one who was reading goes on with the old format; when it looks anew, it is the new one.
-    assert everything(reader) == before
-    reader.commit()
-    assert reader.active() == VectorSet("whole-2", OTHER, 0, "active")
-    reader.close()
-    writer.close()
-    Catalog(tmp_path, write=True).close()
-
-
-def test_an_empty_catalog_of_format_1_has_no_set(tmp_path: Path) -> None:
-    make_format_1(tmp_path, sets=0)
-    for write in (False, True, False):
-        opened = Catalog(tmp_path, write=write)
-        assert (opened.sets(), opened.active()) == ([], None)
-        opened.close()
-
-
-def test_both_ways_lead_to_the_same_tables(tmp_path: Path) -> None:
-    shapes = []
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        if name == "old":
-            make_format_1(tmp_path / name)
-        Catalog(tmp_path / name, write=True).close()
-        connection = sqlite3.connect(tmp_path / name / "catalog.sqlite")
-        tables = connection.execute(
-            'SELECT m.name, t.name, t.type, t."notnull", t.dflt_value, t.pk'
-            " FROM sqlite_master AS m, pragma_table_info(m.name) AS t"
-        ).fetchall()
-        indexes = connection.execute("SELECT name FROM sqlite_master WHERE type='index'").fetchall()
-        version = connection.execute("PRAGMA user_version").fetchone()
-        shapes.append((sorted(tables), sorted(indexes), version))
-        connection.close()
-    assert shapes[0] == shapes[1]
-    assert shapes[0][2] == (2,)
-
-
-def test_a_change_of_format_that_fails_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [(0, 0), (1, 1), (255, 1), (256, 1), (257, 2), (512, 2), (513, 3), (768, 3), (9999, 3)],
+)
+def test_blocks_past_the_committed_rows_are_dropped_with_them(
+    catalog: Catalog, rows: int, kept: int
 ) -> None:
-    make_format_1(tmp_path)
-    broken = catalog_module.FROM_FORMAT_1 + "INSERT INTO sets VALUES('x', NULL, 0, 'kept');"
-    with monkeypatch.context() as patch:
-        patch.setattr(catalog_module, "FROM_FORMAT_1", broken)
-        with pytest.raises(StoreError):
-            Catalog(tmp_path, write=True)
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-    assert len(connection.execute("SELECT * FROM sets").fetchone()) == 3
-    connection.close()
-    Catalog(tmp_path, write=True).close()
+    catalog.add_set("whole-2", OTHER)
+    for name in ("whole", "whole-2"):
+        catalog.put_blocks(name, {0: b"a", 1: b"b", 2: b"c"})
+        for row in (0, 255, 256, 512, 767):
+            content = catalog.put_content(f"{row}".encode(), BARE)
+            catalog.put_row(name, row, content, CHECKSUM)
+    catalog.set_committed_rows("whole", rows)
+    assert catalog.blocks("whole") == [b"a", b"b", b"c"][:kept]
+    assert list(catalog.rows_between("whole", 0, 999)) == [
+        row for row in (0, 255, 256, 512, 767) if row < rows
+    ]
+    assert catalog.blocks("whole-2") == [b"a", b"b", b"c"]
+    assert len(catalog.rows_between("whole-2", 0, 999)) == 5
+
+
+def test_the_blocks_of_a_dropped_set_are_not_found_by_another_of_its_name(catalog: Catalog) -> None:
+    catalog.add_set("whole-2", OTHER)
+    catalog.put_blocks("whole-2", {0: b"a"})
+    catalog.drop_others()
+    catalog.add_set("whole-2", OTHER)
+    assert catalog.blocks("whole-2") == []
+
+
+def test_entries_are_all_that_is_known_of_every_file_by_row(catalog: Catalog) -> None:
+    put(catalog, "/r", "b", b"same")
+    put(catalog, "/r", "a", b"same")
+    put(catalog, "/r", "gone", b"2")
+    put(catalog, "/r", os.fsdecode(b"caf\xe9"), b"3")
+    catalog.put_skip(catalog.roots()[0], "skipped", 1, 2, SkipReason.EMPTY, "")
+    catalog.remove(catalog.roots()[0], ["gone"])
+    assert list(catalog.entries("whole")) == [
+        Entry("/r", "a", 10, 20, b"same", 0, BARE),
+        Entry("/r", "b", 10, 20, b"same", 0, BARE),
+        Entry("/r", os.fsdecode(b"caf\xe9"), 10, 20, b"3", 2, BARE),
+    ]
+    assert list(catalog.entries("none")) == []
 
 
 # What is opened
@@ -534,13 +463,11 @@ def test_a_catalog_from_before_the_first_commit_is_no_index_yet(
 @pytest.mark.parametrize("write", [False, True])
 def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path, write: bool) -> None:
     Catalog(tmp_path, write=True).close()
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    connection.execute("PRAGMA user_version=3")
-    connection.close()
+    run_sql(tmp_path, "PRAGMA user_version=4")
     with pytest.raises(StoreError) as caught:
         Catalog(tmp_path, write=write)
     assert str(caught.value) == (
-        f"the index has format 3, in {tmp_path}; this vsearch reads up to 2: update vsearch"
+        f"the index has format 4, in {tmp_path}; this vsearch reads up to 3: update vsearch"
     )
 
 
@@ -565,7 +492,7 @@ def test_garbage_is_damage(tmp_path: Path, write: bool) -> None:
     with pytest.raises(IndexDamaged) as caught:
         Catalog(tmp_path, write=write)
     assert str(caught.value).startswith("the catalog is damaged (")
-    assert str(caught.value).endswith("move the index away and run `vsearch index` again")
+    assert str(caught.value).endswith("; save what can be saved with `vsearch check --repair`")
 
 
 def test_a_database_with_other_tables_is_a_store_error(tmp_path: Path) -> None:
@@ -574,3 +501,86 @@ def test_a_database_with_other_tables_is_a_store_error(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(IndexDamaged, match="not a vsearch catalog"):
         Catalog(tmp_path, write=False)
+
+
+# Damage
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return a catalog of many pages, closed."""
+    folder = tmp_path_factory.mktemp("large")
+    with closing(Catalog(folder, write=True)) as made:
+        made.begin_writing()
+        made.add_set("whole", MODEL)
+        for number in range(300):
+            put(made, "/r", f"{number}.jpg")
+            made.put_skip(made.roots()[0], f"{number}.txt", 1, 2, SkipReason.NOT_AN_IMAGE, "no")
+        made.commit()
+    assert os.listdir(folder) == ["catalog.sqlite"]
+    return (folder / "catalog.sqlite").read_bytes()
+
+
+def read_all(folder: Path) -> list[object]:
+    with closing(Catalog(folder, write=False)) as catalog:
+        return [
+            catalog.sets(), catalog.counts("whole"), catalog.skip_counts(), catalog.skipped(),
+            catalog.known(catalog.roots()[0], "whole"), catalog.blocks("whole"),
+            list(catalog.entries("whole")), catalog.rows_between("whole", 0, 999),
+            [catalog.content(one.digest, "whole") for one in catalog.entries("whole")],
+        ]  # fmt: skip
+
+
+def test_no_flipped_bit_of_a_catalog_gives_another_answer(tmp_path: Path, large: bytes) -> None:
+    """Each is told, but for those on a page that none of these questions needs."""
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(large)
+    right = read_all(tmp_path)
+    told = asked = 0
+    randomly = random.Random(0)
+    for page in range(len(large) // 4096):
+        for place in randomly.sample(range(4096), 5):
+            flip(path, 4096 * page + place, bit := randomly.randrange(8))
+            asked += 1
+            try:
+                found = read_all(tmp_path)
+            except IndexDamaged:
+                told += 1
+            else:
+                assert found == right
+            flip(path, 4096 * page + place, bit)
+    assert path.read_bytes() == large
+    assert told > asked / 2
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_no_flipped_bit_of_the_header_gets_through(
+    tmp_path: Path, large: bytes, write: bool
+) -> None:
+    """Byte 20 is what tells that there are checksums at all."""
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(large)
+    through = []
+    for place, bit in itertools.product(range(100), range(8)):
+        flip(path, place, bit)
+        damaged = path.read_bytes()
+        with suppress(IndexDamaged):
+            Catalog(tmp_path, write=write).close()
+            through.append((place, bit))
+        assert path.read_bytes() == damaged
+        flip(path, place, bit)
+    assert through == []
+
+
+def test_a_catalog_cut_short_is_told(tmp_path: Path, large: bytes) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(large)
+    right = read_all(tmp_path)
+    # Nothing at all is what a writer leaves that is killed before its first commit.
+    for length in range(2, len(large), 331):
+        path.write_bytes(large[:length])
+        try:
+            found = read_all(tmp_path)
+        except IndexDamaged:
+            continue
+        assert found == right, length  # the last page may be one that was not needed

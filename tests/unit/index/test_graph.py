@@ -10,20 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from unit.index import made_indexes
+from unit.index.made_indexes import embeddings, flip, make_many, matrix_file
 
+from vsearch.errors import IndexDamaged
+from vsearch.index import Index, IndexWriter
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.matrix import Matrix
+from vsearch.records import ModelIdentity
 
 DIM = 24
 
 
-def units(count: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
-    vectors = np.random.default_rng(seed).normal(size=(count, dim))
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+def units(count: int, seed: int = 0) -> NDArray[np.float32]:
+    return made_indexes.units(count, DIM, seed)
 
 
 def matrix(folder: Path, vectors: NDArray[np.float32]) -> Matrix:
-    made = Matrix(folder / "matrix.f32", vectors.shape[1], 0)
+    folder.mkdir(exist_ok=True)
+    made = Matrix(folder / "matrix.f32", vectors.shape[1], 0, [])
     made.append(vectors)
     return made
 
@@ -89,7 +94,7 @@ def test_what_no_link_leads_to_is_told_and_no_crash(tmp_path: Path) -> None:
 
 def test_extended_it_is_like_one_built_at_once(tmp_path: Path) -> None:
     vectors, queries = units(1500), units(30, seed=1)
-    rows = Matrix(tmp_path / "matrix.f32", DIM, 0)
+    rows = Matrix(tmp_path / "matrix.f32", DIM, 0, [])
     graph = Graph.empty(DIM)
     for start, end in ((0, 1), (1, 2), (2, 700), (700, 1500)):
         rows.append(vectors[start:end])
@@ -236,6 +241,7 @@ def test_no_flipped_bit_of_the_card_gives_a_wrong_graph(
 ) -> None:
     """The build parameters, which searching does not use, may change; nothing else may."""
     put(tmp_path, saved)
+    rows = matrix(tmp_path, units(60))
     query = units(1, seed=1)[0]
     right = Graph.load(tmp_path, DIM, 60).search(query, 5)[0].tolist()
     unused = {"M", "ef_construction"}
@@ -248,6 +254,7 @@ def test_no_flipped_bit_of_the_card_gives_a_wrong_graph(
             (tmp_path / "graph.json").write_bytes(content)
             try:
                 graph = Graph.load(tmp_path, DIM, 60)
+                graph.check(rows)
             except GraphUnusable:
                 continue
             loaded += 1
@@ -316,13 +323,154 @@ def test_a_disk_that_takes_only_a_part_leaves_the_old_graph(
     assert sorted(os.listdir(tmp_path)) == ["graph.hnsw", "graph.json", "matrix.f32"]
 
 
+# Which rows it was made from
+
+OTHERS = "the graph was made from other vectors than the matrix holds"
+
+
 def test_a_graph_of_other_vectors_is_refused(tmp_path: Path) -> None:
     graph = built(tmp_path, units(50))
-    for name in ("same", "longer", "other"):
-        (tmp_path / name).mkdir()
     graph.check(matrix(tmp_path / "same", units(50)))
     graph.check(matrix(tmp_path / "longer", units(80)))
-    other = units(50).copy()
-    other[49] = -other[49]
-    with pytest.raises(GraphUnusable, match="holds other vectors than the matrix"):
-        graph.check(matrix(tmp_path / "other", other))
+    for row in (0, 31, 49):
+        other = units(50)
+        other[row] = -other[row]
+        (tmp_path / "other" / "matrix.f32").unlink(missing_ok=True)
+        with pytest.raises(GraphUnusable, match=OTHERS):
+            graph.check(matrix(tmp_path / "other", other))
+    with pytest.raises(GraphUnusable, match="covers cannot be read"):
+        graph.check(matrix(tmp_path / "shorter", units(49)))
+
+
+@pytest.mark.parametrize("rows", [1, 255, 256, 257, 512, 600])
+def test_saved_and_loaded_it_still_knows_its_rows_however_many_came_after(
+    tmp_path: Path, rows: int
+) -> None:
+    vectors = units(700)
+    made = matrix(tmp_path, vectors[:rows])
+    graph = Graph.empty(DIM)
+    graph.extend(made)
+    graph.save(tmp_path)
+    made.append(vectors[rows:])
+    Graph.load(tmp_path, DIM, 700).check(made)
+    loaded = Graph.load(tmp_path, DIM, 700)
+    loaded.extend(made)
+    loaded.save(tmp_path)
+    Graph.load(tmp_path, DIM, 700).check(made)
+    with pytest.raises(GraphUnusable, match=OTHERS):
+        Graph.load(tmp_path, DIM, 700).check(matrix(tmp_path / "other", vectors[::-1]))
+
+
+def test_rows_that_cannot_be_told_are_no_rows_of_the_graph(tmp_path: Path) -> None:
+    made = matrix(tmp_path, units(300))
+    graph = Graph.empty(DIM)
+    graph.extend(made)
+    flip(made.path, 4 * DIM * 299)
+    with pytest.raises(GraphUnusable, match="covers cannot be read"):
+        graph.check(made)
+    flip(made.path, 4 * DIM * 299)
+    graph.check(made)
+    made.checksums = None
+    with pytest.raises(GraphUnusable, match="covers cannot be read"):
+        graph.check(made)
+
+
+def test_it_stands_in_for_whole_blocks_that_were_damaged_later(tmp_path: Path) -> None:
+    vectors = units(300)
+    made = matrix(tmp_path, vectors)
+    graph = Graph.empty(DIM)
+    graph.extend(made)
+    flip(made.path, 0)
+    graph.check(made)
+    assert graph.search(vectors[0], 1)[0].tolist() == [0]
+
+
+def test_a_card_of_an_older_vsearch_is_read_and_vouches_for_nothing(
+    tmp_path: Path, saved: dict[str, bytes]
+) -> None:
+    card = json.loads(saved["graph.json"])
+    del card["matrix"]
+    put(tmp_path, saved | {"graph.json": json.dumps(card).encode()})
+    graph = Graph.load(tmp_path, DIM, 60)
+    with pytest.raises(GraphUnusable, match=OTHERS):
+        graph.check(matrix(tmp_path, units(60)))
+
+
+def test_no_damaged_row_gets_into_the_graph(tmp_path: Path) -> None:
+    made = matrix(tmp_path, units(600))
+    flip(made.path, 4 * DIM * 300)
+    graph = Graph.empty(DIM)
+    with pytest.raises(IndexDamaged, match="vectors are missing or damaged"):
+        graph.extend(made)
+
+
+def test_its_copies_are_the_rows_bit_for_bit(tmp_path: Path) -> None:
+    vectors = np.concatenate([units(300), np.zeros((1, DIM), np.float32), 1e-30 * units(2)])
+    vectors[7, :3] = [-0.0, np.float32(1e-42), np.float32(3.0e38)]
+    graph = built(tmp_path, vectors)
+    graph.save(tmp_path)
+    for one in (graph, Graph.load(tmp_path, DIM, len(vectors))):
+        rows = np.array([302, 7, 0, 7, 300])
+        assert one.vectors(rows).tobytes() == vectors[rows].tobytes()
+        assert one.vectors(np.array([], np.int64)).shape == (0, DIM)
+
+
+# An index whose catalog was set back, by a backup or a disk that forgot
+
+
+def set_back(folder: Path, catalog: bytes) -> None:
+    for ending in ("-wal", "-shm"):
+        (folder / f"catalog.sqlite{ending}").unlink(missing_ok=True)
+    (folder / "catalog.sqlite").write_bytes(catalog)
+
+
+@pytest.mark.parametrize("lost", [1, 10, 44, 100])
+def test_rows_appended_in_place_of_lost_ones_are_not_taken_for_those_of_the_graph(
+    tmp_path: Path, lost: int
+) -> None:
+    """The same number of rows, each with its right checksum; but the graph has the lost ones."""
+    vectors, others = units(300), units(lost, seed=1)
+    make_many(tmp_path, vectors[: 300 - lost])
+    catalog = (tmp_path / "catalog.sqlite").read_bytes()
+    make_many(tmp_path, vectors[300 - lost :], first=300 - lost, graph=True)
+    with Index(tmp_path) as index:
+        assert index.graph().rows == 300
+    set_back(tmp_path, catalog)
+    with Index(tmp_path) as index:
+        assert index.rows == 300 - lost
+        with pytest.raises(GraphUnusable, match=f"covers 300 rows of {300 - lost}"):
+            index.graph()
+    make_many(tmp_path, others, first=1000)
+    with Index(tmp_path) as index:
+        assert index.rows == 300
+        with pytest.raises(GraphUnusable, match=OTHERS):
+            index.graph()
+    assert embeddings(tmp_path) == {
+        str(number): vector.tobytes()
+        for number, vector in [*enumerate(vectors[: 300 - lost]), *enumerate(others, 1000)]
+    }
+
+
+def test_a_graph_that_cannot_be_used_is_due_whatever_its_card_covers(tmp_path: Path) -> None:
+    make_many(tmp_path, units(100))
+    catalog = (tmp_path / "catalog.sqlite").read_bytes()
+    make_many(tmp_path, units(1, seed=1), first=100, graph=True)
+    set_back(tmp_path, catalog)
+    make_many(tmp_path, units(1, seed=2), first=101)
+    identity = ModelIdentity("many", "weights", "preprocessing", DIM)
+    with IndexWriter(tmp_path, identity) as writer:
+        assert writer.graph_due()
+        writer.extend_graph()
+    with Index(tmp_path) as index:
+        rows, _ = index.graph().search(units(1, seed=2)[0], 1)
+        assert rows.tolist() == [100]
+
+
+def test_a_graph_from_another_index_of_the_same_size_is_refused(tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        make_many(tmp_path / name, units(300, seed=seed), graph=True)
+    for name in ("graph.hnsw", "graph.json"):
+        one, two = (matrix_file(tmp_path / index).with_name(name) for index in ("one", "two"))
+        one.write_bytes(two.read_bytes())
+    with Index(tmp_path / "one") as index, pytest.raises(GraphUnusable, match=OTHERS):
+        index.graph()

@@ -35,6 +35,7 @@ CASES = {
     "unreadable and the same": (seen(reason=SkipReason.UNREADABLE), "again"),
     "without its embedding": (seen(embedded=False), "again"),
     "read too soon": (seen(mtime_ns=UNSETTLED), "again"),
+    "empty and the same": (seen(reason=SkipReason.EMPTY), "skipped"),
     "read too soon, another size": (seen(size=11, mtime_ns=UNSETTLED), "changed"),
     "read too soon and damaged": (seen(mtime_ns=UNSETTLED, reason=SkipReason.DAMAGED), "again"),
 }

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -278,6 +279,38 @@ def test_the_order_is_that_of_the_walk_whatever_the_threads(
     for number in range(40):
         colour = np.array([number, 255, 0]) / np.hypot(number, 255)
         assert vectors[f"{root}/{number:02}.png"] == pytest.approx(colour, abs=1e-3)
+
+
+def test_a_slow_picture_does_not_keep_the_others_from_being_committed(
+    root: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "IN_ORDER_SECONDS", 0.0)
+    others_are_committed = threading.Event()
+
+    class Slow(FakeEncoder):
+        def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            if pixels[..., 1].mean() > 200:  # green.bmp, the first in order
+                assert others_are_committed.wait(timeout=60)
+            return super().encode_images(pixels)
+
+    monkeypatch.setattr(run, "COMMIT_SECONDS", -1.0)
+    done = []
+    for one in update(index, Slow(), [os.fspath(root)], OPTIONS):
+        done += what([one])
+        if isinstance(one, Committed) and len(done) == 2:
+            assert names(index) == ["deep/blue.png", "red.png"]
+            others_are_committed.set()
+    assert done == ["Embedded red.png", "Embedded deep/blue.png", "Embedded green.bmp"]
+
+
+def test_an_empty_file_without_suffix_is_told_of_only_where_it_is_named(
+    root: Path, index: Path
+) -> None:
+    (root / "nothing").touch()
+    settle(root / "nothing")
+    assert what(bring_up(index, root / "nothing")) == ["Skipped nothing"]
+    assert "Ignored nothing" in what(bring_up(index, root))
+    assert content(index).skipped == []
 
 
 # Parts of roots

@@ -551,7 +551,8 @@ def test_after_any_edits_and_runs_each_model_ends_up_as_if_alone(
         for one in update(grown, encoder(), [os.fspath(tree.root)], OPTIONS, drop_old=False):
             assert not isinstance(one, Embedded | Switched | Unswitched | Dropped), one
     events = list(update(grown, FakeEncoder(), [], OPTIONS, drop_old=True))
-    assert isinstance(events[-2], Dropped)
+    # Where no picture has an embedding, there are no bytes to give back.
+    assert isinstance(events[-2], Dropped) or not content(grown).vectors
     assert len(sets(grown)) == 1
     assert content(grown) == content(playground / "FakeEncoder")
 

@@ -16,7 +16,7 @@ import pytest
 from vsearch.errors import UsageError
 from vsearch.output.matches import Form, form_of, print_answer
 from vsearch.records import ImageFacts, Match
-from vsearch.searching.query import Term
+from vsearch.searching.query import Kind, Term
 from vsearch.searching.search import Answer
 from vsearch.searching.strategy import Strategy
 
@@ -32,7 +32,11 @@ def match(rank: int, path: str, score: float = 0.5, relevance: float | None = No
 def answer(*matches: Match, warning: str | None = None, graph_s: float | None = None) -> Answer:
     return Answer(
         list(matches),
-        [Term("a dog", False, 1.0), Term("b\n.png", True, -2.5)],
+        [
+            Term("a dog", "words", 1.0),
+            Term("b\n.png", "picture", -2.5),
+            Term("https://me:secret@example.org/a", "url", 2.0),
+        ],
         Strategy("exact", "there is no graph", 0.0125, graph_s),
         warning,
         100_000,
@@ -251,6 +255,7 @@ def test_json_on_a_terminal_is_the_same_object_in_safe_characters(terminal: Show
 @pytest.mark.parametrize(
     ("rows", "terms", "expected"),
     [
+        pytest.param(5, ["url"], "nothing found, the index is empty", id="only an address"),
         pytest.param(0, ["words"], "nothing found, the index is empty", id="no rows"),
         pytest.param(0, ["picture"], "nothing found, the index is empty", id="no rows, a picture"),
         pytest.param(5, ["words"], "nothing found, the index is empty", id="all files are gone"),
@@ -260,9 +265,9 @@ def test_json_on_a_terminal_is_the_same_object_in_safe_characters(terminal: Show
     ],
 )
 def test_nothing_found_is_told_on_stderr(
-    capsysbinary: pytest.CaptureFixture[bytes], rows: int, terms: list[str], expected: str
+    capsysbinary: pytest.CaptureFixture[bytes], rows: int, terms: list[Kind], expected: str
 ) -> None:
-    asked = [Term("a", kind == "picture", 1.0) for kind in terms]
+    asked = [Term("a", kind, 1.0) for kind in terms]
     given = replace(answer(), rows=rows, terms=asked)
     assert print_answer(given, "json", explain=False) is False
     out, err = capsysbinary.readouterr()
@@ -288,6 +293,7 @@ def test_an_explanation_goes_to_stderr(
     assert err.decode().splitlines() == [
         "term: words 'a dog', weight 1",
         r"term: picture 'b\n.png', weight -2.5",
+        "term: picture at 'https://example.org/a', weight 2",
         (
             "search: exact, there is no graph (estimated for 100,000 vectors: "
             f"exact 12.5 ms, graph {shown})"

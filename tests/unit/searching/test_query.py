@@ -10,7 +10,7 @@ from fake_encoder import BLUE, GREEN, GREY, RED, FakeEncoder, paint
 from numpy.typing import NDArray
 
 from vsearch.errors import UsageError
-from vsearch.searching.query import Term, embed, embed_image, parse
+from vsearch.searching.query import Kind, Term, embed, parse
 
 
 @pytest.fixture
@@ -27,47 +27,47 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 PARSED = {
-    "words": ("a dog on a beach", ("a dog on a beach", False, 1)),
-    "spaces around words": ("  a dog\t", ("a dog", False, 1)),
-    "unicode": ("Grüße 写真 🎉", ("Grüße 写真 🎉", False, 1)),
-    "a weight": ("2:a cat", ("a cat", False, 2)),
-    "a fraction": ("0.5:a cat", ("a cat", False, 0.5)),
-    "spaces after a weight": ("2: a cat ", ("a cat", False, 2)),
-    "lines after a weight": ("2:a\ncat", ("a\ncat", False, 2)),
-    "a colon in words": ("warning: wet paint", ("warning: wet paint", False, 1)),
-    "a weight and a colon": ("2:warning: wet", ("warning: wet", False, 2)),
-    "a weight twice is words": ("2:3:x", ("2:3:x", False, 1)),
-    "a weight without a term is words": ("2:", ("2:", False, 1)),
-    "a colon without a weight is words": (":x", (":x", False, 1)),
-    "no negative weights": ("-1:x", ("-1:x", False, 1)),
-    "no exponents": ("1e3:x", ("1e3:x", False, 1)),
-    "no bare point": (".5:x", (".5:x", False, 1)),
-    "a time of day is words": ("10:30 clock", ("10:30 clock", False, 1)),
-    "an aspect ratio is words": ("16:9 screen", ("16:9 screen", False, 1)),
-    "a picture": ("red.png", ("red.png", True, 1)),
-    "a picture by another path": ("./red.png", ("./red.png", True, 1)),
-    "a weighted picture": ("2:red.png", ("red.png", True, 2)),
-    "a picture named like a weight": ("2:odd.png", ("2:odd.png", True, 1)),
-    "that picture weighted": ("0.5:2:odd.png", ("2:odd.png", True, 0.5)),
-    "a file that is only a weight": ("3:", ("3:", True, 1)),
-    "spaces in a picture's name": (" spaced .png", (" spaced .png", True, 1)),
-    "those weighted": ("2: spaced .png", (" spaced .png", True, 2)),
-    "an accent in a picture's name": ("Grüße.png", ("Grüße.png", True, 1)),
-    "a name that is no UTF-8": (os.fsdecode(b"caf\xe9"), (os.fsdecode(b"caf\xe9"), True, 1)),
-    "a picture without a suffix": ("dog", ("dog", True, 1)),
-    "a note without a suffix is words": ("note", ("note", False, 1)),
-    "named as a file it is one": ("./note", ("./note", True, 1)),
-    "a suffix in the middle": ("the red.png file", ("the red.png file", False, 1)),
-    "a suffix of no picture": ("notes.txt", ("notes.txt", False, 1)),
+    "words": ("a dog on a beach", ("a dog on a beach", "words", 1)),
+    "spaces around words": ("  a dog\t", ("a dog", "words", 1)),
+    "unicode": ("Grüße 写真 🎉", ("Grüße 写真 🎉", "words", 1)),
+    "a weight": ("2:a cat", ("a cat", "words", 2)),
+    "a fraction": ("0.5:a cat", ("a cat", "words", 0.5)),
+    "spaces after a weight": ("2: a cat ", ("a cat", "words", 2)),
+    "lines after a weight": ("2:a\ncat", ("a\ncat", "words", 2)),
+    "a colon in words": ("warning: wet paint", ("warning: wet paint", "words", 1)),
+    "a weight and a colon": ("2:warning: wet", ("warning: wet", "words", 2)),
+    "a weight twice is words": ("2:3:x", ("2:3:x", "words", 1)),
+    "a weight without a term is words": ("2:", ("2:", "words", 1)),
+    "a colon without a weight is words": (":x", (":x", "words", 1)),
+    "no negative weights": ("-1:x", ("-1:x", "words", 1)),
+    "no exponents": ("1e3:x", ("1e3:x", "words", 1)),
+    "no bare point": (".5:x", (".5:x", "words", 1)),
+    "a time of day is words": ("10:30 clock", ("10:30 clock", "words", 1)),
+    "an aspect ratio is words": ("16:9 screen", ("16:9 screen", "words", 1)),
+    "a picture": ("red.png", ("red.png", "picture", 1)),
+    "a picture by another path": ("./red.png", ("./red.png", "picture", 1)),
+    "a weighted picture": ("2:red.png", ("red.png", "picture", 2)),
+    "a picture named like a weight": ("2:odd.png", ("2:odd.png", "picture", 1)),
+    "that picture weighted": ("0.5:2:odd.png", ("2:odd.png", "picture", 0.5)),
+    "a file that is only a weight": ("3:", ("3:", "picture", 1)),
+    "spaces in a picture's name": (" spaced .png", (" spaced .png", "picture", 1)),
+    "those weighted": ("2: spaced .png", (" spaced .png", "picture", 2)),
+    "an accent in a picture's name": ("Grüße.png", ("Grüße.png", "picture", 1)),
+    "a name that is no UTF-8": (os.fsdecode(b"caf\xe9"), (os.fsdecode(b"caf\xe9"), "picture", 1)),
+    "a picture without a suffix": ("dog", ("dog", "picture", 1)),
+    "a note without a suffix is words": ("note", ("note", "words", 1)),
+    "named as a file it is one": ("./note", ("./note", "picture", 1)),
+    "a suffix in the middle": ("the red.png file", ("the red.png file", "words", 1)),
+    "a suffix of no picture": ("notes.txt", ("notes.txt", "words", 1)),
 }
 
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("typed", "expected"), PARSED.values(), ids=PARSED.keys())
-def test_a_term(typed: str, expected: tuple[str, bool, float]) -> None:
-    text, is_image, weight = expected
-    assert parse([typed]) == [Term(text, is_image, weight)]
-    assert parse([], [typed]) == [Term(text, is_image, -weight)]
+def test_a_term(typed: str, expected: tuple[str, Kind, float]) -> None:
+    text, kind, weight = expected
+    assert parse([typed]) == [Term(text, kind, weight)]
+    assert parse([], [typed]) == [Term(text, kind, -weight)]
 
 
 def no_such(name: str) -> str:
@@ -107,8 +107,8 @@ def test_a_term_that_is_refused(typed: str, expected: str) -> None:
 @pytest.mark.usefixtures("here")
 def test_terms_keep_their_order() -> None:
     assert parse(["b", "2:red.png", "a"], ["d", "3:c"]) == [
-        Term("b", False, 1), Term("red.png", True, 2), Term("a", False, 1),
-        Term("d", False, -1), Term("c", False, -3),
+        Term("b", "words", 1), Term("red.png", "picture", 2), Term("a", "words", 1),
+        Term("d", "words", -1), Term("c", "words", -3),
     ]  # fmt: skip
 
 
@@ -173,5 +173,5 @@ def test_a_picture_that_cannot_be_used_is_told(here: Path) -> None:
 def test_a_picture_above_the_limit_is_told(here: Path) -> None:
     paint(here / "large.png", BLUE, (50, 50))
     with pytest.raises(UsageError, match=r"cannot be used \(too large"):
-        embed_image("large.png", FakeEncoder(), 2499)
-    assert embed_image("large.png", FakeEncoder(), 2500).tolist() == [0, 0, 1]
+        embed([Term("large.png", "picture", 1)], FakeEncoder(), 2499)
+    assert embed([Term("large.png", "picture", 1)], FakeEncoder(), 2500).tolist() == [0, 0, 1]

@@ -318,8 +318,8 @@ def test_a_model_without_calibration_has_no_relevance(photos: Path) -> None:
 
 def test_an_answer_says_how_it_came_about(photos: Path) -> None:
     given = ask(photos, "2:red", minus=["blue.png"])
-    assert [(one.text, one.is_image, one.weight) for one in given.terms] == [
-        ("red", False, 2), ("blue.png", True, -1),
+    assert [(one.text, one.kind, one.weight) for one in given.terms] == [
+        ("red", "words", 2), ("blue.png", "picture", -1),
     ]  # fmt: skip
     assert (given.rows, given.strategy.method, given.warning) == (4, "exact", None)
     assert list(given.seconds) == ["open the index", "embed the query", "search"]

@@ -1,6 +1,7 @@
 """Decoding in processes of their own: a file that kills its decoder costs that one file.
 
     decoders   what the rest of vsearch sees: a path -> model input, or one reason why not
+    once       one picture for a search, in a fork of its process
     zygote     the process that the decoders are forked from, and that ends them
     decoder    a decoder: one file after the other, with bounds on what it may take
     wire       how they talk: frames on socket pairs

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images.isolation.wire import (
@@ -119,7 +119,7 @@ class Zygote:
         Raises OSError with an errno when it cannot have a process.
         """
         ours, theirs = socket.socketpair()
-        memory = _memory()
+        memory = shared_memory()
         try:
             with theirs:
                 pid = self._ask(FORK, 0, theirs.fileno(), memory)
@@ -179,7 +179,7 @@ class Zygote:
         return next((line for line in reversed(lines) if line.strip()), "")
 
 
-def _memory() -> int:
+def shared_memory() -> int:
     """Return the descriptor of a file without a name, in memory where the system has such."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("vsearch")
@@ -187,14 +187,21 @@ def _memory() -> int:
         return os.dup(file.fileno())
 
 
+class Parent(Protocol):
+    """Whose child a decoder is."""
+
+    def ended(self, pid: int, *, kill: bool) -> int | None:
+        """Return how the decoder `pid` ended, see `Zygote.ended`."""
+
+
 class Decoder:
     """One decoder. `used`: it has been given a file before."""
 
     def __init__(
-        self, zygote: Zygote, pid: int, connection: socket.socket, memory: int, seconds: float
+        self, parent: Parent, pid: int, connection: socket.socket, memory: int, seconds: float
     ) -> None:
         self.used = False
-        self._zygote = zygote
+        self._parent = parent
         self._pid = pid
         self._memory = memory
         self._room = 0  # bytes in `memory`
@@ -273,7 +280,7 @@ class Decoder:
 
     def _charge(self) -> ImageError | None:
         """Return what the file is charged with, now that the connection has closed."""
-        code = self._zygote.ended(self._pid, kill=False)
+        code = self._parent.ended(self._pid, kill=False)
         self._ended = code not in (None, STILL_THERE)
         if code is None:
             return None
@@ -293,14 +300,14 @@ class Decoder:
         self._channel.shut()
 
     def close(self) -> None:
-        """Give the descriptors back; the zygote sees to the process."""
+        """Give the descriptors back; the parent sees to the process."""
         self._channel.close()
         os.close(self._memory)
 
     def end(self) -> None:
         """End the process and give the connection back."""
         if not self._ended:
-            self._zygote.ended(self._pid, kill=True)
+            self._parent.ended(self._pid, kill=True)
         self.close()
 
 

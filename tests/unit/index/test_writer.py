@@ -1,122 +1,47 @@
-"""`Index` and `IndexWriter`: what a reader sees at any moment, and what survives what."""
+"""`IndexWriter`: what is written, what survives what, and who may write."""
 
 import os
 import shutil
-import sqlite3
-import subprocess
-import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-from vsearch.errors import (
-    IndexDamaged,
-    IndexLocked,
-    IndexMissing,
-    ModelMismatch,
-    SkipReason,
-    StoreError,
+from unit.index.made_indexes import (
+    FACTS,
+    KILLED,
+    MODEL,
+    OTHER,
+    THIRD,
+    W,
+    X,
+    Y,
+    Z,
+    add,
+    content,
+    digest,
+    flip,
+    make,
+    make_many,
+    make_other,
+    matrix_file,
+    run,
+    seen,
+    set_format,
+    sets,
+    units,
 )
+from xxhash import xxh3_64_digest
+
+from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, SkipReason, StoreError
 from vsearch.index import UNSETTLED, GraphUnusable, Index, IndexWriter, Known
-from vsearch.index.matrix import Matrix
-from vsearch.records import ImageFacts, ModelIdentity, SetStatus
-
-MODEL = ModelIdentity("colours", "weights", "preprocessing", 3)
-FACTS = ImageFacts(4, 4, "PNG")
-X, Y, Z = ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0])
-
-
-def digest(name: str) -> bytes:
-    return os.fsencode(name).ljust(16, b"-")[:16]
-
-
-def add(writer: IndexWriter, path: str, vector: Sequence[float], root: str = "/photos") -> None:
-    """Record a file whose content is its name."""
-    at = writer.add_root(root, whole=True)
-    writer.add(at, path, 10, 20, digest(path), FACTS, np.array(vector, np.float32))
-
-
-def make(folder: Path, **vectors: list[float]) -> None:
-    with IndexWriter(folder, MODEL) as writer:
-        for path, vector in vectors.items():
-            add(writer, path, vector)
-        writer.commit()
-
-
-def set_format(folder: Path, version: int) -> None:
-    connection = sqlite3.connect(folder / "catalog.sqlite")
-    connection.execute(f"PRAGMA user_version={version}")
-    connection.close()
-
-
-def seen(index: Index) -> dict[str, list[float]]:
-    """Return each file's name and its embedding, as a reader gets at them."""
-    images = index.images_of(range(index.rows + 10))
-    return {
-        record.path: index.vectors(np.array([row]))[0].tolist()
-        for row, records in images.items()
-        for record in records
-    }
-
-
-def content(folder: Path) -> dict[str, list[float]]:
-    with Index(folder) as index:
-        return seen(index)
-
-
-def run(code: str, *arguments: str | Path, drop: bool = False) -> str:
-    """Run Python code in another process, with `drop` bound to file permissions; its stdout."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=_drop_privileges if drop else None,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def _drop_privileges() -> None:
-    """Take from root what lets it pass over file permissions."""
-    import ctypes
-
-    pr_capbset_drop = 24
-    for capability in (1, 2):  # DAC_OVERRIDE, DAC_READ_SEARCH
-        ctypes.CDLL(None).prctl(pr_capbset_drop, capability, 0, 0, 0)
-
+from vsearch.index.catalog import Catalog
+from vsearch.index.matrix import BLOCK_ROWS
+from vsearch.records import ModelIdentity
 
 # Commits
-
-
-def test_before_the_first_commit_there_is_nothing_to_see(tmp_path: Path) -> None:
-    with IndexWriter(tmp_path / "index", MODEL) as writer:
-        add(writer, "a", X)
-        with Index(tmp_path / "index") as index:
-            assert (index.rows, index.roots(), seen(index)) == (0, [], {})
-            assert index.scores(np.array(X, np.float32)).tolist() == []
-    assert content(tmp_path / "index") == {}
-
-
-def test_a_commit_is_seen_whole_and_what_comes_after_it_is_not(tmp_path: Path) -> None:
-    with IndexWriter(tmp_path, MODEL) as writer:
-        add(writer, "a", X)
-        add(writer, "b", Y)
-        writer.commit()
-        add(writer, "c", Z)
-        assert content(tmp_path) == {"a": X, "b": Y}
-        writer.commit()
-        assert content(tmp_path) == {"a": X, "b": Y, "c": Z}
-        writer.remove(writer.roots()[0], ["a"])
-        assert content(tmp_path) == {"a": X, "b": Y, "c": Z}
-        writer.commit()
-        assert content(tmp_path) == {"b": Y, "c": Z}
 
 
 def test_leaving_without_a_commit_forgets(tmp_path: Path) -> None:
@@ -125,23 +50,6 @@ def test_leaving_without_a_commit_forgets(tmp_path: Path) -> None:
         add(writer, "b", Y)
         writer.skip(writer.roots()[0], "c", 1, 2, SkipReason.EMPTY, "")
     assert content(tmp_path) == {"a": X}
-
-
-def test_a_reader_keeps_its_moment_while_a_writer_goes_on(tmp_path: Path) -> None:
-    make(tmp_path, a=X)
-    with Index(tmp_path) as before:
-        with IndexWriter(tmp_path, MODEL) as writer:
-            for number in range(50):
-                add(writer, f"n{number}", Y)
-                writer.commit()
-            writer.remove(writer.roots()[0], ["a"])
-            writer.commit()
-            writer.extend_graph()
-            assert seen(before) == {"a": X}
-            assert before.scores(np.array(X, np.float32)).tolist() == [1.0]
-        assert seen(before) == {"a": X}
-        assert before.status().images == 1
-        assert len(content(tmp_path)) == 50
 
 
 def test_rows_written_but_not_committed_are_written_over(tmp_path: Path) -> None:
@@ -158,27 +66,8 @@ def test_rows_written_but_not_committed_are_written_over(tmp_path: Path) -> None
         assert index.scores(np.array(Z, np.float32)).tolist() == [0.0, 0.0]
 
 
-_KILLED = """
-import os, sys
-from pathlib import Path
-import numpy as np
-from vsearch.index import IndexWriter
-from vsearch.index.matrix import Matrix
-from vsearch.records import ImageFacts, ModelIdentity
-writer = IndexWriter(Path(sys.argv[1]), ModelIdentity("colours", "weights", "preprocessing", 3))
-root = writer.add_root("/photos", whole=True)
-for name in "abc":
-    vector = np.array([1, 0, 0], np.float32)
-    writer.add(root, name, 10, 20, name.encode() * 16, ImageFacts(4, 4, "PNG"), vector)
-    if name == "a":
-        writer.commit()
-writer._matrix.append(np.stack(writer._vectors))  # as commit does, but no further
-os._exit(0)
-"""
-
-
 def test_a_killed_writer_leaves_the_last_commit_and_no_lock(tmp_path: Path) -> None:
-    run(_KILLED, tmp_path)
+    run(KILLED, tmp_path)
     assert content(tmp_path) == {"a": X}
     make(tmp_path, d=Y)
     assert content(tmp_path) == {"a": X, "d": Y}
@@ -248,74 +137,17 @@ def test_a_second_process_may_read_and_not_write(tmp_path: Path) -> None:
 
 def test_the_lock_is_free_after_leaving_and_after_a_failure(tmp_path: Path) -> None:
     make(tmp_path, a=X)
-    set_format(tmp_path, 3)
+    set_format(tmp_path, 4)
     try:
         IndexWriter(tmp_path, MODEL)
     except StoreError:
         # Within the handler, where the failed writer is still referred to by the traceback.
-        set_format(tmp_path, 2)
+        set_format(tmp_path, 3)
         make(tmp_path, b=Y)
     assert content(tmp_path) == {"a": X, "b": Y}
 
 
-# Models
-
-
-@pytest.mark.parametrize(
-    ("other", "said"),
-    [
-        (ModelIdentity("big", "other weights", "preprocessing", 3), "'colours', not 'big',"),
-        (
-            ModelIdentity("colours", "weights 2", "preprocessing", 3),
-            "'colours', not 'colours' (another version of it),",
-        ),
-        (
-            ModelIdentity("colours", "weights", "preprocessing 2", 3),
-            "'colours', not 'colours' (another version of it),",
-        ),
-        (
-            ModelIdentity("colours", "weights", "preprocessing", 4),
-            "'colours', not 'colours' (another version of it),",
-        ),
-    ],
-    ids=["name", "weights", "preprocessing", "dim"],
-)
-def test_a_query_by_another_model_is_refused(
-    tmp_path: Path, other: ModelIdentity, said: str
-) -> None:
-    make(tmp_path, a=X)
-    with Index(tmp_path) as index, pytest.raises(ModelMismatch) as caught:
-        index.require_model(other)
-    assert str(caught.value) == (
-        f"the index answers with the model {said} in {tmp_path}; search with that one, or run "
-        "`vsearch index` with the other to change the index to it"
-    )
-    with Index(tmp_path) as index:
-        index.require_model(MODEL)
-        assert index.model == MODEL
-        # The same weights in another precision go by another name.
-        index.require_model(replace(MODEL, name="colours@int8"))
-
-
 # Vector sets
-
-OTHER = ModelIdentity("other", "weights", "preprocessing", 4)
-THIRD = ModelIdentity("third", "other weights", "preprocessing", 3)
-W = [0.0, 0.0, 0.0, 1.0]
-
-
-def make_other(folder: Path, identity: ModelIdentity = OTHER, **vectors: list[float]) -> None:
-    """Embed files with another model and let the index answer with it."""
-    with IndexWriter(folder, identity) as writer:
-        for path, vector in vectors.items():
-            add(writer, path, vector)
-        writer.commit()
-        writer.extend_graph()
-        writer.activate()
-
-
-def sets(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder / "sets"))
 
 
 def test_another_model_writes_beside_and_answers_from_the_switch_on(tmp_path: Path) -> None:
@@ -472,8 +304,8 @@ def test_a_folder_that_cannot_be_removed_is_told_and_keeps_no_one_from_writing(
         with IndexWriter(tmp_path, MODEL) as writer, pytest.raises(StoreError) as caught:
             writer.drop_others()
         assert str(caught.value) == (
-            f"vectors of another model cannot be removed (Permission denied), at "
-            f"{tmp_path}/sets/whole-2; check the permissions, the next `vsearch index` tries again"
+            "what is of no use any more cannot be removed (Permission denied), at "
+            f"{tmp_path}/sets/whole-2; check the permissions and the disk, then run again"
         )
         make_other(tmp_path, THIRD, a=Z)  # takes no name whose folder is in the way
     assert content(tmp_path) == {"a": Z}
@@ -482,89 +314,19 @@ def test_a_folder_that_cannot_be_removed_is_told_and_keeps_no_one_from_writing(
         assert sets(tmp_path) == ["whole", "whole-3"]
 
 
-def test_a_reader_goes_on_with_vectors_that_were_dropped_under_it(tmp_path: Path) -> None:
-    make(tmp_path, a=X, b=Y)
-    with IndexWriter(tmp_path, MODEL) as writer:
-        writer.extend_graph()
-    with Index(tmp_path) as before:
-        make_other(tmp_path, a=W, b=W, c=W)
-        with IndexWriter(tmp_path, OTHER) as writer:
-            writer.drop_others()
-        assert sets(tmp_path) == ["whole-2"]
-        for _ in range(2):
-            assert before.model == MODEL
-            assert seen(before) == {"a": X, "b": Y}
-            assert before.scores(np.array(X, np.float32)).tolist() == [1.0, 0.0]
-            assert (before.graph_rows(), before.graph_bytes()) == (0, 0)
-            with pytest.raises(GraphUnusable, match="there is no graph yet"):
-                before.graph()
-            assert before.status().images == 2
-            # The same folder is made anew for the vectors of a third model, with a graph.
-            (tmp_path / "sets" / "whole").mkdir(exist_ok=True)
-            (tmp_path / "sets" / "whole" / "matrix.f32").write_bytes(bytes(24))
-
-
-def test_a_reader_that_is_overtaken_by_a_switch_while_it_opens_takes_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make(tmp_path, a=X, b=Y)
-    hold = Matrix.hold
-    waiting = [OTHER, MODEL]
-
-    def overtaken(matrix: Matrix) -> None:
-        if waiting:
-            identity = waiting.pop(0)
-            make_other(tmp_path, identity, a=[0.5] * identity.dim)
-            with IndexWriter(tmp_path, identity) as writer:
-                writer.drop_others()
-        hold(matrix)
-
-    monkeypatch.setattr(Matrix, "hold", overtaken)
-    with Index(tmp_path) as index:
-        assert (index.model, seen(index)) == (MODEL, {"a": [0.5] * 3})
-    assert waiting == []
-
-
-def test_a_reader_that_is_overtaken_again_and_again_gives_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make(tmp_path, a=X)
-    make_other(tmp_path, a=W)
-    switched: list[ModelIdentity] = []
-
-    def overtaken(matrix: Matrix) -> None:
-        with IndexWriter(tmp_path, OTHER if len(switched) % 2 else MODEL) as writer:
-            switched.append(writer.answering)
-            writer.activate()
-
-    monkeypatch.setattr(Matrix, "hold", overtaken)
-    with pytest.raises(IndexLocked, match=r"changes from model to model, in .*; try again"):
-        Index(tmp_path)
-    assert len(switched) == 10
-    monkeypatch.undo()
-    assert content(tmp_path) == {"a": W}
-
-
-def test_a_reader_lets_go_of_the_files(tmp_path: Path) -> None:
-    make(tmp_path, a=X)
-    before = os.listdir("/proc/self/fd")
-    for _ in range(3):
-        assert content(tmp_path) == {"a": X}
-    assert len(os.listdir("/proc/self/fd")) == len(before)
-
-
 def test_a_matrix_cut_short_loses_what_this_model_had_and_nothing_of_others(
     tmp_path: Path,
 ) -> None:
     make(tmp_path, a=X, b=Y)
     make_other(tmp_path, a=W, b=W)
+    for file in (tmp_path / "sets" / "whole-2").glob("graph.*"):
+        file.unlink()
     os.truncate(tmp_path / "sets" / "whole-2" / "matrix.f32", 16 + 3)
     with IndexWriter(tmp_path, MODEL) as writer:
         assert writer.lacking() == 0
     with IndexWriter(tmp_path, OTHER) as writer:
         assert (writer.lacking(), writer.images()) == (1, 1)
         assert [writer.has_vector(digest(name)) for name in "ab"] == [True, False]
-    assert sorted(os.listdir(tmp_path / "sets" / "whole-2")) == ["matrix.f32"]
     assert content(tmp_path) == {"a": W}
     make_other(tmp_path, b=W)
     assert content(tmp_path) == {"a": W, "b": W}
@@ -648,26 +410,6 @@ def test_a_picture_found_unfit_and_embedded_after_all_hides_no_other(tmp_path: P
         assert writer.lacking() == 1
 
 
-def test_an_index_of_format_1_is_read_and_then_brought_up_to_date(tmp_path: Path) -> None:
-    make(tmp_path, a=X, b=Y)
-    with IndexWriter(tmp_path, MODEL) as writer:
-        writer.extend_graph()
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    connection.executescript(
-        "DROP INDEX one_active_set; ALTER TABLE sets DROP COLUMN state; PRAGMA user_version=1;"
-    )
-    connection.close()
-    assert read_only(tmp_path).splitlines()[0] == "2 ['a', 'b']"
-    with Index(tmp_path) as index:
-        assert (index.model, seen(index), index.graph().rows) == (MODEL, {"a": X, "b": Y}, 2)
-        assert index.status().others == ()
-        make_other(tmp_path, a=W, b=W)
-        assert seen(index) == {"a": X, "b": Y}
-    assert content(tmp_path) == {"a": W, "b": W}
-    with IndexWriter(tmp_path, MODEL) as writer:
-        assert writer.lacking() == 0
-
-
 # Places
 
 
@@ -689,31 +431,6 @@ def test_a_file_is_no_place_for_an_index(tmp_path: Path, below: str) -> None:
     with pytest.raises(StoreError, match="the index cannot be made"):
         IndexWriter(file / below, MODEL)
     assert file.read_text() == "mine"
-
-
-@pytest.mark.parametrize("write", [False, True])
-def test_a_newer_format_is_refused(tmp_path: Path, write: bool) -> None:
-    make(tmp_path, a=X)
-    set_format(tmp_path, 3)
-    with pytest.raises(StoreError, match="this vsearch reads up to 2: update vsearch"):
-        IndexWriter(tmp_path, MODEL) if write else Index(tmp_path)
-
-
-def test_no_index_is_told(tmp_path: Path) -> None:
-    with pytest.raises(IndexMissing):
-        Index(tmp_path / "none")
-
-
-@pytest.mark.parametrize("name", ["with space", "ünï 🎉", "#?%41", os.fsdecode(b"caf\xe9\xff")])
-def test_an_index_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / name
-    make(folder, a=X, b=Y)
-    with IndexWriter(folder, MODEL) as writer:
-        writer.extend_graph()
-    with Index(folder) as index:
-        assert seen(index) == {"a": X, "b": Y}
-        assert index.graph().rows == 2
-        assert index.status().folder == str(folder)
 
 
 def test_an_index_in_its_root_moves_with_the_photos(tmp_path: Path) -> None:
@@ -740,72 +457,25 @@ def test_an_index_copied_away_from_its_writer_is_whole(tmp_path: Path) -> None:
     assert content(tmp_path / "two") == {"a": X, "b": Y}
 
 
-_READ = """
-import sys
-from pathlib import Path
-from vsearch.errors import StoreError
-from vsearch.index import Index, IndexWriter
-from vsearch.records import ModelIdentity
-with Index(Path(sys.argv[1])) as index:
-    print(index.rows, sorted(r.path for rs in index.images_of(range(9)).values() for r in rs))
-try:
-    IndexWriter(Path(sys.argv[1]), ModelIdentity("colours", "weights", "preprocessing", 3))
-except StoreError as error:
-    print(error)
-"""
-
-
-def read_only(folder: Path) -> str:
-    """Let another process without rights read the index and try to write to it."""
-    places = [folder, *folder.rglob("*")]
-    modes = {place: place.stat().st_mode for place in places}
-    for place in places:
-        place.chmod(0o555 if place.is_dir() else 0o444)
-    try:
-        return run(_READ, folder, drop=True)
-    finally:
-        for place, mode in modes.items():
-            place.chmod(mode)
-
-
-def test_a_read_only_index_can_be_read_and_says_why_it_cannot_be_written(tmp_path: Path) -> None:
-    folder = tmp_path / "index"
-    make(folder, a=X, b=Y)
-    lines = read_only(folder).splitlines()
-    assert lines[0] == "2 ['a', 'b']"
-    assert lines[1].startswith("the index cannot be locked (Permission denied), at ")
-    assert lines[1].endswith("; check the permissions of the folder")
-    assert len(lines) == 2
-
-
-def test_a_read_only_index_of_a_killed_writer_shows_its_last_commit(tmp_path: Path) -> None:
-    """The last commit is still in the write-ahead log, which must not be left out."""
-    folder = tmp_path / "index"
-    run(_KILLED, folder)
-    assert (folder / "catalog.sqlite-wal").stat().st_size > 0
-    assert read_only(folder).splitlines()[0] == "1 ['a']"
-
-
 # Damage
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2], ids=lambda kept: f"{kept} rows left")
-def test_a_matrix_cut_short_is_told_to_readers_and_healed_by_the_writer(
+def test_a_matrix_cut_short_is_told_to_readers_and_cut_to_what_is_left_by_the_writer(
     tmp_path: Path, kept: int
 ) -> None:
     make(tmp_path, a=X, b=Y, c=Z)
-    with IndexWriter(tmp_path, MODEL) as writer:
-        writer.extend_graph()
-    os.truncate(tmp_path / "sets" / "whole" / "matrix.f32", kept * 12 + 5)
-    with Index(tmp_path) as index, pytest.raises(IndexDamaged, match="run `vsearch index`"):
-        index.scores(np.array(X, np.float32))
+    os.truncate(matrix_file(tmp_path), kept * 12 + 5)
+    with Index(tmp_path) as index:
+        assert index.scores(np.array(X, np.float32)).tolist() == [-np.inf] * 3
+        with pytest.raises(IndexDamaged, match=r"vectors are missing or damaged, in .*; bring"):
+            index.vectors(np.array([0]))
     with IndexWriter(tmp_path, MODEL) as writer:
         root = writer.roots()[0]
         assert {name: known.embedded for name, known in writer.known(root).items()} == {
             "a": kept > 0, "b": kept > 1, "c": False,
         }  # fmt: skip
         assert [writer.has_vector(digest(name)) for name in "abc"] == [kept > 0, kept > 1, False]
-    assert os.listdir(tmp_path / "sets" / "whole") == ["matrix.f32"]
     left = dict(list({"a": X, "b": Y}.items())[:kept])
     assert content(tmp_path) == left
     make(tmp_path, c=Z)  # takes a row that another file had before
@@ -817,13 +487,91 @@ def test_a_matrix_cut_short_is_told_to_readers_and_healed_by_the_writer(
         assert [record.path for record in index.images_of(rows.tolist())[rows[0]]] == ["c"]
 
 
-def test_a_missing_matrix_is_healed_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [0, 1, 2], ids=lambda kept: f"{kept} rows left")
+def test_a_matrix_cut_short_is_made_whole_by_the_writer_where_the_graph_has_the_rows(
+    tmp_path: Path, kept: int
+) -> None:
+    make(tmp_path, a=X, b=Y, c=Z)
+    with IndexWriter(tmp_path, MODEL) as writer:
+        writer.extend_graph()
+    before = matrix_file(tmp_path).read_bytes()
+    os.truncate(matrix_file(tmp_path), kept * 12 + 5)
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert writer.lacking() == 0
+    assert matrix_file(tmp_path).read_bytes() == before
+    with Index(tmp_path) as index:
+        assert seen(index) == {"a": X, "b": Y, "c": Z}
+        assert index.graph().rows == 3
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_missing_matrix_is_healed_too(tmp_path: Path, graph: bool) -> None:
     make(tmp_path, a=X)
-    (tmp_path / "sets" / "whole" / "matrix.f32").unlink()
+    if graph:
+        with IndexWriter(tmp_path, MODEL) as writer:
+            writer.extend_graph()
+    matrix_file(tmp_path).unlink()
     with Index(tmp_path) as index, pytest.raises(IndexDamaged):
         index.vectors(np.array([0]))
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert writer.has_vector(digest("a")) == graph
     make(tmp_path, a=X)
     assert content(tmp_path) == {"a": X}
+
+
+def test_a_writer_mends_the_block_that_it_goes_on_with_and_leaves_others_to_repairing(
+    tmp_path: Path,
+) -> None:
+    vectors = units(BLOCK_ROWS + 10, 3)
+    make_many(tmp_path, vectors)
+    flip(matrix_file(tmp_path), 12 * 5)
+    flip(matrix_file(tmp_path), 12 * (BLOCK_ROWS + 5))
+    make_many(tmp_path, units(4, 3, seed=1), first=1000)
+    query = units(1, 3, seed=2)[0]
+    expected = np.concatenate([vectors, units(4, 3, seed=1)]) @ query
+    expected[:BLOCK_ROWS] = -np.inf
+    expected[BLOCK_ROWS + 5] = 0
+    with Index(tmp_path) as index:
+        assert index.scores(query) == pytest.approx(expected, abs=1e-6)
+        embedded = {path: known.embedded for path, known in index.known(index.roots()[0]).items()}
+    assert [path for path, has in embedded.items() if not has] == [str(BLOCK_ROWS + 5)]
+    make_many(tmp_path, vectors[[BLOCK_ROWS + 5]], first=BLOCK_ROWS + 5)
+    with Index(tmp_path) as index:
+        assert index.rows == BLOCK_ROWS + 15
+        row = next(entry.row for entry in index.entries() if entry.path == str(BLOCK_ROWS + 5))
+        assert index.vectors(np.array([row])).tolist() == vectors[[BLOCK_ROWS + 5]].tolist()
+
+
+def test_a_block_damaged_while_a_writer_is_at_it_is_told_and_the_last_commit_stands(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, a=X, b=Y)
+    with IndexWriter(tmp_path, MODEL) as writer:
+        flip(matrix_file(tmp_path), 0)
+        add(writer, "c", Z)
+        with pytest.raises(IndexDamaged, match="bring back what can be"):
+            writer.commit()
+    flip(matrix_file(tmp_path), 0)
+    assert content(tmp_path) == {"a": X, "b": Y}
+
+
+@pytest.mark.parametrize("parts", [[1], [255, 1, 1], [256, 256], [100, 300, 200]])
+def test_every_row_and_block_has_the_checksum_of_its_bytes(
+    tmp_path: Path, parts: list[int]
+) -> None:
+    vectors = units(sum(parts), 3)
+    done = 0
+    for part in parts:
+        make_many(tmp_path, vectors[done : done + part], first=done)
+        done += part
+    with closing(Catalog(tmp_path, write=False)) as catalog:
+        assert catalog.rows_between("whole", 0, 9999) == {
+            row: xxh3_64_digest(vector.tobytes()) for row, vector in enumerate(vectors)
+        }
+        assert catalog.blocks("whole") == [
+            xxh3_64_digest(vectors[first : first + BLOCK_ROWS].tobytes())
+            for first in range(0, len(vectors), BLOCK_ROWS)
+        ]
 
 
 _SHORT_OF_SPACE = """
@@ -1015,65 +763,3 @@ def test_a_graph_of_more_rows_than_there_are_is_built_anew(tmp_path: Path) -> No
         writer.extend_graph()
     with Index(tmp_path / "small") as index:
         assert index.graph().search(vectors[2], 1)[1].tolist() == [1.0]
-
-
-# Status
-
-
-def test_status_counts_what_there_is(tmp_path: Path) -> None:
-    here = tmp_path / "photos"
-    here.mkdir()
-    folder = tmp_path / "index"
-    with IndexWriter(folder, MODEL) as writer:
-        for name, vector in {"a": X, "b": Y, "gone": Z}.items():
-            add(writer, name, vector, root=str(here))
-        root = writer.roots()[0]
-        writer.reuse(root, "copy", 1, 2, digest("a"))
-        writer.remove(root, ["gone"])
-        writer.skip(root, "bad", 1, 2, SkipReason.DAMAGED, "")
-        away = writer.add_root("/away", whole=False)
-        writer.reuse(away, "single", 1, 2, digest("b"))
-        writer.commit()
-        writer.extend_graph()
-    with Index(folder) as index:
-        status = index.status()
-        files = [file for file in folder.rglob("*") if file.is_file()]
-        size = sum(file.stat().st_size for file in files)
-    assert status.folder == str(folder)
-    assert status.model == MODEL
-    assert [(one.path, one.there, one.whole, one.images) for one in status.roots] == [
-        ("/away", False, False, 1), (str(here), True, True, 3),
-    ]  # fmt: skip
-    assert (status.images, status.rows, status.live_rows, status.graph_rows) == (4, 3, 2, 3)
-    assert status.skipped == {"damaged image": 1}
-    assert status.bytes == size
-    assert (status.lacking, status.others) == (0, ())
-    assert status.changed_at > (folder / "lock").stat().st_mtime - 60
-
-
-def test_status_tells_of_other_models(tmp_path: Path) -> None:
-    make(tmp_path, a=X, b=Y)
-    with IndexWriter(tmp_path, OTHER) as writer:
-        add(writer, "a", W)
-        add(writer, "only here", W)
-        writer.reuse(writer.roots()[0], "copy", 1, 2, digest("only here"))
-        writer.commit()
-    with Index(tmp_path) as index:
-        status = index.status()
-        known = index.known(index.roots()[0], identity=OTHER)
-        assert {path: one.embedded for path, one in known.items()} == {
-            "a": True, "b": False, "only here": True, "copy": True,
-        }  # fmt: skip
-        known = index.known(index.roots()[0], identity=THIRD)
-        assert [one.embedded for one in known.values()] == [False] * 4
-    assert (status.model, status.images, status.lacking, status.rows) == (MODEL, 2, 2, 2)
-    assert [root.images for root in status.roots] == [2]
-    assert status.others == (SetStatus(OTHER, False, rows=2, images=3, lacking=1, bytes=32),)
-    with IndexWriter(tmp_path, OTHER) as writer:
-        add(writer, "b", W)
-        writer.commit()
-        writer.activate()
-    with Index(tmp_path) as index:
-        status = index.status()
-    assert (status.model, status.images, status.lacking, status.rows) == (OTHER, 4, 0, 3)
-    assert status.others == (SetStatus(MODEL, True, rows=2, images=2, lacking=2, bytes=24),)

@@ -1,0 +1,55 @@
+"""Indexes of made-up pictures, and all that is in one."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vsearch.index import Index, IndexWriter
+from vsearch.records import Entry, ImageFacts, ModelIdentity
+
+MODEL = ModelIdentity("colours", "weights", "preprocessing", 3)
+FACTS = ImageFacts(4, 4, "PNG")
+
+
+def entry(root: str, path: str, facts: ImageFacts = FACTS, content: str | None = None) -> Entry:
+    """Return the entry of a picture whose content is its path, or as given; no row yet."""
+    of = (path if content is None else content).encode("utf-8", "surrogateescape")
+    digest = hashlib.sha256(of).digest()[:16]
+    return Entry(root, path, len(of), 1_600_000_000_000_000_000 + len(of), digest, -1, facts)
+
+
+def vector_of(digest: bytes, dim: int) -> NDArray[np.float32]:
+    """Return the made-up embedding of a content, (dim,) of length one."""
+    random = np.random.default_rng(int.from_bytes(digest, "little"))
+    drawn = random.standard_normal(dim)
+    return np.asarray(drawn / np.linalg.norm(drawn), dtype=np.float32)
+
+
+def make_index(folder: Path, *entries: Entry, model: ModelIdentity = MODEL) -> Path:
+    """Make an index of these pictures, or add them to it."""
+    with IndexWriter(folder, model) as writer:
+        for one in entries:
+            root = writer.add_root(one.root, whole=True)
+            vector = vector_of(one.digest, model.dim)
+            writer.add(root, one.path, one.size, one.mtime_ns, one.digest, one.facts, vector)
+        writer.commit()
+    return folder
+
+
+Content = dict[tuple[str, str], tuple[int, int, bytes, ImageFacts, bytes]]
+
+
+def content(folder: Path) -> Content:
+    """Return all that an index holds: (root, path) -> size, time, hash, facts and embedding."""
+    with Index(folder) as index:
+        return {
+            (one.root, one.path): (
+                one.size, one.mtime_ns, one.digest, one.facts,
+                index.vectors(np.array([one.row], dtype=np.int64)).tobytes(),
+            )
+            for one in index.entries()
+        }  # fmt: skip

@@ -1,0 +1,128 @@
+"""`salvage`: what a damaged page does not hold is saved, and what it held is found again."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from unit.index.test_upkeep import MODEL, content, damage, expected, make, vector
+
+from vsearch.errors import IndexDamaged, IndexLocked
+from vsearch.index import Index, IndexWriter, Upkeep, is_damaged, salvage
+from vsearch.index.database import Database
+from vsearch.index.salvage import KEPT_AS
+from vsearch.records import ImageFacts
+
+PAGE = 4096
+COUNT = 3000
+
+
+def pages(folder: Path, table: str) -> list[int]:
+    """Return the numbers, from 0, of the pages that hold a table or an index."""
+    with closing(Database(folder / "catalog.sqlite", write=False)) as database:
+        found = database.all("SELECT pageno FROM dbstat WHERE name=? ORDER BY pageno", (table,))
+    return [number - 1 for (number,) in found]
+
+
+def finish(folder: Path) -> int:
+    """Index the files anew, as `vsearch index` would; return how many were embedded."""
+    embedded = 0
+    with IndexWriter(folder, MODEL) as writer:
+        root = writer.add_root("/photos", whole=True)
+        known = writer.known(root)
+        for number in range(COUNT):
+            digest = str(number).encode().rjust(16)
+            if str(number) in known and known[str(number)].embedded:
+                continue
+            if writer.has_vector(digest):
+                writer.reuse(root, str(number), 10, 20, digest)
+                continue
+            embedded += 1
+            facts = ImageFacts(number + 1, 4, "PNG")
+            writer.add(root, str(number), 10, 20, digest, facts, vector(number))
+        writer.commit()
+        writer.extend_graph()
+    return embedded
+
+
+@pytest.mark.parametrize(
+    ("table", "embedded_again"),
+    [
+        ("images", 0),
+        ("images_by_content", 0),
+        ("sqlite_autoindex_contents_1", 0),
+        ("rows_by_content", 0),
+        ("blocks", 0),
+        ("contents", 200),
+        ("rows", 200),
+    ],
+)
+def test_a_damaged_page_costs_at_most_what_it_held(
+    tmp_path: Path, table: str, embedded_again: int
+) -> None:
+    make(tmp_path, COUNT)
+    held = pages(tmp_path, table)
+    damage(tmp_path / "catalog.sqlite", PAGE * held[len(held) // 2] + 1000)
+    assert is_damaged(tmp_path)
+    saved = salvage(tmp_path)
+    assert COUNT - 200 <= saved <= COUNT
+    assert not is_damaged(tmp_path)
+    with Upkeep(tmp_path) as upkeep:
+        upkeep.repair()
+    left = content(tmp_path)
+    assert left.items() <= expected(*range(COUNT)).items()
+    assert len(left) >= COUNT - 200 - embedded_again
+    assert finish(tmp_path) <= embedded_again
+    assert content(tmp_path) == expected(*range(COUNT))
+    assert (tmp_path / KEPT_AS).exists()
+
+
+def test_what_lies_between_two_damaged_pages_is_saved(tmp_path: Path) -> None:
+    make(tmp_path, COUNT)
+    for table in ("contents", "images", "rows"):
+        held = pages(tmp_path, table)
+        assert len(held) > 6
+        for page in (held[2], held[-2]):
+            damage(tmp_path / "catalog.sqlite", PAGE * page + 1000)
+    assert salvage(tmp_path) > COUNT * 2 / 3
+    with Upkeep(tmp_path) as upkeep:
+        upkeep.repair()
+    assert finish(tmp_path) < COUNT / 3
+    assert content(tmp_path) == expected(*range(COUNT))
+
+
+def test_the_first_page_without_its_checksum_is_trusted_if_all_else_is_well(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, 50)
+    damage(tmp_path / "catalog.sqlite", PAGE - 3)  # in the checksum itself
+    with pytest.raises(IndexDamaged):
+        Index(tmp_path)
+    assert salvage(tmp_path) == 50
+    assert content(tmp_path) == expected(*range(50))
+
+
+@pytest.mark.parametrize("harm", ["garbage", "empty", "no sets"])
+def test_nothing_to_save_is_said_and_nothing_is_changed(tmp_path: Path, harm: str) -> None:
+    make(tmp_path, 50)
+    catalog = tmp_path / "catalog.sqlite"
+    if harm == "no sets":
+        damage(catalog, PAGE * pages(tmp_path, "sets")[0] + PAGE - 100)
+    else:
+        catalog.write_bytes(b"garbage" * 9999 if harm == "garbage" else b"")
+    before = catalog.read_bytes()
+    with pytest.raises(IndexDamaged, match="nothing of the catalog can be saved"):
+        salvage(tmp_path)
+    assert catalog.read_bytes() == before
+    assert sorted(os.listdir(tmp_path / "sets" / "whole")) == [
+        "graph.hnsw", "graph.json", "matrix.f32"
+    ]  # fmt: skip
+    assert not list(tmp_path.glob("*.new*"))
+
+
+def test_a_writer_at_work_is_not_disturbed(tmp_path: Path) -> None:
+    make(tmp_path, 3)
+    with IndexWriter(tmp_path, MODEL), pytest.raises(IndexLocked):
+        salvage(tmp_path)

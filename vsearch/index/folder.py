@@ -1,0 +1,161 @@
+"""The folder of an index: making it, its lock, and the folders of its vector sets.
+
+INDEX/lock                  held by the one writer
+INDEX/catalog.sqlite        see catalog.py
+INDEX/sets/whole/           one vector set: matrix.f32, graph.hnsw, graph.json
+INDEX/sets/whole-2/, ...    others: of other models, or the same compacted
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from vsearch.errors import IndexLocked, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from filelock import FileLock
+
+FIRST_SET = "whole"  # the next are "whole-2", "whole-3", ...
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an index. Raises StoreError where that cannot be."""
+    catalog = folder / "catalog.sqlite"
+    try:
+        if folder.is_dir() and not catalog.exists() and _foreign(folder):
+            raise StoreError(
+                f"the folder holds other things and is no index: {folder}; "
+                "name an empty or a new folder with --index"
+            )
+        (folder / "sets").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_made(folder, error) from error
+
+
+def _foreign(folder: Path) -> bool:
+    return any(entry.name not in ("lock", "sets") for entry in folder.iterdir())
+
+
+def lock(folder: Path) -> FileLock:
+    """Take the lock of the index's one writer. Raises IndexLocked where another process has it."""
+    from filelock import FileLock, Timeout
+
+    held = FileLock(folder / "lock", blocking=False)
+    try:
+        held.acquire()
+    except Timeout:
+        raise IndexLocked(
+            f"another process is writing to the index, in {folder}; "
+            "wait until it is done (searching works meanwhile)"
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"the index cannot be locked ({error.strerror}), at {folder / 'lock'}; "
+            "check the permissions of the folder"
+        ) from error
+    return held
+
+
+def place_of(folder: Path, vector_set: str) -> Path:
+    """Return the folder of the vector set of that name."""
+    return folder / "sets" / vector_set
+
+
+def make_place(folder: Path, vector_set: str) -> None:
+    """Make the folder of a vector set and its matrix, durably, where they are not there."""
+    place = place_of(folder, vector_set)
+    try:
+        place.mkdir(exist_ok=True)
+        (place / "matrix.f32").touch()
+        for changed in (place, folder / "sets", folder):
+            sync_folder(changed)
+    except OSError as error:
+        raise _not_made(folder, error) from error
+
+
+def free_name(folder: Path, taken: Collection[str]) -> str:
+    """Return a name for a new set: of no other, and of no folder that might be in the way."""
+    if not taken:
+        return FIRST_SET
+    names = (f"{FIRST_SET}-{number}" for number in itertools.count(2))
+    return next(
+        name for name in names if name not in taken and not os.path.lexists(place_of(folder, name))
+    )
+
+
+def remove_places(folder: Path, keep: Collection[str]) -> int:
+    """Remove the folders of sets but those to `keep`; return the bytes of their files."""
+    freed = 0
+    for place in _places(folder):
+        if place.name not in keep:
+            for file in place.rglob("*"):
+                with suppress(OSError):
+                    freed += file.stat().st_size if file.is_file() else 0
+            shutil.rmtree(place)
+    return freed
+
+
+def strays(folder: Path, sets: Collection[str]) -> list[str]:
+    """Return what interrupted writers left: folders of no set, graphs that were not finished."""
+    found = [f"sets/{place.name}" for place in _places(folder) if place.name not in sets]
+    for place in _places(folder):
+        found += [f"sets/{place.name}/{file.name}" for file in sorted(place.glob("*.new"))]
+    return found
+
+
+def remove_graph(place: Path) -> None:
+    """Remove the graph of a vector set, finished or not. Raises StoreError where it cannot be."""
+    for name in ("graph.hnsw", "graph.json", "graph.hnsw.new", "graph.json.new"):
+        try:
+            (place / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise not_removed(place / name, error) from error
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    ours = re.compile(rf"{FIRST_SET}(-\d+)?")
+    for place in sorted((folder / "sets").iterdir()):
+        if ours.fullmatch(place.name) and place.is_dir() and not place.is_symlink():
+            yield place
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's new names durable; nothing where folders cannot be opened (Windows)."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_failed(path: Path, error: OSError) -> StoreError:
+    """Return the error for a write that failed."""
+    return StoreError(
+        f"writing failed ({error.strerror or error}), to {path}; what was committed before is "
+        "safe: free some space or check the disk, then run again"
+    )
+
+
+def not_removed(path: Path, error: OSError) -> StoreError:
+    """Return the error for what is of no use any more and cannot be removed."""
+    return StoreError(
+        f"what is of no use any more cannot be removed ({error.strerror}), at "
+        f"{error.filename or path}; check the permissions and the disk, then run again"
+    )
+
+
+def _not_made(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"the index cannot be made ({error.strerror}), in {folder}; name another place with --index"
+    )

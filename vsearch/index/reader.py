@@ -1,0 +1,237 @@
+"""Index: one committed state of an index, for reading."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from vsearch.errors import IndexLocked, ModelMismatch, SkipReason
+from vsearch.index.catalog import Catalog, Known, Root, VectorSet
+from vsearch.index.folder import FIRST_SET, place_of
+from vsearch.index.graph import Graph, GraphUnusable
+from vsearch.index.matrix import Matrix
+from vsearch.records import RootStatus, SetStatus, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.records import Entry, ImageRecord, ModelIdentity
+
+# How often a reader looks again when the index was switched to another set while it was opening.
+ATTEMPTS = 10
+
+
+class Index:
+    """An index as one committed state: what is read through it never changes under the reader.
+
+    Use it in a `with` block. Writers do not wait for it, nor it for writers, and it goes on with
+    the vectors it was opened with when a writer switches to others and drops them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the index in `folder`. Raises IndexMissing, IndexDamaged or StoreError."""
+        self.folder = folder
+        with ExitStack() as opened:
+            self._catalog = Catalog(folder, write=False)
+            opened.callback(self._catalog.close)
+            self._set, self._matrix = self._pinned()
+            opened.callback(self._matrix.close)
+            self._opened = opened.pop_all()
+        self.model = self._set.model if self._set else None
+        self._name = self._set.name if self._set else FIRST_SET
+
+    def _pinned(self) -> tuple[VectorSet | None, Matrix]:
+        """Pin one committed state and return its active set with the matrix of that, opened.
+
+        The file is opened before: had another set become active and this one been dropped between
+        pin and opening, there would be nothing left to open. Where that happens between a first
+        look and the pin, the look was too early.
+        """
+        for _ in range(ATTEMPTS):
+            seen = self._catalog.active()
+            matrix = _unread(self.folder, seen)
+            matrix.hold()
+            self._catalog.begin_reading()
+            pinned = self._catalog.active()
+            if _which(seen) == _which(pinned):
+                if pinned:
+                    matrix.rows = pinned.rows
+                    matrix.checksums = self._catalog.blocks(pinned.name)
+                return pinned, matrix
+            matrix.close()
+            self._catalog.commit()
+        raise IndexLocked(
+            f"the index changes from model to model, in {self.folder}; try again in a moment"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._opened.close()
+
+    def require_model(self, identity: ModelIdentity) -> None:
+        """Raise ModelMismatch unless the index answers with this model (or holds nothing)."""
+        if self.model is not None and not self.model.comparable(identity):
+            version = " (another version of it)" if self.model.name == identity.name else ""
+            raise ModelMismatch(
+                f"the index answers with the model {self.model.name!r}, not {identity.name!r}"
+                f"{version}, in {self.folder}; search with that one, or run `vsearch index` with "
+                "the other to change the index to it"
+            )
+
+    @property
+    def rows(self) -> int:
+        """The number of committed embeddings."""
+        return self._matrix.rows
+
+    def scores(self, query: NDArray[np.float32], start: int = 0) -> NDArray[np.float32]:
+        """Return the cosine of `query` (dim,) with each row from `start` on: (rows - start,).
+
+        -inf for rows that are damaged.
+        """
+        return self._matrix.scores(query, start)
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the embeddings of these rows: (n, dim) float32. IndexDamaged where one is."""
+        return self._matrix.read(rows)
+
+    def graph(self) -> Graph:
+        """Load the graph. Raises GraphUnusable with the reason when there is none to trust."""
+        return load_graph(self._matrix)
+
+    def graph_rows(self) -> int:
+        """Return how many rows the graph's card says it covers; 0 when there is no usable card."""
+        return graph_rows(self._matrix)
+
+    def graph_bytes(self) -> int:
+        """Return the length of the graph file in bytes; 0 when there is no usable card."""
+        try:
+            return Graph.card(self._matrix.path.parent).bytes
+        except GraphUnusable:
+            return 0
+
+    def images_of(self, rows: Sequence[int]) -> dict[int, list[ImageRecord]]:
+        """Return the files that answer for each row, by path; rows without any are left out."""
+        return self._catalog.images_of(self._name, rows)
+
+    def images(self) -> int:
+        """Return how many files the index can answer with."""
+        return self._catalog.images(self._name)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every file the index can answer with, by row, those of one row by path."""
+        return self._catalog.entries(self._name)
+
+    def roots(self) -> list[Root]:
+        """Return the roots, by path."""
+        return self._catalog.roots()
+
+    def known(
+        self, root: Root, prefix: str = "", identity: ModelIdentity | None = None
+    ) -> dict[str, Known]:
+        """Return what is remembered of the files of `root`, by path; at or below `prefix`.
+
+        Whether they are embedded is told of the set of `identity`; None: of the active one.
+        """
+        name = self._name
+        if identity is not None:
+            of_it = (one.name for one in self._catalog.sets() if one.model.comparable(identity))
+            name = next(of_it, "")
+        return self._catalog.known(root, name, prefix)
+
+    def status(self) -> Status:
+        """Return what the index holds."""
+        counts = self._catalog.counts(self._name)
+        roots = tuple(
+            RootStatus(
+                root.path,
+                os.path.isdir(root.path),
+                root.whole,
+                self._catalog.images_below(root, self._name),
+            )
+            for root in self.roots()
+        )
+        # Sizes are taken as they are found: a writer may remove a file between two looks.
+        files = {file: _stat(file) for file in self.folder.rglob("*")}
+        catalog = [
+            files.get(self.folder / name) for name in ("catalog.sqlite", "catalog.sqlite-wal")
+        ]
+        sizes = {file: found.st_size for file, found in files.items() if found and _is_file(found)}
+        others = [self._other(one, sizes) for one in self._catalog.sets() if one.state != "active"]
+        return Status(
+            os.fspath(self.folder),
+            self.model,
+            roots,
+            counts.images,
+            counts.lacking,
+            self.rows,
+            counts.live_rows,
+            self.graph_rows(),
+            tuple(others),
+            {str(reason): count for reason, count in self._catalog.skip_counts().items()},
+            sum(sizes.values()),
+            max((found.st_mtime for found in catalog if found), default=0.0),
+        )
+
+    def _other(self, one: VectorSet, sizes: Mapping[Path, int]) -> SetStatus:
+        counts = self._catalog.counts(one.name)
+        place = place_of(self.folder, one.name)
+        size = sum(size for file, size in sizes.items() if file.parent == place)
+        return SetStatus(
+            one.model, one.state == "kept", one.rows, counts.images, counts.lacking, size
+        )
+
+    def skipped(self) -> list[tuple[str, SkipReason, str]]:
+        """Return (absolute path, reason, detail) of every file without an embedding."""
+        return self._catalog.skipped()
+
+
+def _which(one: VectorSet | None) -> tuple[str, ModelIdentity] | None:
+    return (one.name, one.model) if one else None
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _is_file(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode)
+
+
+def _unread(folder: Path, one: VectorSet | None) -> Matrix:
+    """Return the matrix of a set, with nothing known yet of its rows."""
+    place = place_of(folder, one.name if one else FIRST_SET)
+    return Matrix(place / "matrix.f32", one.model.dim if one else 0, 0, [])
+
+
+def matrix_of(folder: Path, catalog: Catalog, one: VectorSet) -> Matrix:
+    """Return the matrix of a set as the catalog knows it."""
+    path = place_of(folder, one.name) / "matrix.f32"
+    return Matrix(path, one.model.dim, one.rows, catalog.blocks(one.name))
+
+
+def load_graph(matrix: Matrix) -> Graph:
+    """Load the graph of a matrix. Raises GraphUnusable where none was made from it."""
+    graph = Graph.load(matrix.path.parent, matrix.dim, matrix.rows)
+    graph.check(matrix)
+    return graph
+
+
+def graph_rows(matrix: Matrix) -> int:
+    """Return how many rows the graph's card says it covers; 0 where it cannot be so."""
+    try:
+        card = Graph.card(matrix.path.parent)
+    except GraphUnusable:
+        return 0
+    fits = 0 < card.rows <= matrix.rows and matrix.digest(card.rows) == card.matrix
+    return card.rows if fits else 0

@@ -1,0 +1,125 @@
+"""What the catalog's tables are, and how those of an older vsearch become them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from vsearch.index.folder import place_of
+from vsearch.index.matrix import BLOCK_ROWS, Matrix, checksum
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vsearch.index.database import Database
+
+FORMAT = 3
+APPLICATION_ID = 0x76737263  # "vsrc", so that `file` can tell what this database is
+CREATE = """
+CREATE TABLE roots(
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL,          -- absolute, or relative to the index folder where that lies inside
+    relative INTEGER NOT NULL,   -- 1: relative
+    whole INTEGER NOT NULL,      -- 1: everything below it; 0: only the single files that were named
+    device INTEGER,              -- st_dev when last walked: an unmounted root is not an empty one
+    UNIQUE(path, relative)
+);
+CREATE TABLE contents(
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,   -- xxh3-128 of the whole file, 16 bytes
+    width INTEGER NOT NULL,      -- pixels, upright
+    height INTEGER NOT NULL,
+    format TEXT NOT NULL,
+    taken_at TEXT,               -- ISO 8601
+    camera TEXT
+);
+CREATE TABLE images(
+    root INTEGER NOT NULL REFERENCES roots(id),
+    path BLOB NOT NULL,          -- relative to the root
+    size INTEGER NOT NULL,       -- bytes
+    mtime_ns INTEGER NOT NULL,
+    content INTEGER REFERENCES contents(id),
+    reason TEXT,                 -- why there is no content
+    detail TEXT,
+    PRIMARY KEY(root, path),
+    CHECK((content IS NULL) <> (reason IS NULL))
+) WITHOUT ROWID;
+CREATE INDEX images_by_content ON images(content);
+CREATE TABLE sets(
+    name TEXT PRIMARY KEY,
+    model TEXT NOT NULL,         -- JSON of the model identity
+    rows INTEGER NOT NULL,       -- committed rows of its matrix
+    state TEXT NOT NULL DEFAULT 'building'  -- 'active', 'building' or 'kept'
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
+CREATE TABLE rows(
+    vector_set TEXT NOT NULL REFERENCES sets(name),
+    row INTEGER NOT NULL,
+    content INTEGER NOT NULL REFERENCES contents(id),
+    checksum BLOB NOT NULL,      -- xxh3-64 of the row's bytes
+    PRIMARY KEY(vector_set, row)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX rows_by_content ON rows(vector_set, content);
+CREATE TABLE blocks(
+    vector_set TEXT NOT NULL REFERENCES sets(name),
+    block INTEGER NOT NULL,      -- its number; 256 rows each, the last one as many as there are
+    checksum BLOB NOT NULL,      -- xxh3-64 of the block's bytes
+    PRIMARY KEY(vector_set, block)
+) WITHOUT ROWID;
+"""
+# Format 1 had one set at most, and that one answered.
+FROM_FORMAT_1 = """
+ALTER TABLE sets ADD COLUMN state TEXT NOT NULL DEFAULT 'building';
+UPDATE sets SET state='active';
+CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
+"""
+# Format 2 had no checksums; the writer computes them.
+FROM_FORMAT_2 = """
+ALTER TABLE rows ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
+CREATE TABLE blocks(
+    vector_set TEXT NOT NULL REFERENCES sets(name),
+    block INTEGER NOT NULL,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY(vector_set, block)
+) WITHOUT ROWID;
+"""
+
+
+def create(database: Database) -> None:
+    """Make the tables of a new catalog."""
+    database.run(
+        f"BEGIN IMMEDIATE; {CREATE} PRAGMA application_id={APPLICATION_ID};"
+        f"PRAGMA user_version={FORMAT}; COMMIT;"
+    )
+
+
+def migrate(database: Database, folder: Path, version: int) -> None:
+    """Bring a catalog of format 1 or 2, and what it says of the matrices, to this format.
+
+    Killed on the way, it is of the old format still, or of the new one.
+    """
+    if version == 1:
+        database.run(f"BEGIN IMMEDIATE; {FROM_FORMAT_1} PRAGMA user_version=2; COMMIT;")
+    database.vacuum()  # which writes a checksum on every page
+    database.begin_writing()
+    database.run(FROM_FORMAT_2)
+    for name, model, rows in database.all("SELECT name, model, rows FROM sets"):
+        matrix = Matrix(place_of(folder, name) / "matrix.f32", json.loads(model)["dim"], rows)
+        for first, block in matrix.blocks():
+            # Of a block that was cut short the whole rows are kept; itself, without a checksum, is
+            # found wanting when it is read.
+            rows_read = matrix.loose_rows(first // BLOCK_ROWS) if block is None else block
+            database.many(
+                "UPDATE rows SET checksum=? WHERE vector_set=? AND row=?",
+                [
+                    (checksum(row.data.cast("B")), name, first + at)
+                    for at, row in enumerate(rows_read)
+                ],
+            )
+            if block is not None:
+                database.run(
+                    "INSERT INTO blocks(vector_set, block, checksum) VALUES(?, ?, ?)",
+                    (name, first // BLOCK_ROWS, checksum(block.data.cast("B"))),
+                )
+    database.run(f"PRAGMA user_version={FORMAT}")
+    database.commit()
