@@ -34,26 +34,33 @@ OPTIONS = run.Options(workers=2, pixel_limit=PIXELS)
 
 
 class Watch:
-    """What a run says of itself on its way, in memory that outlives it."""
+    """What a run says of itself on its way, in memory that outlives it.
+
+    Pictures are counted by their content: two threads may be given copies of one at the same time.
+    """
 
     EMBEDDED, SAFE, EVENTS = 0, 1, 2  # places in Progress
 
     def __init__(self, progress: Progress, on_event: Callable[[], None] | None = None) -> None:
         self._progress = progress
         self._on_event = on_event
-        self._recorded = 0
+        self._given: set[bytes] = set()
+        self._recorded: set[bytes] = set()
         self._counting = Lock()
 
-    def embedding(self, count: int) -> None:
-        """Count pictures that are given to the model. From any thread."""
+    def embedding(self, pixels: NDArray[np.uint8]) -> None:
+        """Count the pictures (n, size, size, 3) that are given to the model. From any thread."""
         with self._counting:
-            self._progress.set(self.EMBEDDED, self._progress.get(self.EMBEDDED) + count)
+            self._given.update(one.tobytes() for one in pixels)
+            self._progress.set(self.EMBEDDED, len(self._given))
 
     def saw(self, event: Event) -> None:
         """Take note of an event of `update`."""
-        self._recorded += isinstance(event, Embedded)
+        if isinstance(event, Embedded):
+            with suppress(FileNotFoundError):  # it may have gone meanwhile
+                self._recorded.add(Path(event.path).read_bytes())
         if isinstance(event, Committed):
-            self._progress.set(self.SAFE, self._recorded)
+            self._progress.set(self.SAFE, len(self._recorded))
         self.went_on()
 
     def went_on(self) -> None:
@@ -75,7 +82,7 @@ class Watched:
         self.batch_size = encoder.batch_size
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._watch.embedding(len(pixels))
+        self._watch.embedding(pixels)
         return self._encoder.encode_images(pixels)
 
     def encode_texts(self, texts: Any) -> NDArray[np.float32]:
