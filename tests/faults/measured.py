@@ -83,7 +83,7 @@ def load(
         )
     except (ImageError, MemoryError):
         raise
-    except Exception:
+    except Exception:  # noted, and raised again
         unexpected = True
         raise
     finally:

@@ -77,7 +77,6 @@ def index(
     """
     from vsearch.cli.encoders import known_identity, model_for_index
     from vsearch.config import cores, index_location
-    from vsearch.images.isolation.decoders import Decoders
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options, preview, update
     from vsearch.models.open import open_encoder
@@ -97,21 +96,18 @@ def index(
             print_plan(root, plan)
         return
     tally, output = Tally(), IndexingOutput(quiet=quiet)
-    with Decoders(limit, max_seconds) as decoders:  # comes up while the model is looked for
-        chosen = model_for_index(folder, model, offline=offline, device=device)
-        encoder, no_gpu = open_encoder(chosen, device)
-        if no_gpu and not quiet:
-            say(no_gpu)
-        try:
-            with output:
-                for event in update(
-                    folder, encoder, paths or (), options, drop_old=drop_old, decoders=decoders
-                ):
-                    tally.add(event)
-                    output.show(event, tally)
-        except KeyboardInterrupt:
-            output.close_interrupted(tally)
-            raise typer.Exit(130) from None
+    chosen = model_for_index(folder, model, offline=offline, device=device)
+    encoder, no_gpu = open_encoder(chosen, device)
+    if no_gpu and not quiet:
+        say(no_gpu)
+    try:
+        with output:
+            for event in update(folder, encoder, paths or (), options, drop_old=drop_old):
+                tally.add(event)
+                output.show(event, tally)
+    except KeyboardInterrupt:
+        output.close_interrupted(tally)
+        raise typer.Exit(130) from None
     output.close(tally)
     if strict and not tally.complete:
         raise typer.Exit(3)

@@ -27,8 +27,6 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _CHUNK = 1 << 16
-# The time of change moves in ticks (2 s on FAT, some ms elsewhere): what was changed in the last
-# one may have been changed again without its moving on.
 _FRESH_NS = 2_000_000_000
 _READINGS = 5
 
@@ -55,7 +53,7 @@ def read(path: str, limit_bytes: int) -> bytes:
         data = _content(file, length, limit_bytes)
         readings = 1
         # Looked at after reading. Where the system tells no size (/proc), all is made on the spot.
-        while length and _is_fresh(file) and not _holds(file, data):
+        while length and is_fresh(_mtime_ns(file), time.time_ns()) and not _holds(file, data):
             if readings == _READINGS:
                 raise ImageError(SkipReason.UNREADABLE, "it is being written")
             data = _content(file, length, limit_bytes)
@@ -82,8 +80,18 @@ def _content(file: int, length: int, limit_bytes: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _is_fresh(file: int) -> bool:
-    return abs(time.time_ns() - os.fstat(file).st_mtime_ns) < _FRESH_NS
+def is_fresh(mtime_ns: int, at_ns: int) -> bool:
+    """Whether a file that was changed at `mtime_ns` may have been changed again at `at_ns`, unseen.
+
+    Both in nanoseconds since 1970. The time of change moves in ticks (2 s on FAT, some ms
+    elsewhere): what was changed in the last one could be so again without its moving on. A clock
+    that is a little ahead (a share of another machine) proves no more.
+    """
+    return abs(at_ns - mtime_ns) < _FRESH_NS
+
+
+def _mtime_ns(file: int) -> int:
+    return os.fstat(file).st_mtime_ns
 
 
 def _holds(file: int, data: bytes) -> bool:

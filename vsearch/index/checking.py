@@ -9,9 +9,9 @@ from vsearch.errors import IndexDamaged, IndexLocked, StoreError
 from vsearch.index import schema
 from vsearch.index.catalog import Catalog, VectorSet
 from vsearch.index.folder import lock, strays
-from vsearch.index.graph import GraphUnusable
+from vsearch.index.graph import GraphUnusable, load_graph
 from vsearch.index.matrix import BLOCK_ROWS
-from vsearch.index.reader import load_graph, matrix_of
+from vsearch.index.reader import matrix_of
 from vsearch.records import Fault, Finding
 from vsearch.vectors import unit
 

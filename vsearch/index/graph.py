@@ -16,6 +16,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from vsearch.index.folder import write_failed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -211,6 +213,41 @@ class Graph:
         finally:
             new_graph.unlink(missing_ok=True)
             new_card.unlink(missing_ok=True)
+
+
+def load_graph(matrix: Matrix) -> Graph:
+    """Load the graph of a matrix. Raises GraphUnusable where none was made from it."""
+    graph = Graph.load(matrix.path.parent, matrix.dim, matrix.rows)
+    graph.check(matrix)
+    return graph
+
+
+def graph_rows(matrix: Matrix) -> int:
+    """Return how many rows the graph's card says it covers; 0 where it cannot be so."""
+    try:
+        card = Graph.card(matrix.path.parent)
+    except GraphUnusable:
+        return 0
+    fits = 0 < card.rows <= matrix.rows and matrix.digest(card.rows) == card.matrix
+    return card.rows if fits else 0
+
+
+def extend_graph(matrix: Matrix) -> None:
+    """Bring the graph of a matrix up to all of its rows, made anew where none can be used.
+
+    Raises StoreError when it cannot be written, and IndexDamaged when a row is damaged; the old one
+    then stands.
+    """
+    folder = matrix.path.parent
+    try:
+        graph = load_graph(matrix)
+    except GraphUnusable:
+        graph = Graph.empty(matrix.dim)
+    graph.extend(matrix)
+    try:
+        graph.save(folder)
+    except OSError as error:
+        raise write_failed(folder / "graph.hnsw", error) from error
 
 
 def _checksum(handle: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from vsearch.errors import IndexLocked, ModelMismatch, SkipReason
 from vsearch.index.catalog import Catalog, Known, Root, VectorSet
 from vsearch.index.folder import FIRST_SET, place_of
-from vsearch.index.graph import Graph, GraphUnusable
+from vsearch.index.graph import Graph, GraphUnusable, graph_rows, load_graph
 from vsearch.index.matrix import Matrix
 from vsearch.records import RootStatus, SetStatus, Status
 
@@ -218,20 +218,3 @@ def matrix_of(folder: Path, catalog: Catalog, one: VectorSet) -> Matrix:
     """Return the matrix of a set as the catalog knows it."""
     path = place_of(folder, one.name) / "matrix.f32"
     return Matrix(path, one.model.dim, one.rows, catalog.blocks(one.name))
-
-
-def load_graph(matrix: Matrix) -> Graph:
-    """Load the graph of a matrix. Raises GraphUnusable where none was made from it."""
-    graph = Graph.load(matrix.path.parent, matrix.dim, matrix.rows)
-    graph.check(matrix)
-    return graph
-
-
-def graph_rows(matrix: Matrix) -> int:
-    """Return how many rows the graph's card says it covers; 0 where it cannot be so."""
-    try:
-        card = Graph.card(matrix.path.parent)
-    except GraphUnusable:
-        return 0
-    fits = 0 < card.rows <= matrix.rows and matrix.digest(card.rows) == card.matrix
-    return card.rows if fits else 0

@@ -19,10 +19,10 @@ from vsearch.index.folder import (
     strays,
     write_failed,
 )
-from vsearch.index.graph import Graph, GraphUnusable
+from vsearch.index.graph import GraphUnusable, extend_graph, load_graph
 from vsearch.index.matrix import Matrix
 from vsearch.index.mending import Mended, mend
-from vsearch.index.reader import load_graph, matrix_of
+from vsearch.index.reader import matrix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -131,13 +131,9 @@ class Upkeep:
         remove_graph(new.path.parent)
         for rows in _picked(old, live):
             new.append(rows)
-        try:
+        with suppress(GraphUnusable):  # one that nobody misses the next `vsearch index` makes
             load_graph(old)
-            graph = Graph.empty(new.dim)
-            graph.extend(new)
-            graph.save(new.path.parent)
-        except GraphUnusable:
-            pass  # there was none that would be missed; the next `vsearch index` makes it
+            extend_graph(new)
         self._catalog.begin_writing()
         self._catalog.replace_set(one, name, live, dict(enumerate(new.checksums or ())))
         self._catalog.commit()
@@ -180,20 +176,12 @@ class Upkeep:
 
     def _rebuild_graph(self, matrix: Matrix) -> bool:
         """Build the graph of a matrix unless there is one; return whether that was needed."""
-        place = matrix.path.parent
         try:
             load_graph(matrix)
         except GraphUnusable:
-            pass
-        else:
-            return False
-        graph = Graph.empty(matrix.dim)
-        graph.extend(matrix)
-        try:
-            graph.save(place)
-        except OSError as error:
-            raise write_failed(place / "graph.hnsw", error) from error
-        return True
+            extend_graph(matrix)
+            return True
+        return False
 
     def _bytes(self) -> int:
         """Return what the index takes on the disk, but for SQLite's passing files."""

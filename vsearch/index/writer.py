@@ -18,10 +18,10 @@ from vsearch.index.folder import (
     remove_places,
     write_failed,
 )
-from vsearch.index.graph import Graph, GraphUnusable
+from vsearch.index.graph import extend_graph, graph_rows
 from vsearch.index.matrix import BLOCK_ROWS, checksum
 from vsearch.index.mending import mend
-from vsearch.index.reader import graph_rows, load_graph, matrix_of
+from vsearch.index.reader import matrix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -273,16 +273,7 @@ class IndexWriter:
 
         Raises StoreError when it cannot be written; the old one then stands.
         """
-        folder = self._matrix.path.parent
-        try:
-            graph = load_graph(self._matrix)
-        except GraphUnusable:
-            graph = Graph.empty(self._matrix.dim)
-        graph.extend(self._matrix)
-        try:
-            graph.save(folder)
-        except OSError as error:
-            raise write_failed(folder / "graph.hnsw", error) from error
+        extend_graph(self._matrix)
 
 
 class _Lookup:

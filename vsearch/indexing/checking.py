@@ -76,29 +76,32 @@ def _compared(folder: Path, workers: int) -> Iterator[tuple[Entry, bool]]:
     from concurrent.futures import ThreadPoolExecutor
 
     with Index(folder) as index, ThreadPoolExecutor(workers) as pool:
-        for entry, future in _ahead(pool, index.entries()):
+        limit = byte_limit(pixel_limit(workers))
+        for entry, future in _ahead(pool, index.entries(), limit):
             same = future.result()
             if same is not None:
                 yield entry, same
 
 
-def _ahead(pool: Executor, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Future[bool | None]]]:
+def _ahead(
+    pool: Executor, entries: Iterable[Entry], limit: int
+) -> Iterator[tuple[Entry, Future[bool | None]]]:
     waiting: deque[tuple[Entry, Future[bool | None]]] = deque()
     for entry in entries:
-        waiting.append((entry, pool.submit(_is_same, entry)))
+        waiting.append((entry, pool.submit(_is_same, entry, limit)))
         if len(waiting) >= AHEAD:
             yield waiting.popleft()
     yield from waiting
 
 
-def _is_same(entry: Entry) -> bool | None:
+def _is_same(entry: Entry, limit: int) -> bool | None:
     """Whether the file's content is as recorded; None where size or time say it was changed."""
     path = _path(entry)
     try:
         now = os.stat(path)
         if (now.st_size, now.st_mtime_ns) != (entry.size, entry.mtime_ns):
             return None
-        return content_hash(read(path, byte_limit(pixel_limit()))) == entry.digest
+        return content_hash(read(path, limit)) == entry.digest
     except (OSError, ImageError):
         return None
 

@@ -22,7 +22,7 @@ from vsearch.errors import ImageError, IndexMissing, SkipReason, StoreError, Usa
 from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
 from vsearch.images.isolation.decoders import SECONDS, Decoders
-from vsearch.images.read import head
+from vsearch.images.read import head, is_fresh
 from vsearch.index import UNSETTLED, Index, IndexWriter
 from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
@@ -72,9 +72,6 @@ IN_ORDER_SECONDS = 1.0
 # no more than this many bytes. A batch's own copies, for the encoder and its device, come on top.
 AHEAD_BATCHES = 3
 AHEAD_BYTES = 512 << 20
-# A file changed this recently could be changed again without its time of change moving on (FAT
-# keeps 2 s, others a clock tick). It is recorded as unsettled, and the next run compares content.
-SETTLE_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +440,7 @@ def _in_order(
 
 def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> Event:
     path = os.path.join(root.path, file.path)
-    recent = 0 <= result.at_ns - file.mtime_ns < SETTLE_NS
+    recent = is_fresh(file.mtime_ns, result.at_ns)
     stamp = (file.size, UNSETTLED if recent else file.mtime_ns)
     if result.fault is not None:
         fault = result.fault

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.isolation.decoders import Decoders
+from vsearch.images.read import is_fresh
 from vsearch.index import UNSETTLED
 from vsearch.interchange.array import ArrayFile
 from vsearch.interchange.source import Batch, NotTaken, Unsound, checked_vectors, explained
@@ -38,7 +39,6 @@ _METADATA = re.compile(r"metadata_(\d+)\.parquet", re.ASCII)
 _STEP = 512  # rows of a batch: so many pictures are read between two commits
 # As small as may be: it shows that it is a picture, and what its header says, upright.
 _SMALLEST = Preprocessing(1, "squash", "bilinear", (0, 0, 0), (1, 1, 1))
-_SETTLE_NS = 2_000_000_000  # as where folders are indexed: what is younger may change unseen
 
 
 def is_clip_retrieval(folder: Path) -> bool:
@@ -192,8 +192,7 @@ class ClipRetrievalSource:
             return NotTaken(path, "not found")
         except ImageError as error:
             return NotTaken(path, str(error))
-        recent = 0 <= now - found.st_mtime_ns < _SETTLE_NS
-        mtime_ns = UNSETTLED if recent else found.st_mtime_ns
+        mtime_ns = UNSETTLED if is_fresh(found.st_mtime_ns, now) else found.st_mtime_ns
         relative = os.path.relpath(place, root)
         assert loaded.prepared is not None  # noqa: S101  # no content was said to be known
         facts = loaded.prepared.facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -60,6 +61,7 @@ def test_faults_have_their_reasons(data: bytes, reason: SkipReason) -> None:
 
 
 def crash(*_: object, **__: object) -> NoReturn:
+    faulthandler.disable()  # pytest's would print where it was
     os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -45,7 +44,7 @@ class Decoders:
     def __init__(
         self, pixel_limit: int, seconds: float = SECONDS, *, loader: str = _LOADER
     ) -> None:
-        """Start the zygote, which takes 60 ms beside whatever is done next.
+        """Nothing is started before there is a picture to decode.
 
         `loader` names what a decoder calls for a file, as "module:function" (`decoder.Load`).
         """
@@ -57,9 +56,6 @@ class Decoders:
         self._idle: list[Decoder] = []
         self._all: set[Decoder] = set()
         self._zygote: Zygote | None = None
-        if _FORKS:
-            with suppress(OSError):  # tried again when there is a picture to decode
-                self._zygote = Zygote(loader, pixel_limit)
 
     def __enter__(self) -> Self:
         return self
