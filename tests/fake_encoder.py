@@ -27,7 +27,7 @@ GREY = (3**-0.5, 3**-0.5, 3**-0.5)
 
 
 class FakeEncoder:
-    """The colour encoder; `pictures` and `texts` count what it was given."""
+    """The colour encoder; `pictures` and `texts` count what it was given, `loaded` how often."""
 
     def __init__(self, name: str = "colours") -> None:
         self.identity = ModelIdentity(
@@ -40,7 +40,12 @@ class FakeEncoder:
         self.batch_size = 1
         self.pictures = 0
         self.texts = 0
+        self.loaded = 0
         self._counting = Lock()
+
+    def load_images(self) -> None:
+        with self._counting:
+            self.loaded += 1
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         with self._counting:

@@ -113,6 +113,10 @@ def _raise() -> None:
     raise BufferError("odd\x1b[31m words")
 
 
+def _tell_processors() -> None:
+    raise BufferError(f"{len(os.sched_getaffinity(0))} processors")
+
+
 def _kill_parent() -> None:
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(3600)
@@ -140,5 +144,6 @@ DEEDS: dict[str, Callable[[], None]] = {
     "term": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "write": _write_a_file,
     "raise": _raise,
+    "processors": _tell_processors,
     "kill-parent": _kill_parent,
 }

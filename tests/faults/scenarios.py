@@ -81,6 +81,9 @@ class Watched:
         self.calibration = encoder.calibration
         self.batch_size = encoder.batch_size
 
+    def load_images(self) -> None:
+        self._encoder.load_images()
+
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         self._watch.embedding(pixels)
         return self._encoder.encode_images(pixels)

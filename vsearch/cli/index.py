@@ -84,10 +84,7 @@ def index(
     from vsearch.output.terminal import say
 
     folder = index_location(index_folder)
-    # One more than there are cores: while a thread waits for its picture to be decoded in another
-    # process, or that process for its next file, a core would be idle (a tenth of the time of small
-    # JPEGs).
-    workers = cores() + 1
+    workers = cores()
     limit = pixels(max_megapixels, workers)
     options = Options(workers, limit, max_seconds, follow, hidden, not no_ignore)
     if dry_run:

@@ -15,6 +15,7 @@ The story of one file, each step in the module of its name:
     preprocess  an RGB picture -> model input (size, size, 3) uint8
     limits      how much of this machine's memory one picture may take
     load        from bytes to model input in one function
+    isolation   the same in processes of their own, which a hostile file may crash, hang or starve
 
 The only third-party libraries here are Pillow, pillow-heif, rawpy, xxhash and numpy, each
 imported inside the functions that need it. Nothing here prints; what cannot be used is raised as

@@ -302,11 +302,8 @@ class Catalog:
         )
         return (found[0][0], found[0][1]) if found else None
 
-    def put_content(self, digest: bytes, facts: ImageFacts) -> int:
-        """Record a content, for all sets, and return its id; one already there stays as it is."""
-        known = self._all("SELECT id FROM contents WHERE hash=?", (digest,))
-        if known:
-            return int(known[0][0])
+    def add_content(self, digest: bytes, facts: ImageFacts) -> int:
+        """Record a content that was not seen yet, for all sets, and return its id."""
         return int(
             self._one(
                 "INSERT INTO contents(hash, width, height, format, taken_at, camera)"

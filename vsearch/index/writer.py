@@ -140,9 +140,9 @@ class IndexWriter:
         vector: NDArray[np.float32],
     ) -> None:
         """Record a file with its content and the content's embedding, a unit vector (dim,)."""
-        content = self._catalog.put_content(digest, facts)
         known = self._catalog.content(digest, self._name)
-        if known is None or known[1] is None:
+        content, row = known or (self._catalog.add_content(digest, facts), None)
+        if row is None:
             vector = vector.astype("<f4", order="C", copy=False)
             row = self._matrix.rows + len(self._vectors)
             self._catalog.put_row(self._name, row, content, checksum(vector.data.cast("B")))

@@ -16,9 +16,17 @@ import time
 from collections import deque
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from vsearch.errors import ImageError, IndexMissing, SkipReason, StoreError, UsageError
+from vsearch.errors import (
+    ImageError,
+    IndexMissing,
+    ModelError,
+    SkipReason,
+    StoreError,
+    UsageError,
+)
 from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
 from vsearch.images.isolation.decoders import SECONDS, Decoders
@@ -65,6 +73,8 @@ COMMIT_SECONDS = 1.0
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
 # run far ahead; what is large, the decoded picture, exists once per thread at most.
 AHEAD_PER_WORKER = 32
+# How long results may gather before they are written: half of those ahead, or this.
+GATHER_SECONDS = 0.1
 # For how long the others wait for one slow picture. Then what is done behind it is written first,
 # or a kill would cost all that the threads have run ahead.
 IN_ORDER_SECONDS = 1.0
@@ -127,7 +137,9 @@ class _Reader:
         self, encoder: Encoder, has_vector: Callable[[bytes], bool], decoders: Decoders
     ) -> None:
         self.encoder = encoder
-        self.has_vector = has_vector
+        self._has_vector = has_vector
+        self._loader: Thread | None = None
+        self._lock = Lock()  # of it
         self.decoders = decoders
         # Decided once: a batch size that falls to one must not let every thread at the GPU.
         self.batches = Batches(encoder) if encoder.batch_size > 1 else None
@@ -142,6 +154,8 @@ class _Reader:
 
     def close(self) -> None:
         """End the threads that encode; none may be reading any more."""
+        if self._loader:
+            self._loader.join()
         if self.batches:
             self.batches.close()
 
@@ -160,7 +174,7 @@ class _Reader:
                 path,
                 self.encoder.preprocessing,
                 named_image=named_image,
-                is_known=self.has_vector,
+                is_known=self._is_known,
             )
             digest, prepared = loaded.digest, loaded.prepared
             if prepared is None:
@@ -172,6 +186,20 @@ class _Reader:
             return _Read(now, digest, (prepared.facts, _checked(vector)))
         except ImageError as error:
             return _Read(now, fault=error)
+
+    def _is_known(self, digest: bytes) -> bool:
+        if self._has_vector(digest):
+            return True
+        with self._lock:
+            if not self._loader:
+                self._loader = Thread(target=self._load_model, name="load")
+                self._loader.start()
+        return False
+
+    def _load_model(self) -> None:
+        """Load it while the first pictures are decoded: this process has nothing else to do."""
+        with suppress(ModelError):  # who embeds the first picture is told
+            self.encoder.load_images()
 
 
 def _checked(vector: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -201,35 +229,36 @@ def update(
     switches to them; until then it answers as before, and running this again goes on. `drop_old`
     then removes the embeddings by all other models; while the switch has not come, it does nothing.
 
-    `decoders` are those that were started early, as `options` say; they are closed with the run.
+    `decoders`: others than `options` ask for; they are closed with the run.
 
     Raises UsageError for names that mean nothing, StoreError when the index cannot be written (the
     last commit then stands), and DecoderError when nothing can be decoded.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    asked = scopes(paths, _roots(folder))
-    with (
-        decoders or Decoders(options.pixel_limit, options.seconds) as decoders,
-        IndexWriter(folder, encoder.identity) as writer,
-    ):
-        reader = _Reader(encoder, writer.has_vector, decoders)
-        pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
-        try:
-            for scope in asked:
-                yield from _bring_up_to_date(writer, reader, pool, scope, options)
-        except StoreError:
-            raise
-        except BaseException:  # Ctrl-C, a closed generator, a fault of ours: what is done stays
-            writer.commit()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            decoders.close()  # what is being decoded is not waited for
-            pool.shutdown()
-            reader.close()
-        yield from _finish(writer, encoder.identity, drop_old=drop_old)
-        yield Done(writer.images())
+    roots = _roots(folder)
+    asked = scopes(paths, roots)
+    with decoders or Decoders(options.pixel_limit, options.seconds) as decoders:
+        if not roots:  # all there is will be read: let them come up while the writer does
+            decoders.start()
+        with IndexWriter(folder, encoder.identity) as writer:
+            reader = _Reader(encoder, writer.has_vector, decoders)
+            pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
+            try:
+                for scope in asked:
+                    yield from _bring_up_to_date(writer, reader, pool, scope, options)
+            except StoreError:
+                raise
+            except BaseException:  # Ctrl-C, a closed generator, a fault of ours: what is done stays
+                writer.commit()
+                raise
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+                decoders.close()  # what is being decoded is not waited for
+                pool.shutdown()
+                reader.close()
+            yield from _finish(writer, encoder.identity, drop_old=drop_old)
+            yield Done(writer.images())
 
 
 def _finish(writer: IndexWriter, identity: ModelIdentity, *, drop_old: bool) -> Iterator[Event]:
@@ -347,6 +376,8 @@ def _bring_up_to_date(
     for item in todo.passed_over:
         path = os.path.normpath(os.path.join(root.path, item.path))
         yield Skipped(path, item.reason, item.detail, opened=False)
+    if files:
+        reader.decoders.start()
     last_commit = time.monotonic()
     for file, result in _in_order(pool, reader, root, files, reader.ahead(options.workers)):
         yield _record(writer, root, file, result)
@@ -429,13 +460,21 @@ def _in_order(
         result = future.result()
         return file, result.finished() if isinstance(result, _Gathered) else result
 
+    def gathered() -> Iterator[tuple[FoundFile, _Read]]:
+        # To be woken for each file would interrupt those that decode and embed the next ones.
+        with suppress(TimeoutError):
+            waiting[len(waiting) // 2][1].exception(GATHER_SECONDS)
+        yield first()
+        while waiting and waiting[0][1].done():
+            yield first()
+
     for file in files:
         path = os.path.join(root.path, file.path)
         waiting.append((file, pool.submit(reader.read, path, file.named_image)))
         if len(waiting) >= ahead:
-            yield first()
+            yield from gathered()
     while waiting:
-        yield first()
+        yield from gathered()
 
 
 def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> Event:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Encoder(Protocol):
     """Two towers into one space. Passed in where it is needed, never fetched from inside.
 
-    Both methods may be called from several threads at once.
+    All methods may be called from several threads at once.
     """
 
     @property
@@ -37,6 +37,9 @@ class Encoder(Protocol):
 
         1: each thread embeds its own picture, which is best on a CPU; more: they are gathered.
         """
+
+    def load_images(self) -> None:
+        """Load what `encode_images` needs, which else does so itself. Raises ModelError."""
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures (n, size, size, 3), sRGB, as unit vectors (n, dim).

@@ -65,6 +65,11 @@ class OnnxEncoder:
         """One: each thread embeds its own picture, as the class says."""
         return 1
 
+    def load_images(self) -> None:
+        """Load the image tower now and not at its first use. Raises ModelError."""
+        with self._loading:
+            _ = self._image_tower
+
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures (n, size, size, 3), sRGB, as unit vectors (n, dim)."""
         import numpy as np

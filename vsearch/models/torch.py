@@ -93,6 +93,10 @@ class TorchEncoder:
         """Embed texts as unit vectors (n, dim); what exceeds the context length is cut off."""
         return self._texts.encode_texts(texts)
 
+    def load_images(self) -> None:
+        """Load the image tower now and not at its first use. Raises ModelError."""
+        self._loaded()
+
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures (n, size, size, 3), sRGB, as unit vectors (n, dim).
 

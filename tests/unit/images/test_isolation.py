@@ -137,6 +137,39 @@ def test_a_question_that_fails_is_no_fault_of_the_file(tmp_path: Path, decoders:
     assert decoders.load(path, SPEC).prepared
 
 
+@needs_proc
+def test_a_decoder_is_woken_on_one_processor_and_may_run_on_all(
+    tmp_path: Path, decoders: Decoders
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(deed("processors", when="reading"))
+    expected = f"BufferError: {len(os.sched_getaffinity(0))} processors"
+    for _ in range(2):
+        assert fault(decoders, path) == (SkipReason.DAMAGED, expected)
+
+
+@needs_proc
+def test_nothing_is_started_before_it_is_needed_or_asked_for() -> None:
+    before = descendants()
+    with Decoders(PIXELS) as decoders:
+        assert descendants() == before
+        decoders.start()
+        decoders.start()
+        assert len(descendants() - before) == 1
+    assert descendants() == before
+
+
+def test_what_cannot_be_started_early_is_told_with_the_first_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PAUSES", (0,))
+    monkeypatch.setattr(sys, "executable", os.fspath(tmp_path / "no-python"))
+    with Decoders(PIXELS) as decoders:
+        decoders.start()
+        with pytest.raises(DecoderError, match="No such file"):
+            decoders.load(os.fspath(paint(tmp_path / "red.png", RED)), SPEC)
+
+
 # Hostile files
 
 FAULTS = {

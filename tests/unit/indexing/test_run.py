@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsearch.errors import IndexLocked, SkipReason, UsageError
+from vsearch.errors import IndexLocked, ModelError, SkipReason, UsageError
 from vsearch.index import Index, IndexWriter
 from vsearch.indexing import run
 from vsearch.indexing.events import (
@@ -263,6 +263,30 @@ def test_what_the_model_has_no_direction_for_is_skipped_alone(root: Path, index:
             "it answers with a vector without a direction (zero or not finite)",
         )
     ]
+
+
+def test_the_model_is_loaded_once_and_only_for_what_has_no_embedding(
+    root: Path, index: Path
+) -> None:
+    encoder = FakeEncoder()
+    bring_up(index, root, encoder=encoder)
+    assert encoder.loaded == 1
+    shutil.copy(root / "red.png", root / "copy.png")
+    encoder = FakeEncoder()
+    assert what(bring_up(index, encoder=encoder)) == ["Reused copy.png"]
+    assert encoder.loaded == 0
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_run_in_its_words(root: Path, index: Path) -> None:
+    class Gone(FakeEncoder):
+        def load_images(self) -> None:
+            raise ModelError("no model")
+
+        def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            raise ModelError("no model here")
+
+    with pytest.raises(ModelError, match="no model here"):
+        bring_up(index, root, encoder=Gone())
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])

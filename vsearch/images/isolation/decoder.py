@@ -96,7 +96,9 @@ class _Decoder:
         self._pixels: mmap.mmap | None = None
         self._load = load
         self._pixel_limit = pixel_limit
-        self._processors = os.sched_getaffinity(0) if sys.platform == "linux" else set[int]()
+        # Of the parent, since those of this process may have been narrowed already.
+        linux = sys.platform == "linux"
+        self._processors = os.sched_getaffinity(os.getppid()) if linux else set[int]()
 
     def answer(self, request: bytes) -> bytes | None:
         """Answer a request; return the next one if that came already."""
@@ -143,7 +145,7 @@ class _Decoder:
         return None
 
     def _stay(self) -> None:
-        """Take back where this process may run, which was narrowed to wake it (`processors`)."""
+        """Take back where this process may run, which was narrowed to wake it (see `processes`)."""
         if sys.platform == "linux":
             with suppress(OSError):
                 os.sched_setaffinity(0, self._processors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -44,7 +45,7 @@ class Decoders:
     def __init__(
         self, pixel_limit: int, seconds: float = SECONDS, *, loader: str = _LOADER
     ) -> None:
-        """Nothing is started before there is a picture to decode.
+        """Nothing is started before there is a picture to decode, or `start` is called.
 
         `loader` names what a decoder calls for a file, as "module:function" (`decoder.Load`).
         """
@@ -62,6 +63,12 @@ class Decoders:
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Start what can be started before the first picture, and do not wait for it."""
+        with self._lock, suppress(OSError):  # the first picture tries again, and says so
+            if _FORKS and not self._closed:
+                self._zygote = self._zygote or Zygote(self._loader, self._pixel_limit)
 
     def load(
         self,
