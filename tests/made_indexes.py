@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.records import Entry, ImageFacts, ModelIdentity
 
 MODEL = ModelIdentity("colours", "weights", "preprocessing", 3)

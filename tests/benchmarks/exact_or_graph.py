@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ImageFacts, ModelIdentity
 from vsearch.vectors import best, unit
 

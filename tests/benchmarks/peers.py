@@ -441,7 +441,7 @@ def unit_vectors(count: int, dim: int) -> Vectors:
 
 def fill_ours(bench: Bench, index: Path, count: int) -> None:
     """Write an index of invented pictures as `vsearch index` leaves it."""
-    from vsearch.index import IndexWriter
+    from vsearch.index.writer import IndexWriter
     from vsearch.models.installed import Installed
     from vsearch.records import ImageFacts
 

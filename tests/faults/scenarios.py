@@ -25,7 +25,8 @@ from faults.children import Progress
 from numpy.typing import NDArray
 
 from vsearch.errors import UsageError
-from vsearch.index import Index, Upkeep
+from vsearch.index import Index
+from vsearch.index.upkeep import Upkeep
 from vsearch.indexing import checking, forgetting, run
 from vsearch.indexing.events import Committed, Embedded, Event
 

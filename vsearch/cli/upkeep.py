@@ -57,7 +57,7 @@ def compact(index_folder: IndexOption = None) -> None:
     A picture that comes back later is embedded anew. Searching goes on meanwhile.
     """
     from vsearch.config import index_location
-    from vsearch.index import Upkeep
+    from vsearch.index.upkeep import Upkeep
     from vsearch.output.terminal import count_of, say, size
 
     with Upkeep(index_location(index_folder)) as upkeep:

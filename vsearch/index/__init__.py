@@ -18,27 +18,12 @@ then, some time later, the graph catches up. A crash between any two steps leave
 
 A vector set holds the embeddings of one model. One set is active and answers; to change the model,
 another is built beside it and made active in one transaction once every picture is in it.
+
+What a reader needs is imported from here, the rest from its module: a search does without it.
 """
 
 from vsearch.index.catalog import UNSETTLED, Known, Root
-from vsearch.index.checking import check_index, is_damaged
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.reader import Index
-from vsearch.index.salvage import salvage
-from vsearch.index.upkeep import Compacted, Upkeep
-from vsearch.index.writer import IndexWriter
 
-__all__ = [
-    "UNSETTLED",
-    "Compacted",
-    "Graph",
-    "GraphUnusable",
-    "Index",
-    "IndexWriter",
-    "Known",
-    "Root",
-    "Upkeep",
-    "check_index",
-    "is_damaged",
-    "salvage",
-]
+__all__ = ["UNSETTLED", "Graph", "GraphUnusable", "Index", "Known", "Root"]

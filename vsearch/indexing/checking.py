@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from vsearch.errors import ImageError
 from vsearch.images.limits import byte_limit, pixel_limit
 from vsearch.images.read import content_hash, read
-from vsearch.index import UNSETTLED, Index, Upkeep, check_index, is_damaged, salvage
-from vsearch.index.salvage import KEPT_AS
+from vsearch.index import UNSETTLED, Index
+from vsearch.index.checking import check_index, is_damaged
+from vsearch.index.salvage import KEPT_AS, salvage
+from vsearch.index.upkeep import Upkeep
 from vsearch.indexing.run import Options, preview
 from vsearch.records import Fault, Finding
 

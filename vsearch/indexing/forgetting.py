@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
-from vsearch.index import Index, Upkeep
+from vsearch.index import Index
+from vsearch.index.upkeep import Upkeep
 from vsearch.indexing.scope import within
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
 from vsearch.images.isolation.decoders import SECONDS, Decoders
 from vsearch.images.read import head, is_fresh
-from vsearch.index import UNSETTLED, Index, IndexWriter
+from vsearch.index import UNSETTLED, Index
+from vsearch.index.writer import IndexWriter
 from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
     Committed,

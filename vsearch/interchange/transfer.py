@@ -16,7 +16,8 @@ from vsearch.errors import (
     StoreError,
     UsageError,
 )
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.interchange.fields import header_of
 from vsearch.interchange.source import Batch, batch_rows
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.formats import SUFFIXES, is_signed
-from vsearch.images.isolation.once import prepare_once
 from vsearch.images.limits import byte_limit
 from vsearch.images.read import head, read
 from vsearch.searching.fetch import Address, fetch, is_url, shown
 from vsearch.vectors import blend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from vsearch.images.isolation.once import Decoding
     from vsearch.models.encoder import Encoder
+    from vsearch.records import Preprocessing
 
 Kind = Literal["words", "picture", "url"]
 
@@ -126,8 +128,7 @@ def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[
     """
     import numpy as np
 
-    # Pictures first: the processes they are decoded in are forked before the model starts threads.
-    squares = iter([_pixels(term, encoder, pixel_limit) for term in terms if term.kind != "words"])
+    squares = iter(_pixels([term for term in terms if term.kind != "words"], encoder, pixel_limit))
     texts = [term.text for term in terms if term.kind == "words"]
     words = iter(encoder.encode_texts(texts) if texts else ())
     vectors = [
@@ -140,23 +141,47 @@ def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[
         raise UsageError("the terms cancel each other out; change a weight") from None
 
 
-def _pixels(term: Term, encoder: Encoder, pixel_limit: int) -> NDArray[np.uint8]:
-    """Return a term's picture as model input (size, size, 3), decoded in another process.
+def _pixels(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> list[NDArray[np.uint8]]:
+    """Return the terms' pictures as model input (size, size, 3), decoded in other processes.
 
-    Raises UsageError when it cannot be had or used.
+    Raises UsageError when one cannot be had or used.
     """
+    with ExitStack() as running:
+        # All are forked before the model starts threads; it is loaded while the first is decoded.
+        # Not all at once: together they might take more memory than there is.
+        decodings = []
+        for term in terms:
+            with _named(term):
+                decoding = _decoding(term, encoder.preprocessing, pixel_limit)
+                decodings.append(running.enter_context(decoding))
+        if decodings:
+            with _named(terms[0]):
+                decodings[0].begin()
+            encoder.load_images()
+        pictures = []
+        for term, decoding in zip(terms, decodings, strict=True):
+            with _named(term):
+                pictures.append(decoding.prepared().pixels)
+        return pictures
+
+
+def _decoding(term: Term, spec: Preprocessing, pixel_limit: int) -> Decoding:
+    from vsearch.images.isolation.once import Decoding  # 9 ms that words need not wait for
+
     limit = byte_limit(pixel_limit)
+    if term.kind == "url":
+        data, path = fetch(term.text, limit), Address.of(term.text).path
+    else:
+        data, path = read(term.text, limit), term.text
+    return Decoding(data, spec, pixel_limit=pixel_limit, path=path, seconds=DECODING_SECONDS)
+
+
+@contextmanager
+def _named(term: Term) -> Iterator[None]:
+    """Say of which term it was that a picture cannot be used."""
     try:
-        if term.kind == "url":
-            data, path = fetch(term.text, limit), Address.of(term.text).path
-        else:
-            data, path = read(term.text, limit), term.text
-        spec = encoder.preprocessing
-        prepared = prepare_once(
-            data, spec, pixel_limit=pixel_limit, path=path, seconds=DECODING_SECONDS
-        )
+        yield
     except ImageError as error:
         raise UsageError(
             f"the query picture cannot be used ({error}), at {term.shown!r}; choose another"
         ) from error
-    return prepared.pixels

@@ -17,7 +17,7 @@ from end_to_end.pictures import png_header
 
 from vsearch.errors import DecoderError, ImageError, SkipReason
 from vsearch.images.isolation import once
-from vsearch.images.isolation.once import prepare_once
+from vsearch.images.isolation.once import Decoding
 from vsearch.images.load import Square, prepare
 from vsearch.records import Preprocessing
 
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="decodes in this
 
 
 def decoded(data: bytes, *, seconds: float = 30.0, path: str = "a.jpg") -> list[int]:
-    found = prepare_once(data, SPEC, pixel_limit=10**7, path=path, seconds=seconds)
-    return list(found.pixels.ravel())
+    with Decoding(data, SPEC, pixel_limit=10**7, path=path, seconds=seconds) as decoding:
+        return list(decoding.prepared().pixels.ravel())
 
 
 def children() -> set[str]:
@@ -40,7 +40,9 @@ def children() -> set[str]:
 def test_the_same_as_in_this_process() -> None:
     data = PHOTO.read_bytes()
     here = prepare(data, SPEC, pixel_limit=10**7, path=PHOTO.name)
-    there = prepare_once(data, SPEC, pixel_limit=10**7, path=PHOTO.name, seconds=30)
+    with Decoding(data, SPEC, pixel_limit=10**7, path=PHOTO.name, seconds=30) as decoding:
+        decoding.begin()
+        there = decoding.prepared()
     assert np.array_equal(here.pixels, there.pixels)
     assert here.facts == there.facts
 
@@ -102,6 +104,14 @@ def test_what_a_picture_does_to_its_decoder_is_its_fault(
         decoded(PHOTO.read_bytes(), seconds=0.5)
     assert caught.value.reason is reason
     assert detail in caught.value.detail
+    assert children() <= before
+
+
+def test_one_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once, "square", hang)
+    before = children()
+    with Decoding(b"", SPEC, pixel_limit=10**7, path="a.jpg", seconds=30) as decoding:
+        decoding.begin()
     assert children() <= before
 
 

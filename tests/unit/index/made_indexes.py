@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
 from vsearch.index.database import Database
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ImageFacts, ModelIdentity
 
 MODEL = ModelIdentity("colours", "weights", "preprocessing", 3)
@@ -244,7 +245,8 @@ _READ = """
 import sys
 from pathlib import Path
 from vsearch.errors import StoreError
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity
 with Index(Path(sys.argv[1])) as index:
     print(index.rows, sorted(r.path for rs in index.images_of(range(9)).values() for r in rs))
@@ -273,7 +275,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from vsearch.index import IndexWriter
+from vsearch.index.writer import IndexWriter
 from vsearch.index.matrix import Matrix
 from vsearch.records import ImageFacts, ModelIdentity
 writer = IndexWriter(Path(sys.argv[1]), ModelIdentity("colours", "weights", "preprocessing", 3))

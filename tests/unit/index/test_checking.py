@@ -12,9 +12,9 @@ import pytest
 from unit.index.test_upkeep import DIM, MODEL, OTHER, damage, forget, make, vector
 
 from vsearch.errors import IndexMissing
-from vsearch.index import IndexWriter, check_index, is_damaged
-from vsearch.index.checking import LEAST_RECALL
+from vsearch.index.checking import LEAST_RECALL, check_index, is_damaged
 from vsearch.index.graph import Graph
+from vsearch.index.writer import IndexWriter
 from vsearch.records import Finding, ImageFacts
 
 SET = Path("sets") / "whole"

@@ -14,9 +14,10 @@ from unit.index import made_indexes
 from unit.index.made_indexes import embeddings, flip, make_many, matrix_file
 
 from vsearch.errors import IndexDamaged
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.matrix import Matrix
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity
 
 DIM = 24

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from unit.index.made_indexes import add, embeddings, flip, make_many, matrix_file, run_sql, units
 
-from vsearch.index import GraphUnusable, Index, IndexWriter
+from vsearch.index import GraphUnusable, Index
 from vsearch.index.catalog import Catalog
 from vsearch.index.database import Database
 from vsearch.index.matrix import BLOCK_ROWS, Matrix
 from vsearch.index.mending import Mended, mend
 from vsearch.index.reader import matrix_of
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity
 
 DIM = 4

@@ -39,8 +39,9 @@ from vsearch.errors import (
     SkipReason,
     StoreError,
 )
-from vsearch.index import GraphUnusable, Index, IndexWriter
+from vsearch.index import GraphUnusable, Index
 from vsearch.index.matrix import BLOCK_ROWS, Matrix
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity, SetStatus
 
 # Moments

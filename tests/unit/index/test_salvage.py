@@ -10,9 +10,12 @@ import pytest
 from unit.index.test_upkeep import MODEL, content, damage, expected, make, vector
 
 from vsearch.errors import IndexDamaged, IndexLocked
-from vsearch.index import Index, IndexWriter, Upkeep, is_damaged, salvage
+from vsearch.index import Index
+from vsearch.index.checking import is_damaged
 from vsearch.index.database import Database
-from vsearch.index.salvage import KEPT_AS
+from vsearch.index.salvage import KEPT_AS, salvage
+from vsearch.index.upkeep import Upkeep
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ImageFacts
 
 PAGE = 4096

@@ -34,10 +34,11 @@ from unit.index.made_indexes import (
 from xxhash import xxh3_64_digest
 
 from vsearch.errors import IndexDamaged, IndexMissing, StoreError
-from vsearch.index import GraphUnusable, Index, IndexWriter, schema
+from vsearch.index import GraphUnusable, Index, schema
 from vsearch.index.catalog import Catalog, Counts, VectorSet
 from vsearch.index.graph import Graph
 from vsearch.index.matrix import BLOCK_ROWS, Matrix
+from vsearch.index.writer import IndexWriter
 
 OLD = pytest.mark.parametrize("version", [1, 2])
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, StoreError
-from vsearch.index import GraphUnusable, Index, IndexWriter, Upkeep
+from vsearch.index import GraphUnusable, Index
 from vsearch.index.graph import Graph
+from vsearch.index.upkeep import Upkeep
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ImageFacts, ModelIdentity
 
 DIM = 8

@@ -36,9 +36,10 @@ from unit.index.made_indexes import (
 from xxhash import xxh3_64_digest
 
 from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, SkipReason, StoreError
-from vsearch.index import UNSETTLED, GraphUnusable, Index, IndexWriter, Known
+from vsearch.index import UNSETTLED, GraphUnusable, Index, Known
 from vsearch.index.catalog import Catalog
 from vsearch.index.matrix import BLOCK_ROWS
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity
 
 # Commits
@@ -117,7 +118,8 @@ _SECOND = """
 import sys
 from pathlib import Path
 from vsearch.errors import IndexLocked
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity
 try:
     IndexWriter(Path(sys.argv[1]), ModelIdentity("colours", "weights", "preprocessing", 3))
@@ -253,7 +255,7 @@ def test_an_index_without_a_commit_takes_any_model(tmp_path: Path) -> None:
 _KILLED_WHILE_DROPPING = """
 import os, shutil, sys
 from pathlib import Path
-from vsearch.index import IndexWriter
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity
 writer = IndexWriter(Path(sys.argv[1]), ModelIdentity("other", "weights", "preprocessing", 4))
 shutil.rmtree = lambda place: os._exit(0)
@@ -579,7 +581,7 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from vsearch.errors import StoreError
-from vsearch.index import IndexWriter
+from vsearch.index.writer import IndexWriter
 from vsearch.records import ImageFacts, ModelIdentity
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with IndexWriter(Path(sys.argv[1]), ModelIdentity("colours", "weights", "preprocessing", 3)) as it:

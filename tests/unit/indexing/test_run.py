@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsearch.errors import IndexLocked, ModelError, SkipReason, UsageError
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.indexing import run
 from vsearch.indexing.events import (
     Committed,

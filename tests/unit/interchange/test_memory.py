@@ -18,7 +18,7 @@ MAY_GROW = 1.25  # times; all rows at once would take 9 times what few take
 RUN = """
 import sys
 from pathlib import Path
-from vsearch.index import IndexWriter
+from vsearch.index.writer import IndexWriter
 from vsearch.interchange.transfer import export, source_at, take_in
 # The graph is held whole while it is built, by import as by indexing; it is not what is measured.
 IndexWriter.graph_due = lambda self: False

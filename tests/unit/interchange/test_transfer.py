@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from made_indexes import FACTS, MODEL, content, entry, make_index, vector_of
 
 from vsearch.errors import ModelMismatch, SourceError, StoreError, UsageError
-from vsearch.index import UNSETTLED, Index, IndexWriter
+from vsearch.index import UNSETTLED, Index
+from vsearch.index.writer import IndexWriter
 from vsearch.interchange import parquet, source
 from vsearch.interchange.npy import NpySource
 from vsearch.interchange.transfer import Watch, export, format_of, source_at, take_in

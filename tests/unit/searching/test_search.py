@@ -12,7 +12,8 @@ from fake_encoder import AXES, BLUE, GREEN, RED, FakeEncoder, paint
 from numpy.typing import NDArray
 
 from vsearch.errors import IndexMissing, ModelMismatch, UsageError
-from vsearch.index import Index, IndexWriter
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.indexing.run import Options, update
 from vsearch.records import Calibration, ImageFacts, Match, ModelIdentity
 from vsearch.searching.search import Answer, answer, search

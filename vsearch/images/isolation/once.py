@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from vsearch.errors import DecoderError, ImageError, SkipReason
 from vsearch.images.isolation.processes import Decoder, DecoderLost, shared_memory
 from vsearch.images.load import prepare, square
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vsearch.images.load import Prepared, Square
     from vsearch.records import Preprocessing
@@ -24,16 +26,62 @@ if TYPE_CHECKING:
 _FORKS = hasattr(os, "fork")
 
 
-def prepare_once(
-    data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str, seconds: float
-) -> Prepared:
-    """Do what `load.prepare` does; whatever the content does to its decoder is an ImageError.
+class Decoding:
+    """One picture that is decoded in a fork of this process; whoever makes it closes it.
 
-    It may take at most `seconds`. Raises DecoderError when no process can be started. Where
-    processes cannot be forked (Windows), everything is decoded in this one.
+    Whatever the content does to its decoder is an ImageError. Where processes cannot be forked
+    (Windows), it is decoded in this one.
     """
-    if not _FORKS:
-        return prepare(data, spec, pixel_limit=pixel_limit, path=path)
+
+    def __init__(
+        self, data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str, seconds: float
+    ) -> None:
+        """Fork. The arguments are those of `load.prepare`, and how long it may take at most.
+
+        Raises DecoderError when no process can be started.
+        """
+        self._spec = spec
+        self._path = path
+        self._seconds = seconds
+        self._begun = False
+        self._here = partial(prepare, data, spec, pixel_limit=pixel_limit, path=path)
+        self._decoder = _forked(data, pixel_limit, seconds) if _FORKS else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._decoder:
+            self._decoder.end()
+
+    def begin(self) -> None:
+        """Let it be decoded, and do not wait for it. Raises as `prepared`."""
+        if self._decoder and not self._begun:
+            self._begun = True
+            with self._charging():
+                self._decoder.begin(self._path, self._spec, named_image=True)
+
+    def prepared(self) -> Prepared:
+        """Return the picture. Raises `ImageError`."""
+        if not self._decoder:
+            return self._here()
+        self.begin()
+        with self._charging():
+            return self._decoder.picture(self._spec)
+
+    @contextmanager
+    def _charging(self) -> Iterator[None]:
+        """Charge the picture with what becomes of its decoder."""
+        try:
+            yield
+        except DecoderLost as error:
+            if error.fault and error.fault.reason is SkipReason.TIMED_OUT:
+                words = f"more than {self._seconds:g} s"
+                raise ImageError(SkipReason.TIMED_OUT, words) from error
+            raise error.fault or ImageError(SkipReason.CRASHED, str(error)) from error
+
+
+def _forked(data: bytes, pixel_limit: int, seconds: float) -> Decoder:
     ours, theirs = socket.socketpair()
     memory = shared_memory()
     parent = os.getpid()
@@ -51,17 +99,7 @@ def prepare_once(
         ours.close()
         _decode(theirs, memory, parent, data, pixel_limit)
     theirs.close()
-    decoder = Decoder(_This(), pid, ours, memory, seconds)
-    try:
-        loaded = decoder.load(path, spec, named_image=True, is_known=lambda _digest: False)
-    except DecoderLost as error:
-        if error.fault and error.fault.reason is SkipReason.TIMED_OUT:
-            raise ImageError(SkipReason.TIMED_OUT, f"more than {seconds:g} s") from error
-        raise error.fault or ImageError(SkipReason.CRASHED, str(error)) from error
-    finally:
-        decoder.end()
-    assert loaded.prepared is not None  # noqa: S101  # no content was said to be known
-    return loaded.prepared
+    return Decoder(_This(), pid, ours, memory, seconds)
 
 
 def _decode(
@@ -75,11 +113,9 @@ def _decode(
         *,
         pixel_limit: int,
         named_image: bool,  # noqa: ARG001  # `data` was read already
-        is_known: Callable[[bytes], bool],
+        is_known: Callable[[bytes], bool],  # noqa: ARG001  # it was asked for to be decoded
     ) -> tuple[bytes, Square | None]:
-        digest = bytes(16)  # which nobody asks for
-        is_known(digest)
-        return digest, square(data, spec, pixel_limit=pixel_limit, path=path)
+        return b"", square(data, spec, pixel_limit=pixel_limit, path=path)
 
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # libraries write to stderr past Python

@@ -223,37 +223,50 @@ class Decoder:
 
         Raises `ImageError`, and DecoderLost when another one is needed for the next file.
         """
-        import numpy as np
+        self.begin(path, spec, named_image=named_image)
+        digest = self._hear(DIGEST, _digest, self._reading_ticks, _UNREAD)
+        if is_known(digest):
+            return Loaded(digest, None)
+        self._say(GO_ON)
+        return Loaded(digest, self.picture(spec))
 
+    def begin(self, path: str, spec: Preprocessing, *, named_image: bool) -> None:
+        """Ask for a picture, and do not wait for it. Raises DecoderLost."""
         count = 3 * spec.size**2
         if self._room < count:
             os.ftruncate(self._memory, count)
             self._room = count
         self._call_over()
-        asked = request(path, spec, named_image=named_image)
-        digest = self._ask(asked, DIGEST, _digest, self._reading_ticks, _UNREAD)
-        if is_known(digest):
-            return Loaded(digest, None)
-        facts = self._ask(GO_ON, PICTURE, _facts, self._ticks, self._timed_out)
-        pixels = np.empty((spec.size, spec.size, 3), np.uint8)
-        if os.preadv(self._memory, [pixels.data], 0) < count:
-            raise DecoderLost(_nonsense())
-        return Loaded(digest, Prepared(pixels, facts))
+        self._say(request(path, spec, named_image=named_image))
 
-    def _ask(
+    def picture(self, spec: Preprocessing) -> Prepared:
+        """Return the picture that was asked for. Raises as `load`."""
+        import numpy as np
+
+        facts = self._hear(PICTURE, _facts, self._ticks, self._timed_out)
+        pixels = np.empty((spec.size, spec.size, 3), np.uint8)
+        if os.preadv(self._memory, [pixels.data], 0) < pixels.nbytes:
+            raise DecoderLost(_nonsense())
+        return Prepared(pixels, facts)
+
+    def _say(self, frame: bytes) -> None:
+        try:
+            self._channel.send(frame)
+        except OSError as error:
+            raise DecoderLost(self._charge()) from error
+
+    def _hear(
         self,
-        frame: bytes,
         wanted: bytes,
         read: Callable[[bytes], _Answer],
         ticks: int,
         late: tuple[SkipReason, str],
     ) -> _Answer:
-        """Send a frame; read the answer to it, which is to begin with the letter `wanted`.
+        """Read the next answer, which is to begin with the letter `wanted`.
 
         Raises the `ImageError` it may be instead, and DecoderLost; `late`: for none in time.
         """
         try:
-            self._channel.send(frame)
             answer = self._channel.receive(ticks)
             if answer[:1] == wanted:
                 return read(answer[1:])
