@@ -24,6 +24,15 @@ def descendants(of: int | None = None) -> set[int]:
     return found - {top}
 
 
+def proportional(pid: int) -> float:
+    """Return the proportional set size of a process in bytes / 10^6: a share of what is shared."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss:"))
+
+
 def wait_until_gone(pids: Iterable[int], seconds: float = 60) -> None:
     """Wait until none of `pids` runs any more; a zombie, which is for its parent, is gone."""
     deadline = time.monotonic() + seconds

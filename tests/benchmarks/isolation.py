@@ -1,6 +1,6 @@
 """What decoding in processes of their own costs: two checkouts of vsearch, side by side.
 
-    python tests/benchmarks/isolation.py BEFORE AFTER [--pairs N] [--only NAME] [--json]
+    PYTHONPATH=tests python tests/benchmarks/isolation.py BEFORE AFTER [--pairs N] [--only NAME] [--json]
 
 BEFORE and AFTER are folders with a `vsearch` package in them; both run with this interpreter. The
 rows are `vsearch index` as a whole process, with the built-in model, into a new index, over
@@ -33,7 +33,7 @@ from typing import Any
 
 from peers import LARGE, SMALL, make_photos, say
 from PIL import Image
-from processes import descendants
+from processes import descendants, proportional
 
 LOOK_SECONDS = 0.02
 
@@ -86,7 +86,7 @@ class Bench:
         process, most = self.start(checkout), 0.0
         while process.poll() is None:
             pids = {process.pid, *descendants(process.pid)}
-            most = max(most, sum(map(_proportional, pids)))
+            most = max(most, sum(map(proportional, pids)))
             time.sleep(LOOK_SECONDS)
         return most
 
@@ -111,14 +111,6 @@ class Bench:
             self.peak(before),
             self.peak(after),
         )
-
-
-def _proportional(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss:"))
 
 
 def make(work: Path) -> None:

@@ -13,7 +13,8 @@ Run it with the interpreter vsearch is installed for; POSIX only. It prints one 
 with seconds and peak memory in megabytes (10^6 bytes) of both, and ours divided by theirs. The two
 run in turn, A B A B, after one uncounted run each, so files are in the page cache and byte code is
 compiled; figures are medians of 7 pairs (queries) or 3 pairs (indexing). Memory is the resident
-peak of the largest process that took part.
+peak of the process, and the most that others it started had together when looked at, ten times a
+second (proportional set size: of what they share, a share).
 
 What is prepared first: rclip and its models, kept in the cache folder (0.9 GB), and the data, made
 anew each time unless --keep is given (1.1 GB). Run it on a machine with nothing else to do: work
@@ -96,14 +97,23 @@ WANTED: dict[str, Wanted] = {
 # and vectors must not start what is measured: this small one does, and reports about its child.
 LAUNCHER = """
 import json, os, sys, time
-out, err, *command = sys.argv[1:]
+from threading import Event, Thread
+tests, out, err, *command = sys.argv[1:]
+sys.path.insert(0, tests)
+from processes import descendants, proportional
+ended, most = Event(), [0.0]
+def look():
+    while not ended.wait(0.1):
+        most.append(sum(map(proportional, descendants(child))))
 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 to_files = [(os.POSIX_SPAWN_OPEN, to, path, flags, 0o600) for to, path in ((1, out), (2, err))]
 start = time.perf_counter()
 child = os.posix_spawn(command[0], command, os.environ, file_actions=to_files)
+Thread(target=look).start()
 _, status, usage = os.wait4(child, 0)
 seconds = time.perf_counter() - start
-print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss]))
+ended.set()
+print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss, max(most)]))
 """
 
 # Both run in rclip's environment.
@@ -127,6 +137,8 @@ for name in sys.stdin:
     database.upsert_image({**image, "hash": random.bytes(32).hex()}, commit=False)
 database.close()
 """
+
+TESTS = str(Path(__file__).parents[1])
 
 Environment = dict[str, str] | None
 Vectors = npt.NDArray[np.float32]
@@ -219,19 +231,19 @@ def measure(argv: list[str], cwd: Path, env: Environment = None) -> tuple[Measur
     with tempfile.TemporaryDirectory() as home:
         out, err = Path(home, "out"), Path(home, "err")
         report = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", LAUNCHER, str(out), str(err), *argv],
+            [sys.executable, "-I", "-S", "-c", LAUNCHER, TESTS, str(out), str(err), *argv],
             cwd=cwd,
             env=environment(home) | (env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             check=True,
         )
-        code, seconds, peak = json.loads(report.stdout)
+        code, seconds, peak, others = json.loads(report.stdout)
         if code != 0:
             complaint = err.read_text(errors="replace")[-2000:]
             sys.exit(f"peers: exit status {code} from {' '.join(argv)}\n{complaint}")
         unit = 1 if sys.platform == "darwin" else 1024
-        return Measured(seconds, peak * unit / 1e6), out.read_text()
+        return Measured(seconds, peak * unit / 1e6 + others), out.read_text()
 
 
 def environment(home: str) -> dict[str, str]:
