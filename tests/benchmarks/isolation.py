@@ -1,6 +1,6 @@
 """What decoding in processes of their own costs: two checkouts of vsearch, side by side.
 
-    PYTHONPATH=tests python tests/benchmarks/isolation.py BEFORE AFTER [--pairs N] [--only NAME] [--json]
+    PYTHONPATH=tests python tests/benchmarks/isolation.py BEFORE AFTER [--pairs N] [--only ROW]
 
 BEFORE and AFTER are folders with a `vsearch` package in them; both run with this interpreter. The
 rows are `vsearch index` as a whole process, with the built-in model, into a new index, over

@@ -56,3 +56,51 @@ def test_modules_left_unloaded(
     loaded = set(json.loads(done.stderr.splitlines()[-1]))
     assert "vsearch" in loaded
     assert loaded & banned == set()
+
+
+def test_nothing_is_written_but_the_index(tmp_path: Path) -> None:
+    home, index = tmp_path / "home", tmp_path / "index"
+    home.mkdir()
+    plain = {
+        name: value
+        for name, value in environment(home).items()
+        if "TELEMETRY" not in name  # which these tests have turned off for themselves
+    }
+    for arguments in (
+        ["index", str(PHOTOS), "--quiet"],
+        ["search", "a dog"],
+        ["search", str(PHOTOS / "IMG_0010.jpg"), "--minus", "a cat"],
+        ["status"],
+        ["check", "--deep"],
+        ["forget", str(PHOTOS / "IMG_0010.jpg")],
+        ["compact"],
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "vsearch", *arguments],
+            cwd=home,
+            env=plain | {"VSEARCH_INDEX": str(index)},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    assert sorted(tmp_path.iterdir()) == [home, index]
+    assert list(home.iterdir()) == []
+
+
+INTERRUPTIBLE = """
+import signal
+import vsearch.__main__ as start
+print(signal.getsignal(signal.SIGINT).name)
+from vsearch.cli import main as command
+command.main = lambda: print(signal.getsignal(signal.SIGINT).__name__)
+start.main()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTIBLE],
+        env=environment(tmp_path),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.split() == [b"SIG_DFL", b"default_int_handler"]

@@ -167,6 +167,10 @@ class Catalog:
         """
         self._database.commit()
 
+    def roll_back(self) -> None:
+        """Undo everything since `begin_writing`; nothing where none has begun."""
+        self._database.roll_back()
+
     # Roots
 
     def roots(self) -> list[Root]:

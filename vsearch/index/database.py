@@ -155,6 +155,11 @@ class Database:
         if self._connection.in_transaction:
             self.run("COMMIT")
 
+    def roll_back(self) -> None:
+        """Undo everything since `begin_writing`; nothing where none has begun."""
+        if self._connection.in_transaction:
+            self.run("ROLLBACK")
+
     def vacuum(self) -> None:
         """Rewrite the file without free pages, each page with its checksum."""
         if not self.is_checksummed:

@@ -80,6 +80,8 @@ def _remove(database: Path) -> None:
 def _replace(catalog: Path, new: Path) -> None:
     with new.open("rb") as file:
         os.fsync(file.fileno())
+    with suppress(StoreError), closing(Database(catalog, write=True)) as old:
+        old.empty_log()  # or a kill between the next lines would cost what only the log has
     shutil.copyfile(catalog, catalog.with_name(KEPT_AS))  # no link: FAT has none
     # A log would be taken for one of the new file. What it held is in there.
     for ending in ("-wal", "-shm"):
@@ -110,10 +112,11 @@ def _copy(damaged: Path, database: Database) -> None:
         database.begin_writing()
         for table, (keys, columns) in _TABLES.items():
             marks = ", ".join("?" * len(columns.split(", ")))
-            database.many(
-                f"INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})",
-                _readable(source, table, keys, columns),
-            )
+            for place in (table, f"{table}_copy"):  # of most there is no copy
+                database.many(
+                    f"INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})",
+                    _readable(source, place, keys, columns),
+                )
         if not database.one("SELECT count(*) FROM sets WHERE state='active'")[0]:
             raise nothing
         database.run(_CLEANING)

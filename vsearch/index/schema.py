@@ -67,13 +67,32 @@ CREATE TABLE blocks(
     PRIMARY KEY(vector_set, block)
 ) WITHOUT ROWID;
 """
+# Without these two small tables no record of the others means anything: a page of them must not be
+# the only one.
+_COPIED = {"roots": "id", "sets": "name"}
+COPIES = "".join(
+    f"""
+CREATE TABLE {table}_copy AS SELECT * FROM {table};
+CREATE TRIGGER {table}_insert AFTER INSERT ON {table} BEGIN
+    INSERT INTO {table}_copy SELECT * FROM {table} WHERE {key}=new.{key};
+END;
+CREATE TRIGGER {table}_update AFTER UPDATE ON {table} BEGIN
+    DELETE FROM {table}_copy WHERE {key}=old.{key};
+    INSERT INTO {table}_copy SELECT * FROM {table} WHERE {key}=new.{key};
+END;
+CREATE TRIGGER {table}_delete AFTER DELETE ON {table} BEGIN
+    DELETE FROM {table}_copy WHERE {key}=old.{key};
+END;
+"""  # noqa: S608  # names of ours
+    for table, key in _COPIED.items()
+)
 # Format 1 had one set at most, and that one answered.
 FROM_FORMAT_1 = """
 ALTER TABLE sets ADD COLUMN state TEXT NOT NULL DEFAULT 'building';
 UPDATE sets SET state='active';
 CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
 """
-# Format 2 had no checksums; the writer computes them.
+# Format 2 had no checksums, which the writer computes, and no copies.
 FROM_FORMAT_2 = """
 ALTER TABLE rows ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
 CREATE TABLE blocks(
@@ -88,7 +107,7 @@ CREATE TABLE blocks(
 def create(database: Database) -> None:
     """Make the tables of a new catalog."""
     database.run(
-        f"BEGIN IMMEDIATE; {CREATE} PRAGMA application_id={APPLICATION_ID};"
+        f"BEGIN IMMEDIATE; {CREATE} {COPIES} PRAGMA application_id={APPLICATION_ID};"
         f"PRAGMA user_version={FORMAT}; COMMIT;"
     )
 
@@ -102,7 +121,7 @@ def migrate(database: Database, folder: Path, version: int) -> None:
         database.run(f"BEGIN IMMEDIATE; {FROM_FORMAT_1} PRAGMA user_version=2; COMMIT;")
     database.vacuum()  # which writes a checksum on every page
     database.begin_writing()
-    database.run(FROM_FORMAT_2)
+    database.run(FROM_FORMAT_2 + COPIES)
     for name, model, rows in database.all("SELECT name, model, rows FROM sets"):
         matrix = Matrix(place_of(folder, name) / "matrix.f32", json.loads(model)["dim"], rows)
         for first, block in matrix.blocks():

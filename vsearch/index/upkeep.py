@@ -120,6 +120,8 @@ class Upkeep:
 
     def _tidy(self) -> None:
         """Remove the folders of no set. What cannot be removed, the next writer tries again."""
+        # Ctrl-C may have come before the commit: then the old set is still the one there is.
+        self._catalog.roll_back()
         with suppress(OSError):
             remove_places(self.folder, [one.name for one in self._catalog.sets()])
 

@@ -54,7 +54,10 @@ def choose(folder: Path, names: Sequence[str]) -> Chosen:
     chosen: dict[int, set[str]] = {root.id: set() for root in roots}
     whole: set[int] = set()
     for name in names:
-        found = _named(os.path.realpath(name), roots, known, chosen, whole)
+        if not name:
+            raise UsageError("an empty name; name a file, a folder or a pattern")
+        # A link itself may have been recorded, as one that is not followed; or what it leads to.
+        found = any(_named(place, roots, known, chosen, whole) for place in _places(name))
         if not found and _MAGIC.search(name):
             found = _matching(name, roots, known, chosen)
         if not found:
@@ -74,6 +77,15 @@ def forget(folder: Path, chosen: Chosen) -> None:
     """Forget what was chosen, in one transaction. Raises IndexLocked while another one writes."""
     with Upkeep(folder) as upkeep:
         upkeep.forget(chosen.files, chosen.roots)
+
+
+def _places(name: str) -> list[str]:
+    """Return the absolute paths that a name may mean: as it is, and where it leads as a link."""
+    folder, last = os.path.split(name.rstrip("/"))
+    real = os.path.realpath(name)
+    if last in {"", ".", ".."}:
+        return [real]
+    return [os.path.join(os.path.realpath(folder or "."), last), real]
 
 
 def _named(

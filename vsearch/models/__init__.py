@@ -15,3 +15,9 @@ obtain.py    a name -> a folder on this machine, fetched and converted if need b
 listing.py   what there is to say about a model in one line
 mini/        the model folder that ships inside the package
 """
+
+import os
+
+# onnxruntime reads this when it is imported. Without it, it keeps a number of this machine and what
+# was done with it in the user's cache, and sends them to its makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

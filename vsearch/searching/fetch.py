@@ -28,7 +28,7 @@ _CHUNK = 1 << 16  # bytes
 _SIGNATURE = 64  # bytes, which show what a file is
 _REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_USER = re.compile(r"(https?://)[^/?#\\]*@", re.IGNORECASE)
+_USER = re.compile(r"([a-z][a-z0-9+.-]*://)[^/?#\\]*@", re.IGNORECASE)
 _UNQUOTED = "%/:;=&?@!$'()*+,~[]"
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Kind = Literal["words", "picture", "url"]
 
 DECODING_SECONDS = 60.0  # as where folders are indexed
+_OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
 
 
@@ -90,6 +91,11 @@ def _term(typed: str, sign: float) -> Term:
         return Term(text, "picture", sign * weight)
     if is_url(text):
         return _address(text, sign * weight)
+    if _OTHER_ADDRESS.match(text):
+        raise UsageError(
+            f"pictures are fetched by http and https only, not from {shown(text)!r}; "
+            "name the file itself"
+        )
     text = text.strip()
     try:
         text.encode()

@@ -11,6 +11,7 @@ import pytest
 
 from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, StoreError
 from vsearch.index import GraphUnusable, Index
+from vsearch.index.catalog import Catalog
 from vsearch.index.graph import Graph
 from vsearch.index.upkeep import Upkeep
 from vsearch.index.writer import IndexWriter
@@ -188,6 +189,25 @@ def test_a_reader_goes_on_with_what_it_opened(tmp_path: Path) -> None:
         with pytest.raises(GraphUnusable):
             before.graph()
     assert len(content(tmp_path)) == 150
+
+
+def test_ctrl_c_before_the_commit_leaves_the_old_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, 10)
+    forget(tmp_path, 3)
+    before = content(tmp_path)
+    drop = Catalog.drop_set
+
+    def interrupt(catalog: Catalog, name: str) -> None:
+        drop(catalog, name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Catalog, "drop_set", interrupt)
+    with Upkeep(tmp_path) as upkeep, pytest.raises(KeyboardInterrupt):
+        upkeep.compact()
+    assert content(tmp_path) == before
+    assert os.listdir(tmp_path / "sets") == ["whole"]
 
 
 def test_damaged_vectors_are_never_copied(tmp_path: Path) -> None:

@@ -72,6 +72,11 @@ def test_a_name_that_means_nothing_stops_all(index: Path, name: str) -> None:
         choose(index, ["a.png", name])
 
 
+def test_an_empty_name_is_refused(index: Path) -> None:
+    with pytest.raises(UsageError, match="an empty name"):
+        choose(index, [""])
+
+
 def test_what_is_no_longer_there_can_be_forgotten(index: Path) -> None:
     os.unlink("b.png")
     assert chosen(index, "b.png") == {"b.png"}
@@ -104,3 +109,15 @@ def test_a_link_to_a_root_names_it(index: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "photos")
     assert chosen(index, os.fspath(tmp_path / "link" / "sub")) == chosen(index, "sub")
     assert chosen(index, os.fspath(tmp_path / "link" / "s*")) == chosen(index, "s*")
+
+
+def test_what_has_become_a_link_is_forgotten_by_its_own_name(tmp_path: Path) -> None:
+    root, folder = tmp_path / "photos", tmp_path / "index"
+    alias = paint(root / "alias.png", RED)
+    paint(root / "real.png", RED)
+    list(update(folder, FakeEncoder(), [os.fspath(root)], HOW))
+    alias.unlink()
+    alias.symlink_to("real.png")
+    assert choose(folder, [os.fspath(alias)]).paths() == [os.fspath(alias)]
+    forget(folder, choose(folder, [os.fspath(alias)]))
+    assert choose(folder, [os.fspath(root)]).paths() == [f"{root}/real.png"]

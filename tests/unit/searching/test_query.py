@@ -70,6 +70,10 @@ def test_a_term(typed: str, expected: tuple[str, Kind, float]) -> None:
     assert parse([], [typed]) == [Term(text, kind, -weight)]
 
 
+def by_http_only(name: str) -> str:
+    return f"pictures are fetched by http and https only, not from {name}; name the file itself"
+
+
 def no_such(name: str) -> str:
     return f"no such picture, named {name}; check the path, or leave the suffix out of words"
 
@@ -89,6 +93,14 @@ REFUSED = {
     ),
     "in capitals": ("NONE.JPG", no_such("'NONE.JPG'")),
     "weighted": ("2:none.heic", no_such("'none.heic'")),
+    "another address": (
+        "file:///etc/a.jpg",
+        by_http_only("'file:///etc/a.jpg'"),
+    ),
+    "another weighted address": (
+        "2:FTP://me:secret@host/a",
+        by_http_only("'FTP://host/a'"),
+    ),
     "a folder named like a picture": (
         "folder.png", no_such("'folder.png'"),
     ),
