@@ -83,7 +83,8 @@ def test_damage_is_told_mended_and_gone(photos: Path, tmp_path: Path, vsearch: R
 def test_a_damaged_catalog_is_saved(photos: Path, tmp_path: Path, vsearch: Run) -> None:
     index = tmp_path / "index"
     before = vsearch("search", "a red field", "--index", index).stdout
-    flip(index / "catalog.sqlite", -50)
+    catalog = index / "catalog.sqlite"
+    flip(catalog, catalog.read_bytes().index(b"img00001.jpg"))
     done = vsearch("search", "a red field", "--index", index)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode() == (
