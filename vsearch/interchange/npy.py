@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NoReturn
 
+from vsearch.errors import SourceError
 from vsearch.interchange.array import ArrayFile
 from vsearch.interchange.fields import (
     OPTIONAL,
@@ -58,6 +59,29 @@ def is_npy(folder: Path) -> bool:
     return any((folder / name).exists() for name in (VECTORS, METADATA))
 
 
+def is_export(folder: Path) -> bool:
+    """Whether a folder is what `write` makes, and holds nothing else."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    there = {file.name for file in folder.iterdir()}
+    if there != set(NAMES) or not all((folder / name).is_file() for name in there):
+        return False
+    try:
+        with explained(folder):
+            model_of(_header(folder) or b"")
+    except SourceError:
+        return False
+    return True
+
+
+def _header(folder: Path) -> bytes | None:
+    try:
+        with (folder / MODEL).open("rb") as file:
+            return file.read(_LONGEST_HEADER)
+    except FileNotFoundError:
+        return None
+
+
 class NpySource:
     """The folder at `path`, to be imported. Raises SourceError."""
 
@@ -69,16 +93,9 @@ class NpySource:
                     raise Unsound(f"{name} is missing")
             self._vectors = ArrayFile(path / VECTORS)
             self.rows = self._vectors.rows
-            header = self._header()
+            header = _header(path)
             self.model = model_of(header) if header is not None else None
             self.single = single_of(header) if header is not None else frozenset()
-
-    def _header(self) -> bytes | None:
-        try:
-            with (self._path / MODEL).open("rb") as file:
-                return file.read(_LONGEST_HEADER)
-        except FileNotFoundError:
-            return None
 
     def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
         """Read all of it once, see `Source`."""

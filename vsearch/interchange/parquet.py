@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from vsearch.errors import SourceError
 from vsearch.interchange.fields import (
     OPTIONAL,
     REQUIRED,
@@ -59,6 +60,21 @@ def write(file: BinaryIO, header: str, dim: int, batches: Iterable[Batch]) -> No
     ) as writer:
         for batch in batches:
             writer.write_batch(_record_batch(batch, schema))
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is what `write` makes, with columns of no other."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return False
+    try:
+        with explained(path, pa.ArrowException), path.open("rb") as file:
+            schema = pq.read_schema(file)
+    except SourceError:
+        return False
+    return KEY in (schema.metadata or {}) and schema.names == _schema("", 1).names
 
 
 def _schema(header: str, dim: int) -> pa.Schema:

@@ -54,7 +54,7 @@ def export(
     OSError when `target` cannot be written.
     """
     from vsearch.interchange import npy, parquet
-    from vsearch.interchange.whole import whole_file, whole_folder
+    from vsearch.interchange.whole import whole
 
     with Index(folder) as index:
         model, count = index.model, index.images()
@@ -65,10 +65,13 @@ def export(
         header = header_of(model, [root.path for root in index.roots() if not root.whole])
         batches = _batches(index, model.dim, count, progress)
         if form == "parquet":
-            with whole_file(target, replace=replace) as file:
+            with (
+                whole(target, parquet.is_export, folder=False, replace=replace) as place,
+                place.open("wb") as file,
+            ):
                 parquet.write(file, header, model.dim, batches)
         else:
-            with whole_folder(target, npy.NAMES, replace=replace) as place:
+            with whole(target, npy.is_export, folder=True, replace=replace) as place:
                 npy.write(place, header, model.dim, count, batches)
     return count
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from made_indexes import FACTS, MODEL, content, entry, make_index, vector_of
 from vsearch.errors import ModelMismatch, SourceError, StoreError, UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.index.writer import IndexWriter
-from vsearch.interchange import parquet, source
+from vsearch.interchange import npy, parquet, source
 from vsearch.interchange.npy import NpySource
 from vsearch.interchange.transfer import Watch, export, format_of, source_at, take_in
 from vsearch.records import Entry, ImageFacts, ModelIdentity
@@ -220,6 +221,60 @@ def test_what_a_writer_commits_meanwhile_is_not_exported(tmp_path: Path) -> None
 
     assert export(index, tmp_path / "out", "npy", replace=False, progress=interfere) == 1
     assert len(np.load(tmp_path / "out" / "vectors.npy")) == 1
+
+
+# What may be replaced
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_earlier_export_is_replaced_and_known_by_its_content(tmp_path: Path, form: Form) -> None:
+    index = make_index(tmp_path / "index", entry("/photos", "a"))
+    target = sent(index, form, tmp_path, "out.of any name")
+    make_index(index, entry("/photos", "b"))
+    export(index, target, form, replace=True)
+    assert taken(target, tmp_path / "again").images == 2
+    other: Form = "npy" if form == "parquet" else "parquet"
+    with pytest.raises(UsageError, match="what is there already is no export of that format, at"):
+        export(index, target, other, replace=True)
+
+
+def test_what_is_no_export_of_ours_is_not_replaced(tmp_path: Path) -> None:
+    index = make_index(tmp_path / "index", entry("/photos", "a"))
+    ours = sent(index, "npy", tmp_path)
+    (tmp_path / "link").symlink_to(ours)
+
+    def changed(name: str, change: Callable[[Path], object]) -> Path:
+        folder = shutil.copytree(ours, tmp_path / name)
+        change(folder)
+        return folder
+
+    assert npy.is_export(ours)
+    for folder in (
+        changed("more", lambda folder: (folder / "notes.txt").touch()),
+        changed("deeper", lambda folder: (folder / "photos").mkdir()),
+        changed("fewer", lambda folder: (folder / "vectors.npy").unlink()),
+        changed("no model", lambda folder: (folder / "model.json").write_text('{"layers": 3}')),
+        changed("empty", lambda folder: (folder / "model.json").write_text("")),
+        changed("folders", lambda folder: as_folder(folder / "metadata.jsonl")),
+        tmp_path / "link",
+        tmp_path / "none",
+        ours / "model.json",
+    ):
+        assert not npy.is_export(folder)
+
+    table = sent(index, "parquet", tmp_path)
+    assert parquet.is_export(table)
+    with_key = pq.read_table(table)
+    pq.write_table(with_key.append_column("caption", pa.array(["x"])), tmp_path / "more.parquet")
+    pq.write_table(with_key.replace_schema_metadata({}), tmp_path / "no key.parquet")
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("more.parquet", "no key.parquet", "fifo", "none", "out", "index/catalog.sqlite"):
+        assert not parquet.is_export(tmp_path / name)
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 # Into an index that holds something
