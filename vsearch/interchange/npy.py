@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from vsearch.interchange.source import NotTaken
-    from vsearch.records import Entry
 
 VECTORS, METADATA, MODEL = "vectors.npy", "metadata.jsonl", "model.json"
 NAMES = (VECTORS, METADATA, MODEL)
@@ -109,14 +108,15 @@ class NpySource:
                 raise Unsound(f"{VECTORS} has {self._vectors.dim} dimensions, the model {dim}")
             first = 0
             for block in self._vectors.blocks(batch_rows(dim)):
-                entries = [_entry(lines, row) for row in range(first, first + len(block))]
+                rows = range(first, first + len(block))
+                entries = [entry_of(_fields(lines, row), row, self.single) for row in rows]
                 yield Batch(entries, checked_vectors(block, first))
                 first += len(block)
             if lines.read(1):
                 raise Unsound(f"{METADATA} has more lines than {VECTORS} rows ({self.rows})")
 
 
-def _entry(lines: BinaryIO, row: int) -> Entry:
+def _fields(lines: BinaryIO, row: int) -> dict[str, object]:
     line = lines.readline(_LONGEST_LINE)
     if not line:
         raise Unsound(f"{METADATA} has {row} lines, {VECTORS} more rows")
@@ -130,7 +130,7 @@ def _entry(lines: BinaryIO, row: int) -> Entry:
         raise Unsound(f"the line in {METADATA} is no JSON object", row)
     if missing := [name for name in (*REQUIRED, *OPTIONAL) if name not in fields]:
         raise Unsound(f"{missing[0]} is missing", row)
-    return entry_of(fields, row)
+    return fields
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -171,7 +171,8 @@ class ParquetSource:
                 vectors = checked_vectors(_vectors(read.column(EMBEDDING), dim, first), first)
                 rows = read.drop_columns([EMBEDDING]).to_pylist()
                 entries = [
-                    entry_of(_fields_of(row), first + number) for number, row in enumerate(rows)
+                    entry_of(_fields_of(row), first + number, self.single)
+                    for number, row in enumerate(rows)
                 ]
                 yield Batch(entries, vectors)
                 first += len(entries)

@@ -24,9 +24,15 @@ _EXACT = 1e-5  # how far float32 itself comes from one: what is as near stays to
 
 
 class Unsound(ValueError):
-    """What came from outside is not what it should be; the message says in which row."""
+    """What came from outside is not what it should be; the message says in which row.
 
-    def __init__(self, what: str, row: int | None = None) -> None:
+    `advice` is what to do about it.
+    """
+
+    def __init__(
+        self, what: str, row: int | None = None, advice: str = "export it once more"
+    ) -> None:
+        self.advice = advice
         super().__init__(what if row is None else f"row {row}, counted from 0: {what}")
 
 
@@ -115,6 +121,8 @@ def explained(source: Path, *also: type[Exception]) -> Iterator[None]:
         if error.errno and error.strerror:
             raise _unfit(source, error.strerror, "check the permissions and the disk") from error
         raise _unfit(source, _first_line(error)) from error  # pyarrow's, of a damaged page
+    except Unsound as error:
+        raise _unfit(source, _first_line(error), error.advice) from error
     except _READING_ERRORS + also as error:
         raise _unfit(source, _first_line(error)) from error
 
