@@ -44,6 +44,26 @@ def test_an_export_is_imported_and_answers_the_same(
     assert done.stderr.startswith(b"0 embedded, 48 unchanged in ")
 
 
+def test_an_import_leaves_what_the_index_knows_as_it_is(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    assert vsearch("export", tmp_path / "out", "--index", photos_index).returncode == 0
+    photos, index = shutil.copytree(PHOTOS, tmp_path / "photos"), tmp_path / "index"
+    assert vsearch("index", photos, "--index", index).returncode == 0
+    assert vsearch("export", tmp_path / "old.parquet", "--index", index).returncode == 0
+    shutil.copy(photos / "IMG_0002.jpg", photos / "IMG_0001.jpg")
+    assert vsearch("index", "--index", index).returncode == 0
+    before = content(index)
+    done = vsearch("import", tmp_path / "old.parquet", "--index", index)
+    assert (done.returncode, done.stderr) == (
+        0, b"0 pictures taken in, 48 known and left as they are; 48 pictures in the index\n",
+    )  # fmt: skip
+    assert content(index) == before
+    assert before[str(photos), "IMG_0001.jpg"][2:] == before[str(photos), "IMG_0002.jpg"][2:]
+    done = vsearch("import", tmp_path / "out", "--index", index, "--dry-run")
+    assert done.stderr == b"48 pictures would be taken in; 48 pictures in the index now\n"
+
+
 def test_a_dry_run_says_what_would_be_done(
     vsearch: Run, photos_index: Path, tmp_path: Path
 ) -> None:

@@ -96,10 +96,10 @@ class NpySource:
             self.model = model_of(header) if header is not None else None
             self.single = single_of(header) if header is not None else frozenset()
 
-    def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
+    def check(self, dim: int) -> Iterator[tuple[Sequence[str], Sequence[NotTaken]]]:
         """Read all of it once, see `Source`."""
         for batch in self.batches(dim):
-            yield len(batch.entries), ()
+            yield batch.paths(), ()
 
     def batches(self, dim: int) -> Iterator[Batch]:
         """Yield all rows, see `Source`."""

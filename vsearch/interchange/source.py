@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -52,6 +53,10 @@ class Batch:
     vectors: NDArray[np.float32]
     not_taken: Sequence[NotTaken] = ()
 
+    def paths(self) -> list[str]:
+        """Return the absolute paths of the entries."""
+        return [os.path.join(entry.root, entry.path) for entry in self.entries]
+
 
 class Source(Protocol):
     """Something to import. What is wrong with it is raised as SourceError."""
@@ -68,8 +73,8 @@ class Source(Protocol):
     def rows(self) -> int:
         """How many rows it has."""
 
-    def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
-        """Read all of it once; yield (rows, those that will not be taken) as it goes on."""
+    def check(self, dim: int) -> Iterator[tuple[Sequence[str], Sequence[NotTaken]]]:
+        """Read all of it once; yield (absolute paths, rows that cannot be taken) as it goes on."""
 
     def batches(self, dim: int) -> Iterator[Batch]:
         """Yield all rows with embeddings of length one; to be called after `check`."""

@@ -16,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_indexes import FACTS, MODEL, content, entry, make_index, vector_of
 
-from vsearch.errors import ModelMismatch, SourceError, StoreError, UsageError
+from vsearch.errors import ModelMismatch, SkipReason, SourceError, StoreError, UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.index.writer import IndexWriter
 from vsearch.interchange import npy, parquet, source
 from vsearch.interchange.npy import NpySource
-from vsearch.interchange.transfer import Watch, export, format_of, source_at, take_in
+from vsearch.interchange.source import Source
+from vsearch.interchange.transfer import Imported, Watch, export, format_of, source_at, take_in
 from vsearch.records import Entry, ImageFacts, ModelIdentity
 
 Form = Literal["parquet", "npy"]
@@ -41,8 +42,12 @@ def sent(folder: Path, form: Form, where: Path, name: str = "out") -> Path:
     return target
 
 
+def source_of(target: Path) -> Source:
+    return source_at(target, root=None, pixel_limit=1000, workers=1)
+
+
 def taken(target: Path, into: Path, named: ModelIdentity | None = None) -> Any:
-    return take_in(into, source_at(target, root=None, pixel_limit=1000, workers=1), named)
+    return take_in(into, source_of(target), named)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -285,10 +290,37 @@ def test_into_an_index_with_the_same_pictures_nothing_is_added(tmp_path: Path) -
     target = sent(index, "parquet", tmp_path)
     before = content(index)
     for _ in range(2):
-        assert taken(target, index).images == 2
+        assert taken(target, index) == Imported(0, 2, 0, 2)
     assert content(index) == before
     with Index(index) as again:
         assert again.rows == 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_the_index_knows_stays_as_it_is(
+    tmp_path: Path, form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "BATCH_BYTES", 1)  # 256 rows each
+    names = [f"{n:04}" for n in range(600)]
+    target = sent(
+        make_index(tmp_path / "from", *(entry("/photos/deep", name) for name in names)),
+        form, tmp_path,
+    )  # fmt: skip
+    # Of a later day: two were changed, the second to what is no picture, and the root is another.
+    index = make_index(tmp_path / "index", entry("/photos", "deep/0007", content="changed"))
+    with IndexWriter(index, MODEL) as writer:
+        root = writer.roots()[0]
+        writer.skip(root, "deep/0300", 5, 1, SkipReason.NOT_AN_IMAGE, "")
+        writer.commit()
+    before = content(index)
+    assert take_in(index, source_of(target), None, dry_run=True) == Imported(598, 2, 0, 1)
+    assert content(index) == before
+    assert taken(target, index) == Imported(598, 2, 0, 599)
+    added = content(index)
+    assert before.items() < added.items()
+    assert set(added) == {("/photos", f"deep/{name}") for name in names if name != "0300"}
+    with Index(index) as again:
+        assert again.skipped() == [("/photos/deep/0300", SkipReason.NOT_AN_IMAGE, "")]
 
 
 def test_a_content_that_is_there_keeps_its_embedding(tmp_path: Path) -> None:
