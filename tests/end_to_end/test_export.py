@@ -44,6 +44,26 @@ def test_an_export_is_imported_and_answers_the_same(
     assert done.stderr.startswith(b"0 embedded, 48 unchanged in ")
 
 
+def test_an_import_leaves_what_the_index_knows_as_it_is(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    assert vsearch("export", tmp_path / "out", "--index", photos_index).returncode == 0
+    photos, index = shutil.copytree(PHOTOS, tmp_path / "photos"), tmp_path / "index"
+    assert vsearch("index", photos, "--index", index).returncode == 0
+    assert vsearch("export", tmp_path / "old.parquet", "--index", index).returncode == 0
+    shutil.copy(photos / "IMG_0002.jpg", photos / "IMG_0001.jpg")
+    assert vsearch("index", "--index", index).returncode == 0
+    before = content(index)
+    done = vsearch("import", tmp_path / "old.parquet", "--index", index)
+    assert (done.returncode, done.stderr) == (
+        0, b"0 pictures taken in, 48 known and left as they are; 48 pictures in the index\n",
+    )  # fmt: skip
+    assert content(index) == before
+    assert before[str(photos), "IMG_0001.jpg"][2:] == before[str(photos), "IMG_0002.jpg"][2:]
+    done = vsearch("import", tmp_path / "out", "--index", index, "--dry-run")
+    assert done.stderr == b"48 pictures would be taken in; 48 pictures in the index now\n"
+
+
 def test_a_dry_run_says_what_would_be_done(
     vsearch: Run, photos_index: Path, tmp_path: Path
 ) -> None:
@@ -65,20 +85,45 @@ def test_the_format_may_be_asked_for(vsearch: Run, photos_index: Path, tmp_path:
 def test_an_earlier_export_is_kept_unless_forced(
     vsearch: Run, photos_index: Path, tmp_path: Path
 ) -> None:
-    for name, what in {"out.parquet": "a file", "out": "an export"}.items():
+    for name in ("out.parquet", "out"):
         run: list[str | Path] = ["export", tmp_path / name, "--index", photos_index]
         assert vsearch(*run).returncode == 0
         done = vsearch(*run)
         assert done.returncode == 2
         assert done.stderr.decode() == (
-            f"vsearch: there is {what} already, at {tmp_path / name}; "
+            f"vsearch: there is an export already, at {tmp_path / name}; "
             "name another, or add --force\n"
         )
         assert vsearch(*run, "--force").returncode == 0
+
+
+def test_what_is_no_export_is_kept_even_if_forced(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    index = shutil.copytree(photos_index, tmp_path / "index")
     shutil.copytree(PHOTOS, tmp_path / "photos")
-    done = vsearch("export", tmp_path / "photos", "--index", photos_index, "--force")
-    assert (done.returncode, b"holds other things than an export" in done.stderr) == (2, True)
-    assert len(os.listdir(tmp_path / "photos")) == len(os.listdir(PHOTOS))
+    (tmp_path / "diary.txt").write_text("mine")
+    shutil.copy(PHOTOS / "IMG_0001.jpg", tmp_path / "photo.parquet")
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.json").write_text("{}")
+
+    def there() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+    before = there()
+    targets = ["photos", "diary.txt", "photo.parquet", "other.parquet", "model", "index"]
+    for target in [*targets, "index/catalog.sqlite"]:
+        for form in ("parquet", "npy"):
+            done = vsearch(
+                "export", tmp_path / target, "--format", form, "--force", "--index", index
+            )
+            assert done.returncode == 2
+            assert done.stderr.decode() == (
+                "vsearch: what is there already is no export of that format, at "
+                f"{tmp_path / target}; name another place\n"
+            )
+    assert there() == before
 
 
 DYING = """
@@ -171,7 +216,7 @@ def test_a_source_that_may_not_be_read_is_one_line(
         (["export", "out", "--index", "none"], "there is no index, in "),
         (["export", "none/out.parquet"], "No such file or directory, at none/out.parquet; check"),
         (["export", "none/out"], "No such file or directory, at none/out; check"),
-        (["export", "."], "the folder holds other things than an export, at .; name another"),
+        (["export", "."], "what is there already is no export of that format, at .; name another"),
         (["import", "none"], "no such file or folder, named 'none'; check the name"),
         (["import", "."], "nothing that can be imported, at .; name a .parquet file"),
         (["import", "other.parquet"], "this cannot be imported (the column root is missing), fr"),

@@ -24,7 +24,7 @@ def export(
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace an earlier export of that name.")
+        bool, typer.Option("--force", help="Replace an earlier export, and nothing else.")
     ] = False,
 ) -> None:
     """Write an index as files that other tools read.
@@ -51,7 +51,7 @@ def export(
                 progress=lambda done, total: output.progress("exporting", done, total),
             )
     except KeyboardInterrupt:
-        say("interrupted; nothing was written")
+        say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
     say_exported(target, count)
 

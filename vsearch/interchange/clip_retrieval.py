@@ -110,7 +110,7 @@ class ClipRetrievalSource:
             self._partitions = _partitions(path)
         self.rows = sum(partition.vectors.rows for partition in self._partitions)
 
-    def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
+    def check(self, dim: int) -> Iterator[tuple[Sequence[str], Sequence[NotTaken]]]:
         """Look for every picture, and for the folder they share; see `Source`.
 
         Raises UsageError when that is "/", which no one wants to have indexed, and when not one
@@ -120,17 +120,19 @@ class ClipRetrievalSource:
         found = 0
         for partition in self._partitions:
             for paths, _ in partition.blocks(dim):
-                not_taken = []
+                places, not_taken = [], []
                 for path in paths:
                     place = self._place(path)
                     if why := self._why_not(place):
                         not_taken.append(NotTaken(path, why))
-                    elif self._root is None:
+                        continue
+                    places.append(place)
+                    if self._root is None:
                         folder = os.path.dirname(place)
                         shared = os.path.commonpath([shared or folder, folder])
-                found += len(paths) - len(not_taken)
+                found += len(places)
                 first_lost = first_lost or (not_taken[0].path if not_taken else "")
-                yield len(paths), not_taken
+                yield places, not_taken
         if self.rows and not found:
             raise UsageError(
                 f"none of the {self.rows} pictures can be taken, the first named {first_lost!r}; "

@@ -17,7 +17,7 @@ from vsearch.interchange.source import Unsound
 from vsearch.records import Entry, ImageFacts, ModelIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 FORMAT = 1
 REQUIRED = ("root", "path", "hash", "size", "mtime_ns", "width", "height", "format")
@@ -84,10 +84,13 @@ def fields_of(entry: Entry) -> dict[str, str | int | None]:
     }
 
 
-def entry_of(fields: Mapping[str, object], row: int) -> Entry:
-    """Return what `fields_of` made values of; `row` is its number. Raises Unsound for any other."""
+def entry_of(fields: Mapping[str, object], row: int, single: Container[str] = frozenset()) -> Entry:
+    """Return what `fields_of` made values of; `row` is its number. Raises Unsound for any other.
+
+    `single` are the roots of which only single files are meant.
+    """
     try:
-        return Entry(
+        entry = Entry(
             _root(fields),
             _path(fields),
             _number(fields, "size", 0, _LARGEST),
@@ -104,6 +107,11 @@ def entry_of(fields: Mapping[str, object], row: int) -> Entry:
         )
     except Unsound as error:
         raise Unsound(str(error), row) from error
+    if entry.root == os.path.dirname(entry.root) and entry.root not in single:
+        raise Unsound(
+            f"root is {entry.root}, all of a machine", row, "export an index of folders below it"
+        )
+    return entry
 
 
 def _root(fields: Mapping[str, object]) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NoReturn
 
+from vsearch.errors import SourceError
 from vsearch.interchange.array import ArrayFile
 from vsearch.interchange.fields import (
     OPTIONAL,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from vsearch.interchange.source import NotTaken
-    from vsearch.records import Entry
 
 VECTORS, METADATA, MODEL = "vectors.npy", "metadata.jsonl", "model.json"
 NAMES = (VECTORS, METADATA, MODEL)
@@ -58,6 +58,29 @@ def is_npy(folder: Path) -> bool:
     return any((folder / name).exists() for name in (VECTORS, METADATA))
 
 
+def is_export(folder: Path) -> bool:
+    """Whether a folder is what `write` makes, and holds nothing else."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    there = {file.name for file in folder.iterdir()}
+    if there != set(NAMES) or not all((folder / name).is_file() for name in there):
+        return False
+    try:
+        with explained(folder):
+            model_of(_header(folder) or b"")
+    except SourceError:
+        return False
+    return True
+
+
+def _header(folder: Path) -> bytes | None:
+    try:
+        with (folder / MODEL).open("rb") as file:
+            return file.read(_LONGEST_HEADER)
+    except FileNotFoundError:
+        return None
+
+
 class NpySource:
     """The folder at `path`, to be imported. Raises SourceError."""
 
@@ -69,21 +92,14 @@ class NpySource:
                     raise Unsound(f"{name} is missing")
             self._vectors = ArrayFile(path / VECTORS)
             self.rows = self._vectors.rows
-            header = self._header()
+            header = _header(path)
             self.model = model_of(header) if header is not None else None
             self.single = single_of(header) if header is not None else frozenset()
 
-    def _header(self) -> bytes | None:
-        try:
-            with (self._path / MODEL).open("rb") as file:
-                return file.read(_LONGEST_HEADER)
-        except FileNotFoundError:
-            return None
-
-    def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
+    def check(self, dim: int) -> Iterator[tuple[Sequence[str], Sequence[NotTaken]]]:
         """Read all of it once, see `Source`."""
         for batch in self.batches(dim):
-            yield len(batch.entries), ()
+            yield batch.paths(), ()
 
     def batches(self, dim: int) -> Iterator[Batch]:
         """Yield all rows, see `Source`."""
@@ -92,14 +108,15 @@ class NpySource:
                 raise Unsound(f"{VECTORS} has {self._vectors.dim} dimensions, the model {dim}")
             first = 0
             for block in self._vectors.blocks(batch_rows(dim)):
-                entries = [_entry(lines, row) for row in range(first, first + len(block))]
+                rows = range(first, first + len(block))
+                entries = [entry_of(_fields(lines, row), row, self.single) for row in rows]
                 yield Batch(entries, checked_vectors(block, first))
                 first += len(block)
             if lines.read(1):
                 raise Unsound(f"{METADATA} has more lines than {VECTORS} rows ({self.rows})")
 
 
-def _entry(lines: BinaryIO, row: int) -> Entry:
+def _fields(lines: BinaryIO, row: int) -> dict[str, object]:
     line = lines.readline(_LONGEST_LINE)
     if not line:
         raise Unsound(f"{METADATA} has {row} lines, {VECTORS} more rows")
@@ -113,7 +130,7 @@ def _entry(lines: BinaryIO, row: int) -> Entry:
         raise Unsound(f"the line in {METADATA} is no JSON object", row)
     if missing := [name for name in (*REQUIRED, *OPTIONAL) if name not in fields]:
         raise Unsound(f"{missing[0]} is missing", row)
-    return entry_of(fields, row)
+    return fields
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from vsearch.errors import SourceError
 from vsearch.interchange.fields import (
     OPTIONAL,
     REQUIRED,
@@ -59,6 +60,21 @@ def write(file: BinaryIO, header: str, dim: int, batches: Iterable[Batch]) -> No
     ) as writer:
         for batch in batches:
             writer.write_batch(_record_batch(batch, schema))
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is what `write` makes, with columns of no other."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return False
+    try:
+        with explained(path, pa.ArrowException), path.open("rb") as file:
+            schema = pq.read_schema(file)
+    except SourceError:
+        return False
+    return KEY in (schema.metadata or {}) and schema.names == _schema("", 1).names
 
 
 def _schema(header: str, dim: int) -> pa.Schema:
@@ -134,10 +150,10 @@ class ParquetSource:
             self.model = model_of(header) if header is not None else None
             self.single = single_of(header) if header is not None else frozenset()
 
-    def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
+    def check(self, dim: int) -> Iterator[tuple[Sequence[str], Sequence[NotTaken]]]:
         """Read all of it once, see `Source`."""
         for batch in self.batches(dim):
-            yield len(batch.entries), ()
+            yield batch.paths(), ()
 
     def batches(self, dim: int) -> Iterator[Batch]:
         """Yield all rows, see `Source`."""
@@ -155,7 +171,8 @@ class ParquetSource:
                 vectors = checked_vectors(_vectors(read.column(EMBEDDING), dim, first), first)
                 rows = read.drop_columns([EMBEDDING]).to_pylist()
                 entries = [
-                    entry_of(_fields_of(row), first + number) for number, row in enumerate(rows)
+                    entry_of(_fields_of(row), first + number, self.single)
+                    for number, row in enumerate(rows)
                 ]
                 yield Batch(entries, vectors)
                 first += len(entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -24,9 +25,15 @@ _EXACT = 1e-5  # how far float32 itself comes from one: what is as near stays to
 
 
 class Unsound(ValueError):
-    """What came from outside is not what it should be; the message says in which row."""
+    """What came from outside is not what it should be; the message says in which row.
 
-    def __init__(self, what: str, row: int | None = None) -> None:
+    `advice` is what to do about it.
+    """
+
+    def __init__(
+        self, what: str, row: int | None = None, advice: str = "export it once more"
+    ) -> None:
+        self.advice = advice
         super().__init__(what if row is None else f"row {row}, counted from 0: {what}")
 
 
@@ -46,6 +53,10 @@ class Batch:
     vectors: NDArray[np.float32]
     not_taken: Sequence[NotTaken] = ()
 
+    def paths(self) -> list[str]:
+        """Return the absolute paths of the entries."""
+        return [os.path.join(entry.root, entry.path) for entry in self.entries]
+
 
 class Source(Protocol):
     """Something to import. What is wrong with it is raised as SourceError."""
@@ -62,8 +73,8 @@ class Source(Protocol):
     def rows(self) -> int:
         """How many rows it has."""
 
-    def check(self, dim: int) -> Iterator[tuple[int, Sequence[NotTaken]]]:
-        """Read all of it once; yield (rows, those that will not be taken) as it goes on."""
+    def check(self, dim: int) -> Iterator[tuple[Sequence[str], Sequence[NotTaken]]]:
+        """Read all of it once; yield (absolute paths, rows that cannot be taken) as it goes on."""
 
     def batches(self, dim: int) -> Iterator[Batch]:
         """Yield all rows with embeddings of length one; to be called after `check`."""
@@ -115,6 +126,8 @@ def explained(source: Path, *also: type[Exception]) -> Iterator[None]:
         if error.errno and error.strerror:
             raise _unfit(source, error.strerror, "check the permissions and the disk") from error
         raise _unfit(source, _first_line(error)) from error  # pyarrow's, of a damaged page
+    except Unsound as error:
+        raise _unfit(source, _first_line(error), error.advice) from error
     except _READING_ERRORS + also as error:
         raise _unfit(source, _first_line(error)) from error
 

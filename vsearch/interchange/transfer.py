@@ -22,7 +22,7 @@ from vsearch.interchange.fields import header_of
 from vsearch.interchange.source import Batch, batch_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from vsearch.index import Root
     from vsearch.interchange.source import NotTaken, Source
@@ -54,7 +54,7 @@ def export(
     OSError when `target` cannot be written.
     """
     from vsearch.interchange import npy, parquet
-    from vsearch.interchange.whole import whole_file, whole_folder
+    from vsearch.interchange.whole import whole
 
     with Index(folder) as index:
         model, count = index.model, index.images()
@@ -65,10 +65,13 @@ def export(
         header = header_of(model, [root.path for root in index.roots() if not root.whole])
         batches = _batches(index, model.dim, count, progress)
         if form == "parquet":
-            with whole_file(target, replace=replace) as file:
+            with (
+                whole(target, parquet.is_export, folder=False, replace=replace) as place,
+                place.open("wb") as file,
+            ):
                 parquet.write(file, header, model.dim, batches)
         else:
-            with whole_folder(target, npy.NAMES, replace=replace) as place:
+            with whole(target, npy.is_export, folder=True, replace=replace) as place:
                 npy.write(place, header, model.dim, count, batches)
     return count
 
@@ -122,9 +125,13 @@ def source_at(path: Path, *, root: str | None, pixel_limit: int, workers: int) -
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of an import: `taken` and `not_taken` rows, and `images` in the index after it."""
+    """What came of an import, in rows, and how many `images` are in the index after it.
+
+    `known` ones are of files that the index knew, `not_taken` of such as cannot be used.
+    """
 
     taken: int
+    known: int
     not_taken: int
     images: int
 
@@ -152,8 +159,9 @@ def take_in(
     """Import `source` into the index in `folder`, made where there is none.
 
     All of it is read and checked before anything is written, which is all that a `dry_run` does.
-    `named` is the model the embeddings are by, for a source that does not say. Pictures of a
-    content that the index has already keep the embedding they have.
+    `named` is the model the embeddings are by, for a source that does not say. A file that the
+    index knows already stays as it is, since the source may be of an earlier day; pictures of a
+    content that it has keep the embedding they have.
 
     Stopped early (Ctrl-C), or where the source fails after all, what was taken in stays. Raises
     SourceError for what is wrong with the source, ModelMismatch when the index answers with another
@@ -161,19 +169,20 @@ def take_in(
     """
     watch = watch or Watch()
     identity = _in_words_of(folder, _model(source, named))
-    not_taken = _check(source, identity.dim, watch, tell=dry_run)
     if dry_run:
-        return Imported(source.rows - not_taken, not_taken, _images(folder))
+        images, known = _there(folder)
+        return Imported(*_check(source, identity.dim, watch, known, tell=True), images)
+    _check(source, identity.dim, watch, frozenset(), tell=False)
     with IndexWriter(folder, identity) as writer:
         if not writer.active and writer.images():  # it came to another model meanwhile
             raise _mismatch(folder, writer.answering, identity)
-        taken, not_taken = _write(writer, source, identity.dim, watch)
+        counts = _write(writer, source, identity.dim, watch)
         if writer.graph_due():
             watch.progress("building the graph", source.rows, source.rows)
             writer.extend_graph()
         if not writer.active:
             writer.activate()
-        return Imported(taken, not_taken, writer.images())
+        return Imported(*counts, writer.images())
 
 
 def _model(source: Source, named: ModelIdentity | None) -> ModelIdentity:
@@ -219,41 +228,56 @@ def _version(one: ModelIdentity, other: ModelIdentity) -> str:
     return " (another version of it)" if one.name == other.name else ""
 
 
-def _images(folder: Path) -> int:
+def _there(folder: Path) -> tuple[int, frozenset[str]]:
+    """Return how many pictures are in an index, and what `_known` does."""
     try:
         with Index(folder) as index:
-            return index.images()
+            return index.images(), _known(index)
     except IndexMissing:
-        return 0
+        return 0, frozenset()
 
 
-def _check(source: Source, dim: int, watch: Watch, *, tell: bool) -> int:
-    """Read all of the source once; return how many rows of it will not be taken."""
-    done = not_taken = 0
-    watch.progress("checking", done, source.rows)
-    for rows, unfit in source.check(dim):
-        done, not_taken = done + rows, not_taken + len(unfit)
-        watch.progress("checking", done, source.rows)
+def _known(index: Index | IndexWriter) -> frozenset[str]:
+    """Return the absolute paths of all files that an index knows, pictures or not."""
+    return frozenset(
+        os.path.join(root.path, path) for root in index.roots() for path in index.known(root)
+    )
+
+
+def _check(
+    source: Source, dim: int, watch: Watch, known: Container[str], *, tell: bool
+) -> tuple[int, int, int]:
+    """Read all of the source once; return how many rows are (to be taken, known, not taken)."""
+    to_take = kept = not_taken = 0
+    watch.progress("checking", 0, source.rows)
+    for paths, unfit in source.check(dim):
+        here = sum(path in known for path in paths)
+        to_take, kept = to_take + len(paths) - here, kept + here
+        not_taken += len(unfit)
+        watch.progress("checking", to_take + kept + not_taken, source.rows)
         for row in unfit if tell else ():
             watch.not_taken(row)
-    return not_taken
+    return to_take, kept, not_taken
 
 
-def _write(writer: IndexWriter, source: Source, dim: int, watch: Watch) -> tuple[int, int]:
-    """Write all of the source, a commit each batch; return (taken, not taken) rows."""
-    places = _Places(writer, source.single)
-    taken = not_taken = 0
+def _write(writer: IndexWriter, source: Source, dim: int, watch: Watch) -> tuple[int, int, int]:
+    """Write all of the source, a commit each batch; return (taken, known, not taken) rows."""
+    places, known = _Places(writer, source.single), _known(writer)
+    taken = kept = not_taken = 0
     try:
         for batch in source.batches(dim):
-            for entry, vector in zip(batch.entries, batch.vectors, strict=True):
+            rows = zip(batch.paths(), batch.entries, batch.vectors, strict=True)
+            new = [(entry, vector) for path, entry, vector in rows if path not in known]
+            for entry, vector in new:
                 root, path = places.of(entry.root, entry.path)
                 # Of a content that is there already, this keeps the embedding.
                 writer.add(
                     root, path, entry.size, entry.mtime_ns, entry.digest, entry.facts, vector
                 )
             writer.commit()
-            taken, not_taken = taken + len(batch.entries), not_taken + len(batch.not_taken)
-            watch.progress("importing", taken + not_taken, source.rows)
+            taken, kept = taken + len(new), kept + len(batch.entries) - len(new)
+            not_taken += len(batch.not_taken)
+            watch.progress("importing", taken + kept + not_taken, source.rows)
             for row in batch.not_taken:
                 watch.not_taken(row)
     except SourceError as error:  # it was changed since it was checked, or the disk fails
@@ -263,7 +287,7 @@ def _write(writer: IndexWriter, source: Source, dim: int, watch: Watch) -> tuple
     except BaseException:  # Ctrl-C, a fault of ours: what is done stays
         writer.commit()
         raise
-    return taken, not_taken
+    return taken, kept, not_taken
 
 
 class _Places:

@@ -1,102 +1,113 @@
 """A file or folder that is there whole or not at all, whatever happens while it is written.
 
-It is written beside its place under another name, synced, and renamed.
+It is written in a hidden folder beside its place, synced, and renamed:
+
+    .NAME.exporting/  there while NAME is written, and after its writer was killed
+      lock            held by the one who writes
+      new             what is being written
+      earlier         the folder it takes the place of, until it has
+
+The next who writes NAME removes what a killed one left; `earlier` goes back where NAME is missing.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from vsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from pathlib import Path
-    from typing import BinaryIO
-
-PART = ".exporting-"
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
-def whole_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
-    """Lend a file that becomes `target` at the end; with `replace`, in place of another file.
+def whole(
+    target: Path, is_export: Callable[[Path], bool], *, folder: bool, replace: bool
+) -> Iterator[Path]:
+    """Lend the path of a file to be made, or of a `folder` made already, that becomes `target`.
 
-    Raises UsageError when something is there that it may not replace, OSError that names `target`
-    when it cannot be written. Nothing of it is left then.
+    It takes the place of an empty folder, or with `replace` of what `is_export`; of nothing else.
+
+    Raises UsageError when something is in the way, or another is just writing `target`, and OSError
+    that names `target` when it cannot be written. All is as it was then.
     """
-    _require_free_file(target, replace=replace)
-    part = _beside(target)
-    try:
-        with _named(target), part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        _require_free_file(target, replace=replace)  # something may have come meanwhile
-        part.replace(target)
+
+    def require_free() -> None:
+        if not os.path.lexists(target) or (folder and _is_empty_folder(target)):
+            return
+        if not is_export(target):
+            raise UsageError(
+                f"what is there already is no export of that format, at {target}; "
+                "name another place"
+            )
+        if not replace:
+            raise UsageError(
+                f"there is an export already, at {target}; name another, or add --force"
+            )
+
+    with _named(target), _workplace(target) as (new, earlier):
+        require_free()
+        if folder:
+            new.mkdir()
+        yield new
+        for file in new.iterdir() if folder else ():
+            _sync(file)
+        _sync(new)
+        require_free()  # something may have come meanwhile
+        if folder and target.is_dir():  # a folder is renamed to no folder that holds files
+            target.rename(earlier)
+        new.replace(target)
         _sync(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_folder(target: Path, names: Collection[str], *, replace: bool) -> Iterator[Path]:
-    """Lend a folder that becomes `target` at the end; `names` are the files that will be in it.
+def _workplace(target: Path) -> Iterator[tuple[Path, Path]]:
+    """Lend two paths beside `target`, see above, to one at a time. Raises UsageError to others."""
+    from filelock import FileLock, Timeout
 
-    With `replace` in place of a folder that holds no others. Raises as `whole_file`.
-    """
-    _require_free_folder(target, names, replace=replace)
-    part, old = _beside(target), _beside(target)
+    place = Path(os.path.abspath(target))  # "." has no name
+    work = place.parent / f".{place.name}.exporting"
+    new, earlier = work / "new", work / "earlier"
+    with suppress(FileExistsError):  # mkdir(exist_ok=True) fails where it is just being removed
+        work.mkdir()
+    lock = FileLock(work / "lock", blocking=False)
     try:
-        with _named(target):
-            part.mkdir()
-            yield part
-            for file in part.iterdir():
-                _sync(file)
-            _sync(part)
-        _require_free_folder(target, names, replace=replace)
-        if target.is_dir():
-            target.rename(old)
-        try:
-            part.rename(target)
-        except OSError:
-            if old.is_dir():
-                old.rename(target)
-            raise
-        _sync(target.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _require_free_file(target: Path, *, replace: bool) -> None:
-    if not os.path.lexists(target):
-        return
-    if target.is_dir():
-        raise UsageError(f"there is a folder already, at {target}; name another place")
-    if not replace:
-        raise UsageError(f"there is a file already, at {target}; name another, or add --force")
-
-
-def _require_free_folder(target: Path, names: Collection[str], *, replace: bool) -> None:
-    if not os.path.lexists(target):
-        return
-    if target.is_symlink() or not target.is_dir():
-        raise UsageError(f"there is a file already, at {target}; name another place")
-    there = {entry.name for entry in target.iterdir()}
-    if there - set(names):
+        lock.acquire()
+    # It makes the folder once more; where the other is just removing that, one of the two is said.
+    except (Timeout, FileNotFoundError, FileExistsError):
         raise UsageError(
-            f"the folder holds other things than an export, at {target}; name another place"
-        )
-    if there and not replace:
-        raise UsageError(f"there is an export already, at {target}; name another, or add --force")
+            f"another export is being written, to {target}; wait until it is done"
+        ) from None
+    try:
+        _settle(target, new, earlier)
+        try:
+            yield new, earlier
+        finally:
+            _settle(target, new, earlier)
+    finally:
+        (work / "lock").unlink(missing_ok=True)
+        with suppress(OSError):  # something in it could not be removed: the next one tries again
+            work.rmdir()
+        lock.release()
 
 
-def _beside(target: Path) -> Path:
-    return target.parent / f"{PART}{uuid4().hex}.part"
+def _settle(target: Path, new: Path, earlier: Path) -> None:
+    """Put `earlier` back where its place is empty, and remove what is left over."""
+    if earlier.is_dir() and not os.path.lexists(target):
+        earlier.rename(target)
+    for left in (new, earlier):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
 
 
 @contextmanager

@@ -66,9 +66,10 @@ def say_exported(target: Path, count: int) -> None:
 def say_imported(imported: Imported, *, dry_run: bool) -> None:
     """Print the closing line of an import."""
     taken = count_of(imported.taken, "picture")
-    skipped = f", {imported.not_taken:,} skipped" if imported.not_taken else ""
+    left = f", {imported.known:,} known and left as they are" if imported.known else ""
+    left += f", {imported.not_taken:,} skipped" if imported.not_taken else ""
     there = count_of(imported.images, "picture")
     if dry_run:
-        say(f"{taken} would be taken in{skipped}; {there} in the index now")
+        say(f"{taken} would be taken in{left}; {there} in the index now")
     else:
-        say(f"{taken} taken in{skipped}; {there} in the index")
+        say(f"{taken} taken in{left}; {there} in the index")

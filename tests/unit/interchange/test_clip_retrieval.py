@@ -77,7 +77,7 @@ def test_pictures_are_taken_in_with_their_embeddings_and_facts(
     paths = [photos / "deep/red.png", photos / "green.png", photos / "b/blue.png"]
     write(tmp_path / "clip", "0", paths, AXES, caption=["a", "b", "c"], width=[1, 2, 3])
     imported = taken(tmp_path / "clip", tmp_path / "index")
-    assert imported == Imported(3, 0, 3)
+    assert imported == Imported(3, 0, 0, 3)
     found = content(tmp_path / "index")
     data = (photos / "deep/red.png").read_bytes()
     assert found[str(photos), "deep/red.png"] == (
@@ -87,6 +87,19 @@ def test_pictures_are_taken_in_with_their_embeddings_and_facts(
     assert vectors_of(found) == {str(path): AXES[row].tolist() for row, path in enumerate(paths)}
     with Index(tmp_path / "index") as index:
         assert [(root.path, root.whole) for root in index.roots()] == [(str(photos), True)]
+
+
+def test_a_picture_the_index_knows_stays_as_it_is(tmp_path: Path, photos: Path) -> None:
+    paths = [photos / "deep/red.png", photos / "green.png", photos / "b/blue.png"]
+    write(tmp_path / "one", "0", paths[:1], AXES[:1])
+    taken(tmp_path / "one", tmp_path / "index", root=str(photos))
+    before = content(tmp_path / "index")
+    old(paint(paths[0], GREEN, (5, 4)))
+    write(tmp_path / "clip", "0", [*paths, "gone"], AXES[[0, 1, 2, 0]])
+    for dry_run, images in ((True, 1), (False, 3)):
+        imported = taken(tmp_path / "clip", tmp_path / "index", dry_run=dry_run)
+        assert imported == Imported(2, 1, 1, images)
+    assert before.items() < content(tmp_path / "index").items()
 
 
 def test_facts_are_of_the_upright_picture(tmp_path: Path) -> None:
@@ -151,7 +164,7 @@ def test_a_root_may_be_named(tmp_path: Path, photos: Path) -> None:
     taken(tmp_path / "clip", tmp_path / "one", root=str(tmp_path))
     assert {root for root, _ in content(tmp_path / "one")} == {str(tmp_path)}
     imported = taken(tmp_path / "clip", tmp_path / "two", root=f"{photos}/b/", told=told)
-    assert imported == Imported(1, 2, 1)
+    assert imported == Imported(1, 0, 2, 1)
     assert told == [NotTaken(str(path), "not below --root") for path in paths[:2]]
     assert set(content(tmp_path / "two")) == {(f"{photos}/b", "blue.png")}
 
@@ -184,7 +197,7 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_taken(tmp_path: Path, photo
     assert {row.why for row in told} == {"not found"}
     told.clear()
     imported = taken(tmp_path / "clip", tmp_path / "index", told=told)
-    assert imported == Imported(2, 10, 2)
+    assert imported == Imported(2, 0, 10, 2)
     whys = {row.path: row.why for row in told}
     assert whys[paths[5]].startswith("damaged image: ")
     assert whys[paths[6]] == "not an image"
@@ -240,7 +253,7 @@ def test_no_rows_are_no_fault(tmp_path: Path) -> None:
     write(tmp_path / "clip", "0", [], AXES[:0])
     metadata = tmp_path / "clip/metadata/metadata_0.parquet"
     pq.write_table(pa.table({"image_path": pa.array([], pa.string())}), metadata)
-    assert taken(tmp_path / "clip", tmp_path / "index") == Imported(0, 0, 0)
+    assert taken(tmp_path / "clip", tmp_path / "index") == Imported(0, 0, 0, 0)
 
 
 def refused(folder: Path, into: Path) -> str:

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from made_indexes import MODEL, entry, make_index
 
 from vsearch.errors import SourceError, UsageError
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
 from vsearch.interchange.fields import entry_of, fields_of, header_of, model_of
 from vsearch.interchange.source import Unsound, checked_vectors
 from vsearch.interchange.transfer import export, source_at, take_in
@@ -174,6 +176,30 @@ def test_lengths_are_mended_where_they_are_off_and_left_where_they_are_not() -> 
     assert mended.dtype == np.float32
     assert np.linalg.norm(mended, axis=1) == pytest.approx([1, 1], abs=1e-6)
     assert mended == pytest.approx(rounded.astype(np.float32), abs=1e-2)
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_all_of_a_machine_is_no_root_but_of_single_files(tmp_path: Path, form: Any) -> None:
+    index, target = tmp_path / "index", tmp_path / "out"
+    make_index(index, entry("/photos", "a"), entry("/", "b"))  # the second takes in the first
+    export(index, target, form, replace=False)
+    with pytest.raises(SourceError) as caught:
+        take_in(tmp_path / "again", source_at(target, root=None, pixel_limit=1, workers=1), None)
+    assert str(caught.value) == (
+        "this cannot be imported (row 0, counted from 0: root is /, all of a machine), "
+        f"from {target}; export an index of folders below it"
+    )
+    assert not (tmp_path / "again").exists()
+    with IndexWriter(tmp_path / "single", MODEL) as writer:
+        root, one = writer.add_root("/", whole=False), entry("/", "b")
+        vector = np.eye(1, 3, dtype=np.float32)[0]
+        writer.add(root, one.path, one.size, one.mtime_ns, one.digest, one.facts, vector)
+        writer.commit()
+    export(tmp_path / "single", tmp_path / "one", form, replace=False)
+    source = source_at(tmp_path / "one", root=None, pixel_limit=1, workers=1)
+    assert take_in(tmp_path / "again", source, None).images == 1
+    with Index(tmp_path / "again") as again:
+        assert [(one.path, one.whole) for one in again.roots()] == [("/", False)]
 
 
 # vectors.npy and metadata.jsonl

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_indexes import FACTS, MODEL, content, entry, make_index, vector_of
 
-from vsearch.errors import ModelMismatch, SourceError, StoreError, UsageError
+from vsearch.errors import ModelMismatch, SkipReason, SourceError, StoreError, UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.index.writer import IndexWriter
-from vsearch.interchange import parquet, source
+from vsearch.interchange import npy, parquet, source
 from vsearch.interchange.npy import NpySource
-from vsearch.interchange.transfer import Watch, export, format_of, source_at, take_in
+from vsearch.interchange.source import Source
+from vsearch.interchange.transfer import Imported, Watch, export, format_of, source_at, take_in
 from vsearch.records import Entry, ImageFacts, ModelIdentity
 
 Form = Literal["parquet", "npy"]
@@ -40,8 +42,12 @@ def sent(folder: Path, form: Form, where: Path, name: str = "out") -> Path:
     return target
 
 
+def source_of(target: Path) -> Source:
+    return source_at(target, root=None, pixel_limit=1000, workers=1)
+
+
 def taken(target: Path, into: Path, named: ModelIdentity | None = None) -> Any:
-    return take_in(into, source_at(target, root=None, pixel_limit=1000, workers=1), named)
+    return take_in(into, source_of(target), named)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -222,6 +228,60 @@ def test_what_a_writer_commits_meanwhile_is_not_exported(tmp_path: Path) -> None
     assert len(np.load(tmp_path / "out" / "vectors.npy")) == 1
 
 
+# What may be replaced
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_earlier_export_is_replaced_and_known_by_its_content(tmp_path: Path, form: Form) -> None:
+    index = make_index(tmp_path / "index", entry("/photos", "a"))
+    target = sent(index, form, tmp_path, "out.of any name")
+    make_index(index, entry("/photos", "b"))
+    export(index, target, form, replace=True)
+    assert taken(target, tmp_path / "again").images == 2
+    other: Form = "npy" if form == "parquet" else "parquet"
+    with pytest.raises(UsageError, match="what is there already is no export of that format, at"):
+        export(index, target, other, replace=True)
+
+
+def test_what_is_no_export_of_ours_is_not_replaced(tmp_path: Path) -> None:
+    index = make_index(tmp_path / "index", entry("/photos", "a"))
+    ours = sent(index, "npy", tmp_path)
+    (tmp_path / "link").symlink_to(ours)
+
+    def changed(name: str, change: Callable[[Path], object]) -> Path:
+        folder = shutil.copytree(ours, tmp_path / name)
+        change(folder)
+        return folder
+
+    assert npy.is_export(ours)
+    for folder in (
+        changed("more", lambda folder: (folder / "notes.txt").touch()),
+        changed("deeper", lambda folder: (folder / "photos").mkdir()),
+        changed("fewer", lambda folder: (folder / "vectors.npy").unlink()),
+        changed("no model", lambda folder: (folder / "model.json").write_text('{"layers": 3}')),
+        changed("empty", lambda folder: (folder / "model.json").write_text("")),
+        changed("folders", lambda folder: as_folder(folder / "metadata.jsonl")),
+        tmp_path / "link",
+        tmp_path / "none",
+        ours / "model.json",
+    ):
+        assert not npy.is_export(folder)
+
+    table = sent(index, "parquet", tmp_path)
+    assert parquet.is_export(table)
+    with_key = pq.read_table(table)
+    pq.write_table(with_key.append_column("caption", pa.array(["x"])), tmp_path / "more.parquet")
+    pq.write_table(with_key.replace_schema_metadata({}), tmp_path / "no key.parquet")
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("more.parquet", "no key.parquet", "fifo", "none", "out", "index/catalog.sqlite"):
+        assert not parquet.is_export(tmp_path / name)
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 # Into an index that holds something
 
 
@@ -230,10 +290,37 @@ def test_into_an_index_with_the_same_pictures_nothing_is_added(tmp_path: Path) -
     target = sent(index, "parquet", tmp_path)
     before = content(index)
     for _ in range(2):
-        assert taken(target, index).images == 2
+        assert taken(target, index) == Imported(0, 2, 0, 2)
     assert content(index) == before
     with Index(index) as again:
         assert again.rows == 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_the_index_knows_stays_as_it_is(
+    tmp_path: Path, form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "BATCH_BYTES", 1)  # 256 rows each
+    names = [f"{n:04}" for n in range(600)]
+    target = sent(
+        make_index(tmp_path / "from", *(entry("/photos/deep", name) for name in names)),
+        form, tmp_path,
+    )  # fmt: skip
+    # Of a later day: two were changed, the second to what is no picture, and the root is another.
+    index = make_index(tmp_path / "index", entry("/photos", "deep/0007", content="changed"))
+    with IndexWriter(index, MODEL) as writer:
+        root = writer.roots()[0]
+        writer.skip(root, "deep/0300", 5, 1, SkipReason.NOT_AN_IMAGE, "")
+        writer.commit()
+    before = content(index)
+    assert take_in(index, source_of(target), None, dry_run=True) == Imported(598, 2, 0, 1)
+    assert content(index) == before
+    assert taken(target, index) == Imported(598, 2, 0, 599)
+    added = content(index)
+    assert before.items() < added.items()
+    assert set(added) == {("/photos", f"deep/{name}") for name in names if name != "0300"}
+    with Index(index) as again:
+        assert again.skipped() == [("/photos/deep/0300", SkipReason.NOT_AN_IMAGE, "")]
 
 
 def test_a_content_that_is_there_keeps_its_embedding(tmp_path: Path) -> None:

@@ -1,18 +1,25 @@
 """A file or folder that is there whole or not at all."""
 
+import json
 import os
 import resource
-import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vsearch.errors import UsageError
-from vsearch.interchange.whole import whole_file, whole_folder
+from vsearch.interchange.whole import whole
 
-NAMES = ("a", "b")
+THEIRS = b"theirs"
+
+
+def is_export(path: Path) -> bool:
+    """Whether it is not somebody else's, as these tests have it."""
+    files = list(path.rglob("*")) if path.is_dir() else [path]
+    return all(file.read_bytes() != THEIRS for file in files)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -24,15 +31,19 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def write_file(target: Path, text: bytes, *, replace: bool = False) -> None:
-    with whole_file(target, replace=replace) as file:
-        file.write(text)
+    with whole(target, is_export, folder=False, replace=replace) as place:
+        place.write_bytes(text)
         assert not target.exists() or target.read_bytes() != text
 
 
 def write_folder(target: Path, text: bytes, *, replace: bool = False) -> None:
-    with whole_folder(target, NAMES, replace=replace) as place:
+    with whole(target, is_export, folder=True, replace=replace) as place:
         (place / "a").write_bytes(text)
         assert not (target / "a").exists() or (target / "a").read_bytes() != text
+
+
+Write = Callable[..., None]
+BOTH = pytest.mark.parametrize("write", [write_file, write_folder])
 
 
 def test_a_file_and_a_folder_are_made_and_replaced(tmp_path: Path) -> None:
@@ -44,129 +55,250 @@ def test_a_file_and_a_folder_are_made_and_replaced(tmp_path: Path) -> None:
         write_folder(tmp_path / "folder", text, replace=True)
         assert tree(tmp_path) == {"file": text, "folder/a": text}
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask()
 
 
-def umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def test_what_is_made_has_the_permissions_that_are_asked_for(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_file(tmp_path / "file", b"1")
+        write_folder(tmp_path / "folder", b"1")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("file", "folder", "folder/a")]
+    assert modes == [0o640, 0o750, 0o640]
 
 
-def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_by_a_folder_only(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
+    lent = whole(tmp_path / "folder", Path.is_file, folder=False, replace=True)
+    with pytest.raises(UsageError, match="no export of that format"):
+        lent.__enter__()
     write_folder(tmp_path / "folder", b"1")
     assert tree(tmp_path) == {"folder/a": b"1"}
 
 
+@BOTH
 @pytest.mark.parametrize("replace", [False, True])
-def test_what_is_no_export_is_never_replaced(tmp_path: Path, replace: bool) -> None:
+def test_what_is_no_export_is_never_replaced(tmp_path: Path, write: Write, replace: bool) -> None:
     (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a").write_text("mine")
-    (tmp_path / "photos" / "holiday.jpg").write_text("mine")
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "photos" / "holiday.jpg").write_bytes(THEIRS)
+    (tmp_path / "file").write_bytes(THEIRS)
     (tmp_path / "link").symlink_to("photos")
     before = tree(tmp_path)
-    for target, message in {
-        "photos": "the folder holds other things than an export",
-        "file": "there is a file already",
-        "link": "there is a file already",
-    }.items():
-        with pytest.raises(UsageError, match=message):
-            write_folder(tmp_path / target, b"1", replace=replace)
-    with pytest.raises(UsageError, match="there is a folder already"):
-        write_file(tmp_path / "photos", b"1", replace=replace)
+    for name in ("photos", "file", "link"):
+        with pytest.raises(UsageError) as caught:
+            write(tmp_path / name, b"1", replace=replace)
+        assert str(caught.value) == (
+            f"what is there already is no export of that format, at {tmp_path / name}; "
+            "name another place"
+        )
+    assert tree(tmp_path) == before
+    assert sorted(os.listdir(tmp_path)) == ["file", "link", "photos"]
+
+
+@BOTH
+def test_an_earlier_export_is_replaced_only_when_asked_to(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "out", b"1")
+    before = tree(tmp_path)
+    with pytest.raises(
+        UsageError, match=r"there is an export already, at .*; name another, or add --f"
+    ):
+        write(tmp_path / "out", b"2")
     assert tree(tmp_path) == before
 
 
-def test_an_earlier_export_is_replaced_only_when_asked_to(tmp_path: Path) -> None:
-    write_file(tmp_path / "file", b"1")
-    write_folder(tmp_path / "folder", b"1")
-    with pytest.raises(
-        UsageError, match=r"there is a file already, at .*; name another, or add --f"
-    ):
-        write_file(tmp_path / "file", b"2")
-    with pytest.raises(
-        UsageError, match=r"there is an export already, at .*; name another, or add"
-    ):
-        write_folder(tmp_path / "folder", b"2")
-    assert tree(tmp_path) == {"file": b"1", "folder/a": b"1"}
-
-
+@BOTH
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("ours")])
-def test_nothing_is_left_of_a_failure(tmp_path: Path, error: BaseException) -> None:
-    def half_a_file() -> None:
-        with whole_file(tmp_path / "file", replace=False) as file:
-            file.write(b"half")
+def test_nothing_is_left_of_a_failure(tmp_path: Path, write: Write, error: BaseException) -> None:
+    def fail() -> None:
+        with whole(
+            tmp_path / "out", is_export, folder=write is write_folder, replace=True
+        ) as place:
+            (place / "a" if place.is_dir() else place).write_bytes(b"half")
             raise error
 
-    def half_a_folder() -> None:
-        with whole_folder(tmp_path / "folder", NAMES, replace=False) as place:
-            (place / "a").write_bytes(b"half")
-            raise error
-
-    for fail in (half_a_file, half_a_folder):
+    for there in (False, True):
+        if there:
+            write(tmp_path / "out", b"1")
+        before = tree(tmp_path)
         with pytest.raises(type(error)):
             fail()
-        assert os.listdir(tmp_path) == []
+        assert tree(tmp_path) == before
+        assert os.listdir(tmp_path) == (["out"] if there else [])
 
 
 def test_what_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     def file_of_theirs() -> None:
-        with whole_file(tmp_path / "file", replace=False) as file:
-            file.write(b"ours")
-            (tmp_path / "file").write_bytes(b"theirs")
+        with whole(tmp_path / "file", is_export, folder=False, replace=False) as place:
+            place.write_bytes(b"ours")
+            (tmp_path / "file").write_bytes(b"another")
 
     def folder_of_theirs() -> None:
-        with whole_folder(tmp_path / "folder", NAMES, replace=True):
+        with whole(tmp_path / "folder", is_export, folder=True, replace=True):
             (tmp_path / "folder").mkdir()
-            (tmp_path / "folder" / "other").write_bytes(b"theirs")
+            (tmp_path / "folder" / "other").write_bytes(THEIRS)
 
-    with pytest.raises(UsageError, match="there is a file already"):
+    with pytest.raises(UsageError, match="there is an export already"):
         file_of_theirs()
-    with pytest.raises(UsageError, match="holds other things"):
+    with pytest.raises(UsageError, match="no export of that format"):
         folder_of_theirs()
-    assert tree(tmp_path) == {"file": b"theirs", "folder/other": b"theirs"}
+    assert tree(tmp_path) == {"file": b"another", "folder/other": THEIRS}
 
 
 def test_errors_name_what_was_to_be_made(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as caught:
-        write_file(tmp_path / "none" / "file", b"1")
-    assert caught.value.filename == str(tmp_path / "none" / "file")
-    with pytest.raises(FileNotFoundError) as caught:
-        write_folder(tmp_path / "none" / "folder", b"1")
-    assert caught.value.filename == str(tmp_path / "none" / "folder")
+    for write in (write_file, write_folder):
+        with pytest.raises(FileNotFoundError) as caught:
+            write(tmp_path / "none" / "out", b"1")
+        assert caught.value.filename == str(tmp_path / "none" / "out")
 
 
-def test_killed_in_the_middle_there_is_nothing_under_the_name(tmp_path: Path) -> None:
-    code = """
+# Two at once, and one that is stopped at any point
+
+SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from vsearch.interchange.whole import whole_file, whole_folder
-target = Path(sys.argv[1])
-with whole_file(target / "file", replace=False) as file:
-    file.write(b"half")
-    file.flush()
-    with whole_folder(target / "folder", ["a"], replace=False) as place:
-        (place / "a").write_bytes(b"half")
-        os.kill(os.getpid(), signal.SIGKILL)
+from vsearch.errors import UsageError
+from vsearch.interchange.whole import whole
+
+folder, what, target = sys.argv[1] == "folder", sys.argv[2], Path(sys.argv[3])
+
+def write(text, replace=True):
+    with whole(target, lambda _: True, folder=folder, replace=replace) as place:
+        for name in ("a", "b") if folder else ("",):
+            (place / name).write_bytes(text * 1000)
+
+def stop(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 """
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
-    assert done.returncode == -signal.SIGKILL
-    left = os.listdir(tmp_path)
-    assert len(left) == 2
-    assert all(name.startswith(".exporting-") for name in left)
+STOPPED = f"""{SCRIPT}
+import json, shutil
+
+def look():
+    files = [file for file in target.parent.rglob("*") if file.is_file() and file.name != "lock"]
+    return {{os.path.relpath(file, target.parent): file.read_bytes().decode()[0] for file in files}}
+
+def child(number):
+    # Python says of each such call that it will be made: what is done then is done just before it.
+    left = number
+    def hook(event, arguments):
+        nonlocal left
+        if event.split(".")[0] in ("os", "open", "shutil", "fcntl"):
+            left -= 1
+            if left == 0:
+                (stop if what == "kill" else interrupt)()
+    sys.addaudithook(hook)
+    write(b"2")
+
+found = []
+number, done = 0, False
+while not done:
+    number += 1
+    write(b"1")
+    if not (pid := os.fork()):
+        try:
+            child(number)
+        except KeyboardInterrupt:
+            os._exit(1)
+        os._exit(0)
+    done = os.waitpid(pid, 0)[1] == 0
+    after = look()
+    try:
+        write(b"3", replace=False)
+    except UsageError:
+        pass
+    kept = look()
+    write(b"4")
+    found.append([after, kept, look(), os.listdir(target.parent)])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("what", ["kill", "interrupt"])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_stopped_at_any_point_one_whole_export_is_kept(
+    tmp_path: Path, kind: str, what: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, kind, what, tmp_path / "out"],
+        stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    names = ["out/a", "out/b"] if kind == "folder" else ["out"]
+    found = json.loads(done.stdout)
+    assert len(found) > 15
+    moved = 0
+    for after, kept, finally_, left in found:
+        at_place = {name: after[name] for name in names if name in after}
+        moved += not at_place
+        whole_ones = [dict.fromkeys(names, text) for text in "12"]
+        if what == "interrupt":
+            assert at_place in whole_ones
+        assert {name: kept[name] for name in names} in whole_ones  # a killed one's is put back
+        assert finally_ == dict.fromkeys(names, "4")
+        assert left == ["out"]
+    assert (moved > 0) == (kind == "folder" and what == "kill")  # a file is never missing
+    assert found[0][0] == dict.fromkeys(names, "1")
+    assert found[-1][0] == dict.fromkeys(names, "2")
+
+
+@BOTH
+def test_of_two_at_once_the_second_is_refused(tmp_path: Path, write: Write) -> None:
+    folder = write is write_folder
+    with whole(tmp_path / "out", is_export, folder=folder, replace=False) as place:
+        (place / "a" if folder else place).write_bytes(b"1")
+        with pytest.raises(UsageError) as caught:
+            write(tmp_path / "out", b"2", replace=True)
+        assert str(caught.value) == (
+            f"another export is being written, to {tmp_path / 'out'}; wait until it is done"
+        )
+        write(tmp_path / "other", b"3")
+    assert sorted(tree(tmp_path).values()) == [b"1", b"3"]
+    assert sorted(os.listdir(tmp_path)) == ["other", "out"]
+
+
+CROWD = f"""{SCRIPT}
+wrote = 0
+while wrote < 20:
+    try:
+        write(what.encode())
+        wrote += 1
+    except UsageError as error:
+        assert "another export is being written" in str(error), error
+    if target.exists():
+        files = target.iterdir() if folder else [target]
+        try:
+            assert all(len(set(file.read_bytes())) == 1 for file in files)
+        except FileNotFoundError:  # another was just put in its place
+            pass
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_of_many_at_once_each_is_whole_or_refused(tmp_path: Path, kind: str) -> None:
+    crowd = [
+        subprocess.Popen([sys.executable, "-c", CROWD, kind, name, tmp_path / "out"])
+        for name in "1234"
+    ]
+    assert [one.wait(60) for one in crowd] == [0] * 4
+    assert os.listdir(tmp_path) == ["out"]
+    contents = list(tree(tmp_path).values())
+    assert len(contents) == (2 if kind == "folder" else 1)
+    assert len(set(b"".join(contents))) == 1
+
+
+def test_a_full_disk_names_the_target_and_keeps_the_earlier(tmp_path: Path) -> None:
     write_file(tmp_path / "file", b"1")
     write_folder(tmp_path / "folder", b"1")
-
-
-def test_a_full_disk_names_the_target(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        with pytest.raises(OSError, match="File too large") as caught:
-            write_file(tmp_path / "file", b"1" * 5000)
+        for write, name in ((write_file, "file"), (write_folder, "folder")):
+            with pytest.raises(OSError, match="File too large") as caught:
+                write(tmp_path / name, b"2" * 5000, replace=True)
+            assert caught.value.filename == str(tmp_path / name)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert caught.value.filename == str(tmp_path / "file")
-    assert os.listdir(tmp_path) == []
+    assert tree(tmp_path) == {"file": b"1", "folder/a": b"1"}
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
