@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 UNSETTLED = -1
 """A recorded time of change that proves nothing: the file was read too soon after it."""
 
+_KNOWN = (
+    "SELECT path, size, mtime_ns, reason, rows.row IS NOT NULL FROM images"
+    " LEFT JOIN rows ON rows.content=images.content AND rows.vector_set=?2 WHERE root=?1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Root:
@@ -242,12 +247,10 @@ class Catalog:
         # All paths below "a" lie between "a/" and "a0", since "0" is the byte after "/"; "a"
         # itself may have been a file before it was a folder.
         name = os.fsencode(prefix)
-        first, last = (name + b"/", name + b"0") if prefix else (b"", None)
+        below = f"{_KNOWN} AND path=?3 UNION ALL {_KNOWN} AND path>=?4 AND path<?5"
         found = self._all(
-            "SELECT path, size, mtime_ns, reason, rows.row IS NOT NULL FROM images"
-            " LEFT JOIN rows ON rows.content=images.content AND rows.vector_set=?5"
-            " WHERE root=?1 AND (path>=?2 AND (?3 IS NULL OR path<?3) OR path=?4)",
-            (root.id, first, last, name, vector_set),
+            below if prefix else _KNOWN,
+            (root.id, vector_set, *((name, name + b"/", name + b"0") if prefix else ())),
         )
         return {
             os.fsdecode(path): Known(size, mtime, SkipReason(reason) if reason else None, bool(row))
