@@ -80,6 +80,23 @@ def test_damage_is_told_mended_and_gone(photos: Path, tmp_path: Path, vsearch: R
     assert check("--deep")[1].endswith("contents  40 pictures read and compared\n")
 
 
+@pytest.mark.parametrize("name", ["matrix.f32", "graph.json", "graph.hnsw"])
+def test_a_fifo_in_place_of_a_file_is_a_fault_and_mended(
+    photos: Path, tmp_path: Path, vsearch: Run, name: str
+) -> None:
+    index = tmp_path / "index"
+
+    def run(*words: str) -> int:
+        return vsearch(*words, "--index", index).returncode
+
+    before = vsearch("search", "red", "--graph", "--index", index).stdout
+    (index / "sets" / "whole" / name).unlink()
+    os.mkfifo(index / "sets" / "whole" / name)
+    assert run("search", "red") == (2 if name == "matrix.f32" else 0)
+    assert (run("check"), run("check", "--repair"), run("check")) == (1, 0, 0)
+    assert vsearch("search", "red", "--graph", "--index", index).stdout == before
+
+
 def test_a_damaged_catalog_is_saved(photos: Path, tmp_path: Path, vsearch: Run) -> None:
     index = tmp_path / "index"
     before = vsearch("search", "a red field", "--index", index).stdout

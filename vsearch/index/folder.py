@@ -8,10 +8,12 @@ INDEX/sets/whole-2/, ...    others: of other models, or the same compacted
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
 import shutil
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from vsearch.errors import IndexLocked, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from io import FileIO
     from pathlib import Path
 
     from filelock import FileLock
@@ -67,6 +70,16 @@ def lock(folder: Path) -> FileLock:
 def place_of(folder: Path, vector_set: str) -> Path:
     """Return the folder of the vector set of that name."""
     return folder / "sets" / vector_set
+
+
+def open_file(path: Path) -> FileIO:
+    """Open a file of a vector set for reading. What is no regular file is as good as missing.
+
+    Opening a FIFO would wait for a writer, for ever.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", os.fspath(path))
+    return path.open("rb", buffering=0)
 
 
 def make_place(folder: Path, vector_set: str) -> None:
