@@ -97,6 +97,26 @@ def test_a_fifo_in_place_of_a_file_is_a_fault_and_mended(
     assert vsearch("search", "red", "--graph", "--index", index).stdout == before
 
 
+def test_vectors_that_are_gone_are_told_and_made_anew(
+    photos: Path, tmp_path: Path, vsearch: Run
+) -> None:
+    index = tmp_path / "index"
+    before = vsearch("search", "red", "--index", index).stdout
+    shutil.rmtree(index / "sets")
+    done = vsearch("check", "--index", index)
+    assert (done.returncode, done.stdout.decode().splitlines()[1:4]) == (1, FAULT.splitlines()[1:4])
+    done = vsearch("check", "--repair", "--index", index)
+    assert (done.returncode, done.stderr.decode()) == (
+        0,
+        (
+            "vectors given up: 40; the next `vsearch index` makes them anew\n"
+            "all is well\n"
+        ),
+    )
+    assert vsearch("index", "--index", index).stderr.startswith(b"40 embedded in ")
+    assert vsearch("search", "red", "--index", index).stdout == before
+
+
 def test_a_damaged_catalog_is_saved(photos: Path, tmp_path: Path, vsearch: Run) -> None:
     index = tmp_path / "index"
     before = vsearch("search", "a red field", "--index", index).stdout

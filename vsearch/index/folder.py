@@ -86,7 +86,7 @@ def make_place(folder: Path, vector_set: str) -> None:
     """Make the folder of a vector set and its matrix, durably, where they are not there."""
     place = place_of(folder, vector_set)
     try:
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         (place / "matrix.f32").touch()
         for changed in (place, folder / "sets", folder):
             sync_folder(changed)
@@ -135,7 +135,8 @@ def remove_graph(place: Path) -> None:
 
 def _places(folder: Path) -> Iterator[Path]:
     ours = re.compile(rf"{FIRST_SET}(-\d+)?")
-    for place in sorted((folder / "sets").iterdir()):
+    sets = folder / "sets"
+    for place in sorted(sets.iterdir()) if sets.is_dir() else ():
         if ours.fullmatch(place.name) and place.is_dir() and not place.is_symlink():
             yield place
 
