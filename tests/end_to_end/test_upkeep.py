@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from end_to_end.command import Run
 from end_to_end.pictures import write_pictures
+from unit.index.made_indexes import set_format
 
 FAULT = """\
 catalog   40 files, 40 contents
@@ -108,13 +109,23 @@ def test_vectors_that_are_gone_are_told_and_made_anew(
     done = vsearch("check", "--repair", "--index", index)
     assert (done.returncode, done.stderr.decode()) == (
         0,
-        (
-            "vectors given up: 40; the next `vsearch index` makes them anew\n"
-            "all is well\n"
-        ),
+        ("vectors given up: 40; the next `vsearch index` makes them anew\nall is well\n"),
     )
     assert vsearch("index", "--index", index).stderr.startswith(b"40 embedded in ")
     assert vsearch("search", "red", "--index", index).stdout == before
+
+
+@pytest.mark.parametrize("command", ["check", "check --repair", "search red"])
+def test_a_newer_format_is_one_line(
+    photos: Path, tmp_path: Path, vsearch: Run, command: str
+) -> None:
+    set_format(tmp_path / "index", 4)
+    done = vsearch(*command.split(), "--index", tmp_path / "index")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        f"vsearch: the index has format 4, in {tmp_path}/index; this vsearch reads up to 3: "
+        "update vsearch\n"
+    )
 
 
 def test_a_damaged_catalog_is_saved(photos: Path, tmp_path: Path, vsearch: Run) -> None:

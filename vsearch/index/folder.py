@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vsearch.errors import IndexLocked, StoreError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 FIRST_SET = "whole"  # the next are "whole-2", "whole-3", ...
+GRAPH_FILES = ("graph.hnsw", "graph.json")
+_UNFINISHED = ("graph.hnsw.new", "graph.json.new")
 
 
 def make_folder(folder: Path) -> None:
@@ -60,11 +62,37 @@ def lock(folder: Path) -> FileLock:
             "wait until it is done (searching works meanwhile)"
         ) from None
     except OSError as error:
-        raise StoreError(
-            f"the index cannot be locked ({error.strerror}), at {folder / 'lock'}; "
-            "check the permissions of the folder"
-        ) from error
+        raise _not_locked(folder, error) from error
     return held
+
+
+@contextmanager
+def nobody_writes(folder: Path) -> Iterator[bool]:
+    """Give whether no writer is at work; if so, none can begin before the block ends.
+
+    Make that short: a writer does not wait. Unlike `lock`, it may be had by several at once, and
+    needs no right to write.
+    """
+    import fcntl
+
+    try:
+        handle = os.open(folder / "lock", os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:  # an index that was copied without it
+        yield True
+        return
+    except OSError as error:
+        raise _not_locked(folder, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # FileLock takes LOCK_EX
+            alone = True
+        except (BlockingIOError, PermissionError):  # some file systems say it in this way
+            alone = False
+        except OSError as error:
+            raise _not_locked(folder, error) from error
+        yield alone
+    finally:
+        os.close(handle)
 
 
 def place_of(folder: Path, vector_set: str) -> Path:
@@ -120,13 +148,14 @@ def strays(folder: Path, sets: Collection[str]) -> list[str]:
     """Return what interrupted writers left: folders of no set, graphs that were not finished."""
     found = [f"sets/{place.name}" for place in _places(folder) if place.name not in sets]
     for place in _places(folder):
-        found += [f"sets/{place.name}/{file.name}" for file in sorted(place.glob("*.new"))]
+        unfinished = [name for name in _UNFINISHED if os.path.lexists(place / name)]
+        found += [f"sets/{place.name}/{name}" for name in unfinished]
     return found
 
 
 def remove_graph(place: Path) -> None:
     """Remove the graph of a vector set, finished or not. Raises StoreError where it cannot be."""
-    for name in ("graph.hnsw", "graph.json", "graph.hnsw.new", "graph.json.new"):
+    for name in (*GRAPH_FILES, *_UNFINISHED):
         try:
             (place / name).unlink(missing_ok=True)
         except OSError as error:
@@ -166,6 +195,13 @@ def not_removed(path: Path, error: OSError) -> StoreError:
     return StoreError(
         f"what is of no use any more cannot be removed ({error.strerror}), at "
         f"{error.filename or path}; check the permissions and the disk, then run again"
+    )
+
+
+def _not_locked(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"the index cannot be locked ({error.strerror}), at {folder / 'lock'}; "
+        "check the permissions of the folder"
     )
 
 
