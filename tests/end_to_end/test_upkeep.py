@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from end_to_end.command import Run
 from end_to_end.pictures import write_pictures
+from unit.index.made_indexes import set_format
 
 FAULT = """\
 catalog   40 files, 40 contents
@@ -78,6 +79,53 @@ def test_damage_is_told_mended_and_gone(photos: Path, tmp_path: Path, vsearch: R
         "vectors brought back from the graph: 1\nall is well\n",
     )
     assert check("--deep")[1].endswith("contents  40 pictures read and compared\n")
+
+
+@pytest.mark.parametrize("name", ["matrix.f32", "graph.json", "graph.hnsw"])
+def test_a_fifo_in_place_of_a_file_is_a_fault_and_mended(
+    photos: Path, tmp_path: Path, vsearch: Run, name: str
+) -> None:
+    index = tmp_path / "index"
+
+    def run(*words: str) -> int:
+        return vsearch(*words, "--index", index).returncode
+
+    before = vsearch("search", "red", "--graph", "--index", index).stdout
+    (index / "sets" / "whole" / name).unlink()
+    os.mkfifo(index / "sets" / "whole" / name)
+    assert run("search", "red") == (2 if name == "matrix.f32" else 0)
+    assert (run("check"), run("check", "--repair"), run("check")) == (1, 0, 0)
+    assert vsearch("search", "red", "--graph", "--index", index).stdout == before
+
+
+def test_vectors_that_are_gone_are_told_and_made_anew(
+    photos: Path, tmp_path: Path, vsearch: Run
+) -> None:
+    index = tmp_path / "index"
+    before = vsearch("search", "red", "--index", index).stdout
+    shutil.rmtree(index / "sets")
+    done = vsearch("check", "--index", index)
+    assert (done.returncode, done.stdout.decode().splitlines()[1:4]) == (1, FAULT.splitlines()[1:4])
+    done = vsearch("check", "--repair", "--index", index)
+    assert (done.returncode, done.stderr.decode()) == (
+        0,
+        ("vectors given up: 40; the next `vsearch index` makes them anew\nall is well\n"),
+    )
+    assert vsearch("index", "--index", index).stderr.startswith(b"40 embedded in ")
+    assert vsearch("search", "red", "--index", index).stdout == before
+
+
+@pytest.mark.parametrize("command", ["check", "check --repair", "search red"])
+def test_a_newer_format_is_one_line(
+    photos: Path, tmp_path: Path, vsearch: Run, command: str
+) -> None:
+    set_format(tmp_path / "index", 4)
+    done = vsearch(*command.split(), "--index", tmp_path / "index")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        f"vsearch: the index has format 4, in {tmp_path}/index; this vsearch reads up to 3: "
+        "update vsearch\n"
+    )
 
 
 def test_a_damaged_catalog_is_saved(photos: Path, tmp_path: Path, vsearch: Run) -> None:

@@ -8,22 +8,27 @@ INDEX/sets/whole-2/, ...    others: of other models, or the same compacted
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
 import shutil
-from contextlib import suppress
+import stat
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vsearch.errors import IndexLocked, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from io import FileIO
     from pathlib import Path
 
     from filelock import FileLock
 
 FIRST_SET = "whole"  # the next are "whole-2", "whole-3", ...
+GRAPH_FILES = ("graph.hnsw", "graph.json")
+_UNFINISHED = ("graph.hnsw.new", "graph.json.new")
 
 
 def make_folder(folder: Path) -> None:
@@ -57,11 +62,37 @@ def lock(folder: Path) -> FileLock:
             "wait until it is done (searching works meanwhile)"
         ) from None
     except OSError as error:
-        raise StoreError(
-            f"the index cannot be locked ({error.strerror}), at {folder / 'lock'}; "
-            "check the permissions of the folder"
-        ) from error
+        raise _not_locked(folder, error) from error
     return held
+
+
+@contextmanager
+def nobody_writes(folder: Path) -> Iterator[bool]:
+    """Give whether no writer is at work; if so, none can begin before the block ends.
+
+    Make that short: a writer does not wait. Unlike `lock`, it may be had by several at once, and
+    needs no right to write.
+    """
+    import fcntl
+
+    try:
+        handle = os.open(folder / "lock", os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:  # an index that was copied without it
+        yield True
+        return
+    except OSError as error:
+        raise _not_locked(folder, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # FileLock takes LOCK_EX
+            alone = True
+        except (BlockingIOError, PermissionError):  # some file systems say it in this way
+            alone = False
+        except OSError as error:
+            raise _not_locked(folder, error) from error
+        yield alone
+    finally:
+        os.close(handle)
 
 
 def place_of(folder: Path, vector_set: str) -> Path:
@@ -69,11 +100,21 @@ def place_of(folder: Path, vector_set: str) -> Path:
     return folder / "sets" / vector_set
 
 
+def open_file(path: Path) -> FileIO:
+    """Open a file of a vector set for reading. What is no regular file is as good as missing.
+
+    Opening a FIFO would wait for a writer, for ever.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", os.fspath(path))
+    return path.open("rb", buffering=0)
+
+
 def make_place(folder: Path, vector_set: str) -> None:
     """Make the folder of a vector set and its matrix, durably, where they are not there."""
     place = place_of(folder, vector_set)
     try:
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         (place / "matrix.f32").touch()
         for changed in (place, folder / "sets", folder):
             sync_folder(changed)
@@ -107,13 +148,14 @@ def strays(folder: Path, sets: Collection[str]) -> list[str]:
     """Return what interrupted writers left: folders of no set, graphs that were not finished."""
     found = [f"sets/{place.name}" for place in _places(folder) if place.name not in sets]
     for place in _places(folder):
-        found += [f"sets/{place.name}/{file.name}" for file in sorted(place.glob("*.new"))]
+        unfinished = [name for name in _UNFINISHED if os.path.lexists(place / name)]
+        found += [f"sets/{place.name}/{name}" for name in unfinished]
     return found
 
 
 def remove_graph(place: Path) -> None:
     """Remove the graph of a vector set, finished or not. Raises StoreError where it cannot be."""
-    for name in ("graph.hnsw", "graph.json", "graph.hnsw.new", "graph.json.new"):
+    for name in (*GRAPH_FILES, *_UNFINISHED):
         try:
             (place / name).unlink(missing_ok=True)
         except OSError as error:
@@ -122,7 +164,8 @@ def remove_graph(place: Path) -> None:
 
 def _places(folder: Path) -> Iterator[Path]:
     ours = re.compile(rf"{FIRST_SET}(-\d+)?")
-    for place in sorted((folder / "sets").iterdir()):
+    sets = folder / "sets"
+    for place in sorted(sets.iterdir()) if sets.is_dir() else ():
         if ours.fullmatch(place.name) and place.is_dir() and not place.is_symlink():
             yield place
 
@@ -152,6 +195,13 @@ def not_removed(path: Path, error: OSError) -> StoreError:
     return StoreError(
         f"what is of no use any more cannot be removed ({error.strerror}), at "
         f"{error.filename or path}; check the permissions and the disk, then run again"
+    )
+
+
+def _not_locked(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"the index cannot be locked ({error.strerror}), at {folder / 'lock'}; "
+        "check the permissions of the folder"
     )
 
 

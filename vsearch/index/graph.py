@@ -16,7 +16,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from vsearch.index.folder import write_failed
+from vsearch.index.folder import open_file, write_failed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,8 @@ class Graph:
     def card(cls, folder: Path) -> GraphCard:
         """Return what `graph.json` says, unchecked. Raises GraphUnusable when it cannot be read."""
         try:
-            card = GraphCard(**json.loads((folder / "graph.json").read_bytes()))
+            with open_file(folder / "graph.json") as file:
+                card = GraphCard(**json.loads(file.read()))
         except FileNotFoundError:
             raise GraphUnusable("there is no graph yet") from None
         except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -94,7 +95,7 @@ class Graph:
         if not 0 < card.rows <= rows:
             raise GraphUnusable(f"the graph covers {card.rows} rows of {rows}")
         try:
-            with (folder / "graph.hnsw").open("rb") as file:
+            with open_file(folder / "graph.hnsw") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != card.bytes:
                     raise GraphUnusable(f"graph.hnsw has {size} bytes instead of {card.bytes}")

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vsearch.errors import IndexDamaged, StoreError
+from vsearch.index.folder import open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +58,7 @@ class Matrix:
         Nothing where it cannot be opened; reading will say why.
         """
         with suppress(OSError):
-            self._held = self.path.open("rb", buffering=0)
+            self._held = open_file(self.path)
 
     def close(self) -> None:
         """Let go of a held file."""
@@ -157,11 +159,12 @@ class Matrix:
         return digest.hexdigest()
 
     def size_on_disk(self) -> int:
-        """Return the file's length in bytes; 0 when it does not exist."""
+        """Return the file's length in bytes; 0 when it does not exist or is no regular file."""
         try:
-            return self.path.stat().st_size
+            found = self.path.stat()
         except FileNotFoundError:
             return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
     def whole_rows_on_disk(self) -> int:
         """Return how many complete rows the file holds, committed or not."""
@@ -196,7 +199,13 @@ class Matrix:
         return changed
 
     def write(self, row: int, vectors: NDArray[np.float32]) -> None:
-        """Write `vectors` (n, dim) from `row` on and sync them; what counts stays as it is."""
+        """Write `vectors` (n, dim) from `row` on and sync them; what counts stays as it is.
+
+        What is in the way and no regular file is removed: it would not keep them.
+        """
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                self.path.unlink()
         data = memoryview(vectors.astype("<f4", order="C", copy=False).data).cast("B")
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
@@ -219,7 +228,7 @@ class Matrix:
             if self._held:
                 yield self._held
                 return
-            with self.path.open("rb", buffering=0) as file:
+            with open_file(self.path) as file:
                 yield file
         except FileNotFoundError:
             yield None

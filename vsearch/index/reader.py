@@ -15,7 +15,7 @@ from vsearch.index.matrix import Matrix
 from vsearch.records import RootStatus, SetStatus, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -40,35 +40,18 @@ class Index:
         with ExitStack() as opened:
             self._catalog = Catalog(folder, write=False)
             opened.callback(self._catalog.close)
-            self._set, self._matrix = self._pinned()
+            found = pinned(folder, self._catalog, self._active)
+            self._set = found[0][0] if found else None
+            nothing = Matrix(place_of(folder, FIRST_SET) / "matrix.f32", 0, 0, [])
+            self._matrix = found[0][1] if found else nothing
             opened.callback(self._matrix.close)
             self._opened = opened.pop_all()
         self.model = self._set.model if self._set else None
         self._name = self._set.name if self._set else FIRST_SET
 
-    def _pinned(self) -> tuple[VectorSet | None, Matrix]:
-        """Pin one committed state and return its active set with the matrix of that, opened.
-
-        The file is opened before: had another set become active and this one been dropped between
-        pin and opening, there would be nothing left to open. Where that happens between a first
-        look and the pin, the look was too early.
-        """
-        for _ in range(ATTEMPTS):
-            seen = self._catalog.active()
-            matrix = _unread(self.folder, seen)
-            matrix.hold()
-            self._catalog.begin_reading()
-            pinned = self._catalog.active()
-            if _which(seen) == _which(pinned):
-                if pinned:
-                    matrix.rows = pinned.rows
-                    matrix.checksums = self._catalog.blocks(pinned.name)
-                return pinned, matrix
-            matrix.close()
-            self._catalog.commit()
-        raise IndexLocked(
-            f"the index changes from model to model, in {self.folder}; try again in a moment"
-        )
+    def _active(self) -> list[VectorSet]:
+        one = self._catalog.active()
+        return [one] if one else []
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +84,10 @@ class Index:
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the embeddings of these rows: (n, dim) float32. IndexDamaged where one is."""
         return self._matrix.read(rows)
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
+        """Yield (first row, embeddings (n, dim)), whose memory is used again; None: damaged."""
+        return self._matrix.blocks()
 
     def graph(self) -> Graph:
         """Load the graph. Raises GraphUnusable with the reason when there is none to trust."""
@@ -193,10 +180,6 @@ class Index:
         return self._catalog.skipped()
 
 
-def _which(one: VectorSet | None) -> tuple[str, ModelIdentity] | None:
-    return (one.name, one.model) if one else None
-
-
 def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
@@ -208,10 +191,33 @@ def _is_file(found: os.stat_result) -> bool:
     return stat.S_ISREG(found.st_mode)
 
 
-def _unread(folder: Path, one: VectorSet | None) -> Matrix:
-    """Return the matrix of a set, with nothing known yet of its rows."""
-    place = place_of(folder, one.name if one else FIRST_SET)
-    return Matrix(place / "matrix.f32", one.model.dim if one else 0, 0, [])
+def pinned(
+    folder: Path, catalog: Catalog, look: Callable[[], list[VectorSet]]
+) -> list[tuple[VectorSet, Matrix]]:
+    """Pin one committed state; return the sets that `look` finds in it, their matrices held.
+
+    The files are opened before: had a set been dropped between pin and opening, there would be
+    nothing left to open. Where that happens between a first look and the pin, the look was too
+    early.
+    """
+    for _ in range(ATTEMPTS):
+        held = [(one, _held(folder, one)) for one in look()]
+        catalog.begin_reading()
+        if look() == [one for one, _ in held]:
+            for one, matrix in held:
+                matrix.checksums = catalog.blocks(one.name)
+            return held
+        for _, matrix in held:
+            matrix.close()
+        catalog.commit()
+    raise IndexLocked(f"the index changes from model to model, in {folder}; try again in a moment")
+
+
+def _held(folder: Path, one: VectorSet) -> Matrix:
+    """Return the matrix of a set, its file opened, with nothing known yet of its checksums."""
+    matrix = Matrix(place_of(folder, one.name) / "matrix.f32", one.model.dim, one.rows)
+    matrix.hold()
+    return matrix
 
 
 def matrix_of(folder: Path, catalog: Catalog, one: VectorSet) -> Matrix:

@@ -127,11 +127,6 @@ def repair(folder: Path, workers: int, *, deep: bool) -> Iterator[str]:
         )
     with Upkeep(folder) as upkeep:
         yield from upkeep.repair()
-    for finding in check_index(folder, queries=QUERIES):
-        if finding.part == "graph" and finding.faults:
-            with Upkeep(folder) as upkeep:
-                upkeep.rebuild_graph()
-            yield "built the graph anew, which found too little"
     if deep:
         wrong = [entry for entry, same in _compared(folder, workers) if not same]
         if wrong:

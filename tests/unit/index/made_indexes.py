@@ -257,14 +257,14 @@ except StoreError as error:
 """
 
 
-def read_only(folder: Path) -> str:
-    """Let another process without rights read the index and try to write to it."""
+def read_only(folder: Path, code: str = _READ) -> str:
+    """Let another process without rights read the index and try to write to it; its stdout."""
     places = [folder, *folder.rglob("*")]
     modes = {place: place.stat().st_mode for place in places}
     for place in places:
         place.chmod(0o555 if place.is_dir() else 0o444)
     try:
-        return run(_READ, folder, drop=True)
+        return run(code, folder, drop=True)
     finally:
         for place, mode in modes.items():
             place.chmod(mode)

@@ -216,6 +216,22 @@ def test_a_card_that_cannot_be_read(
     assert refused(tmp_path).startswith("graph.json cannot be read (")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("graph.json", "there is no graph yet"),
+        ("graph.hnsw", "graph.hnsw cannot be loaded (not a regular file)"),
+    ],
+)
+def test_a_fifo_is_no_graph_and_waited_for_by_no_one(
+    tmp_path: Path, saved: dict[str, bytes], name: str, expected: str
+) -> None:
+    put(tmp_path, saved)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    assert refused(tmp_path) == expected
+
+
 @pytest.mark.parametrize("cut", [1, 100, None], ids=["one byte", "100 bytes", "all"])
 def test_a_graph_cut_short_is_told_by_its_length(
     tmp_path: Path, saved: dict[str, bytes], cut: int | None

@@ -3,8 +3,10 @@
 import errno
 import itertools
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import numpy as np
 import pytest
@@ -134,8 +136,34 @@ def test_a_missing_file_is_damage(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_store_error(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"cannot be read \(Is a directory\)"):
-        Matrix(tmp_path, 5, 1).scores(units(1, 5)[0])
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"cannot be read \(Not a directory\)"):
+        Matrix(tmp_path / "file" / "matrix.f32", 5, 1).scores(units(1, 5)[0])
+
+
+SPECIAL: dict[str, Callable[[Path], None]] = {
+    "fifo": os.mkfifo,
+    "folder": Path.mkdir,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "socket": lambda path: socket(AF_UNIX).bind(os.fspath(path)),
+}
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_what_is_no_regular_file_is_missing_and_waited_for_by_no_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
+    made = matrix(Path(), units(300, 5))
+    made.path.unlink()
+    SPECIAL[kind](made.path)
+    made.hold()
+    assert blocks(made) == {0: None, BLOCK_ROWS: None}
+    assert (made.size_on_disk(), len(made.loose_rows(0))) == (0, 0)
+    if kind == "folder":
+        made.path.rmdir()
+    made.write(0, units(300, 5))
+    assert made.read(np.arange(300)).tolist() == units(300, 5).tolist()
 
 
 def test_a_failed_append_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,13 +199,10 @@ def test_a_held_file_can_be_read_by_many_after_it_is_gone(tmp_path: Path) -> Non
 
 
 def test_holding_what_cannot_be_opened_is_told_when_it_is_read(tmp_path: Path) -> None:
-    missing, folder = Matrix(tmp_path / "none", 5, 1), Matrix(tmp_path, 5, 1)
+    missing = Matrix(tmp_path / "none", 5, 1)
     missing.hold()
-    folder.hold()
     with pytest.raises(IndexDamaged):
         missing.read(np.array([0]))
-    with pytest.raises(StoreError, match="Is a directory"):
-        folder.read(np.array([0]))
     units(1, 5).tofile(tmp_path / "none")
     assert missing.read(np.array([0])).shape == (1, 5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -237,6 +238,17 @@ def test_a_graph_that_cannot_be_written_leaves_all_as_it_was(
         upkeep.compact()
     assert content(tmp_path) == expected(0, 1, 3, 4)
     assert files(tmp_path) == WHOLE | of_set("whole")
+
+
+def test_compacting_without_any_vectors_names_the_repair(tmp_path: Path) -> None:
+    make(tmp_path, 3)
+    forget(tmp_path, 1)
+    shutil.rmtree(tmp_path / "sets")
+    with (
+        Upkeep(tmp_path) as upkeep,
+        pytest.raises(IndexDamaged, match=r"missing or damaged, .*check --repair"),
+    ):
+        upkeep.compact()
 
 
 # Repairing

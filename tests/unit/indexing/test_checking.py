@@ -10,6 +10,7 @@ import pytest
 from fake_encoder import FakeEncoder, paint
 
 from vsearch.index import Index
+from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.indexing.checking import check, repair
 from vsearch.indexing.run import Options, update
 from vsearch.records import Finding
@@ -107,6 +108,18 @@ def test_repairing_and_indexing_bring_everything_back(photos: Path, tmp_path: Pa
     with Index(index) as opened:
         assert sorted(set(opened.scores(query).tolist()) - {0.0}) == sorted(set(before))
         assert opened.images() == COUNT
+
+
+def test_a_graph_that_finds_little_is_not_built_anew(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def islands(*_: object) -> None:
+        raise GraphUnusable("the graph does not reach 6 of its 6 rows")
+
+    monkeypatch.setattr(Graph, "search", islands)
+    assert "which is little" in findings(tmp_path)["graph"].told
+    assert faults(tmp_path) == []
+    assert list(repair(tmp_path / "index", 2, deep=False)) == []
 
 
 def opened_rows(index: Index) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
