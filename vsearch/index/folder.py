@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,15 @@ def nobody_writes(folder: Path) -> Iterator[bool]:
     Make that short: a writer does not wait. Unlike `lock`, it may be had by several at once, and
     needs no right to write.
     """
+    if sys.platform == "win32":  # which has no such locks
+        try:
+            held = lock(folder)
+        except IndexLocked:
+            yield False
+            return
+        with held:
+            yield True
+        return
     import fcntl
 
     try:

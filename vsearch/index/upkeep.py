@@ -169,13 +169,6 @@ class Upkeep:
             done.append(f"removed what an interrupted run had left: {', '.join(left)}")
         return done
 
-    def rebuild_graph(self) -> None:
-        """Build the graph of the active set anew, though its file may be as it was written."""
-        one = self._catalog.active()
-        if one is not None:
-            remove_graph(place_of(self.folder, one.name))
-            self._rebuild_graph(matrix_of(self.folder, self._catalog, one))
-
     def _rebuild_graph(self, matrix: Matrix) -> bool:
         """Build the graph of a matrix unless there is one; return whether that was needed."""
         try:
