@@ -80,8 +80,10 @@ def nobody_writes(folder: Path) -> Iterator[bool]:
         except IndexLocked:
             yield False
             return
-        with held:
+        try:
             yield True
+        finally:
+            held.release()
         return
     import fcntl
 
