@@ -173,7 +173,8 @@ class Installed:
                 name = self._take_in(content, work)
             work.chmod(0o777 & ~_umask())
             place = self.place(name)
-            if not self.is_sound(name):
+            # Only what was there before: another process may be putting the same one there now.
+            if os.path.lexists(place) and not self.is_sound(name):
                 self._discard(place)
             try:
                 work.rename(place)
