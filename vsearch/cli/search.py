@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -38,6 +38,53 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say on stderr how the answer was found.")
     ] = False,
+    folders: Annotated[
+        list[str] | None,
+        typer.Option("--in", metavar="DIR", help="Only below this folder; may be repeated."),
+    ] = None,
+    globs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--glob",
+            metavar="PATTERN",
+            help="Only such names, or paths where it has a '/'; may be repeated.",
+        ),
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", metavar="DATE", help="Only taken on that day or later."),
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="DATE", help="Only taken before that day.")
+    ] = None,
+    cameras: Annotated[
+        list[str] | None,
+        typer.Option("--camera", metavar="TEXT", help="Only by such a camera; may be repeated."),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Only jpeg, png, ...; may be repeated."),
+    ] = None,
+    min_size: Annotated[
+        str | None,
+        typer.Option("--min-size", metavar="PIXELS", help="Only so large: 2000, or 3000x2000."),
+    ] = None,
+    orientation: Annotated[
+        Literal["landscape", "portrait", "square"] | None,
+        typer.Option("--orientation", help="Only of this shape."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            metavar="EXPRESSION",
+            help="Only where this holds: \"width > height and 'canon' in camera\".",
+        ),
+    ] = None,
+    sort: Annotated[
+        Literal["relevance", "date", "path"],
+        typer.Option("--sort", help="The order of the answers, once they are chosen."),
+    ] = "relevance",
     max_megapixels: MegapixelsOption = None,
     offline: OfflineOption = False,
 ) -> None:
@@ -49,16 +96,30 @@ def search(
     vsearch search https://example.org/a.jpg    what looks like the picture there
     vsearch search 2:horse sunset --minus people
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
+    vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
+    vsearch search dog --where "type in ('png', 'webp') and pixels > 2e6" --sort date
     """
     from vsearch.cli.encoders import encoder_for_search
     from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
     from vsearch.output.matches import form_of, print_answer
+    from vsearch.searching.filters import Filters
     from vsearch.searching.search import answer
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
     folder = index_location(index_folder)
+    condition = Filters(
+        folders=folders or (),
+        globs=globs or (),
+        after=after,
+        before=before,
+        cameras=cameras or (),
+        types=types or (),
+        min_size=min_size,
+        orientation=orientation,
+        where=where,
+    ).condition()
 
     def ask() -> Answer:
         return answer(
@@ -67,6 +128,8 @@ def search(
             terms,
             minus or (),
             k,
+            condition=condition,
+            sort=sort,
             forced="exact" if exact else "graph" if graph else None,
             pixel_limit=pixels(max_megapixels, 1),
             offline=offline or is_set(OFFLINE_VARIABLE),

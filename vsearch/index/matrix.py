@@ -120,6 +120,25 @@ class Matrix:
                 np.dot(block, query, out=scores[place : place + len(block)])
         return scores
 
+    def scores_of(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cosine of the unit vector `query` (dim,) with each of the ascending `rows`.
+
+        Shape (len(rows),), float32, to the last bit as in `scores`; -inf for rows that are damaged.
+        Reads only the blocks that hold one of them.
+        """
+        import numpy as np
+
+        scores = np.full(len(rows), -np.inf, dtype=np.float32)
+        numbers, starts = np.unique(rows // BLOCK_ROWS, return_index=True)
+        ends = np.append(starts, len(rows))[1:]
+        buffer = np.empty((BLOCK_ROWS, self.dim), dtype="<f4")
+        with self._opened() as file:
+            for number, start, end in zip(numbers, starts, ends, strict=True):
+                block = self._block(file, int(number), buffer)
+                if block is not None:
+                    scores[start:end] = np.dot(block, query)[rows[start:end] % BLOCK_ROWS]
+        return scores
+
     def loose_rows(self, number: int) -> NDArray[np.float32]:
         """Return as many rows (n, dim) of a block as the file has, whatever its checksum says.
 

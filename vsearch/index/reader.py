@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from vsearch.conditions import Condition
     from vsearch.records import Entry, ImageRecord, ModelIdentity
 
 # How often a reader looks again when the index was switched to another set while it was opening.
@@ -81,6 +82,13 @@ class Index:
         """
         return self._matrix.scores(query, start)
 
+    def scores_of(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cosine of `query` (dim,) with each of the ascending `rows` (n,): (n,).
+
+        -inf for rows that are damaged.
+        """
+        return self._matrix.scores_of(query, rows)
+
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the embeddings of these rows: (n, dim) float32. IndexDamaged where one is."""
         return self._matrix.read(rows)
@@ -104,9 +112,23 @@ class Index:
         except GraphUnusable:
             return 0
 
-    def images_of(self, rows: Sequence[int]) -> dict[int, list[ImageRecord]]:
-        """Return the files that answer for each row, by path; rows without any are left out."""
-        return self._catalog.images_of(self._name, rows)
+    def selected(self, condition: Condition) -> NDArray[np.int64]:
+        """Return the rows of which a file meets the condition, ascending: (n,).
+
+        Raises ValueError for a condition that cannot be met by anything: a date that is none.
+        """
+        import numpy as np
+
+        return np.array(self._catalog.selected(self._name, condition), dtype=np.int64)
+
+    def images_of(
+        self, rows: Sequence[int], condition: Condition | None = None
+    ) -> dict[int, list[ImageRecord]]:
+        """Return the files that answer for each row, by path; rows without any are left out.
+
+        With a `condition`, those that meet it.
+        """
+        return self._catalog.images_of(self._name, rows, condition)
 
     def images(self) -> int:
         """Return how many files the index can answer with."""

@@ -47,7 +47,11 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
         say(f"vsearch: {answer.warning}")
     if explain:
         _explain(answer)
-    if not answer.matches and answer.rows and any(term.kind == "picture" for term in answer.terms):
+    if not answer.matches and answer.narrowed:
+        say("vsearch: nothing found, no picture meets the conditions")
+    elif (
+        not answer.matches and answer.rows and any(term.kind == "picture" for term in answer.terms)
+    ):
         say("vsearch: nothing found besides the query itself")
     elif not answer.matches:
         # Without rows, or with those of pictures that are gone only.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from vsearch.errors import IndexDamaged
 from vsearch.index import GraphUnusable, Index
@@ -15,12 +17,13 @@ from vsearch.searching.strategy import Strategy, choose
 from vsearch.vectors import best
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from vsearch.conditions import Condition
     from vsearch.index import Graph
     from vsearch.models.encoder import Encoder
     from vsearch.records import Calibration
@@ -50,15 +53,19 @@ class _Ranking(Protocol):
 
 
 class _Exact:
-    """The ranking by scanning every row: computed once, cut as often as asked."""
+    """The ranking by scanning every row, or all that are `selected`: computed once, cut at will."""
 
-    def __init__(self, index: Index, query: NDArray[np.float32]) -> None:
-        self.scores = index.scores(query)
+    def __init__(
+        self, index: Index, query: NDArray[np.float32], selected: NDArray[np.int64] | None
+    ) -> None:
+        self.selected = selected
+        self.scores = index.scores(query) if selected is None else index.scores_of(query, selected)
         self.damaged = _damaged(self.scores)
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        rows = best(self.scores, min(count, len(self.scores) - self.damaged))
-        return rows, self.scores[rows]
+        places = best(self.scores, min(count, len(self.scores) - self.damaged))
+        rows = places if self.selected is None else self.selected[places]
+        return rows, self.scores[places]
 
 
 class _Approximate:
@@ -87,35 +94,39 @@ def search(
     k: int,
     *,
     exclude: Collection[str] = (),
+    condition: Condition | None = None,
     forced: Method | None = None,
 ) -> Found:
     """Return the `k` files most like the unit vector `query` (dim,), fewer where there are fewer.
 
     Files of equal cosine come by row, those that share a row by path. `exclude` are real
-    paths that are never an answer: the query's own pictures.
+    paths that are never an answer: the query's own pictures. With a `condition`, only files that
+    meet it are. Raises ValueError for one that nothing can meet (see `Index.selected`).
     """
+    selected = index.selected(condition) if condition else None
     strategy = choose(
         row_bytes=4 * len(query),
         rows=index.rows,
         graph_rows=index.graph_rows(),
         graph_bytes=index.graph_bytes(),
+        selected=None if selected is None else len(selected),
         forced=forced,
     )
     warning = None
     if strategy.method == "graph":
         try:
             approximate = _Approximate(index, index.graph(), query)
-            files = _files(index, approximate, k, exclude)
+            files = _files(index, approximate, k, exclude, condition)
             return Found(files, strategy, _left_out(index, approximate))
         except GraphUnusable as error:
             warning = f"the graph was not used: {error}; scanned all rows instead"
-    exact = _Exact(index, query)
+    exact = _Exact(index, query, selected)
     if exact.damaged and exact.damaged == index.rows:
         raise IndexDamaged(
             f"all vectors are missing or damaged, in {index.folder}; "
             "bring back what can be with `vsearch check --repair`"
         )
-    files = _files(index, exact, k, exclude)
+    files = _files(index, exact, k, exclude, condition)
     return Found(files, strategy, _left_out(index, exact) or warning)
 
 
@@ -135,13 +146,17 @@ def _left_out(index: Index, ranking: _Ranking) -> str | None:
 
 
 def _files(
-    index: Index, ranking: _Ranking, k: int, exclude: Collection[str]
+    index: Index,
+    ranking: _Ranking,
+    k: int,
+    exclude: Collection[str],
+    condition: Condition | None,
 ) -> list[tuple[ImageRecord, float]]:
     """Turn the ranking's rows into `k` files; rows whose files are gone have none to give."""
     count = k + len(exclude)
     while True:
         rows, scores = ranking.first(count)
-        images = index.images_of([int(row) for row in rows])
+        images = index.images_of([int(row) for row in rows], condition)
         found = [
             (record, float(score))
             for row, score in zip(rows, scores, strict=True)
@@ -158,11 +173,32 @@ def _is_one_of(path: str, exclude: Collection[str]) -> bool:
     return bool(exclude) and (path in exclude or os.path.realpath(path) in exclude)
 
 
+Order = Literal["relevance", "date", "path"]
+
+
+def _newest_first(match: Match) -> tuple[bool, float]:
+    """Order by when a picture was taken, else its file was changed; what is gone comes last."""
+    with suppress(ValueError):
+        # Without its time zone, as the filters have it.
+        taken = datetime.fromisoformat((match.facts.taken_at or "")[:19])
+        return False, -taken.timestamp()
+    with suppress(OSError):
+        return False, -os.stat(match.path).st_mtime
+    return True, 0.0
+
+
+_KEYS: dict[Order, Callable[[Match], Any]] = {
+    "relevance": lambda match: match.rank,
+    "date": _newest_first,
+    "path": lambda match: os.fsencode(match.path),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a query found, and how: `terms` as understood, `seconds` each step took, by its name.
 
-    `rows` is how many embeddings were searched.
+    `rows` is how many embeddings there are; `narrowed`: only some of them could be an answer.
     """
 
     matches: list[Match]
@@ -170,6 +206,7 @@ class Answer:
     strategy: Strategy
     warning: str | None
     rows: int
+    narrowed: bool
     seconds: dict[str, float]
 
 
@@ -180,13 +217,16 @@ def answer(
     minus: Sequence[str],
     k: int,
     *,
+    condition: Condition | None = None,
+    sort: Order = "relevance",
     forced: Method | None,
     pixel_limit: int,
     offline: bool = False,
 ) -> Answer:
     """Answer one query on the index in `folder`: terms -> query vector -> rows -> matches.
 
-    `offline`: terms that are addresses are refused.
+    With a `condition`, only files that meet it are an answer. `sort` is the order of those that
+    are; their ranks stay those by relevance. `offline`: terms that are addresses are refused.
 
     Raises UsageError for terms that cannot be used, StoreError when the index cannot.
     """
@@ -198,10 +238,18 @@ def answer(
         query = embed(parsed, encoder, pixel_limit)  # (dim,) float32
         clock.lap("embed the query")
         own = {os.path.realpath(term.text) for term in parsed if term.kind == "picture"}
-        found = search(index, query, k, exclude=own, forced=forced)
+        found = search(index, query, k, exclude=own, condition=condition, forced=forced)
         clock.lap("search")
-        listed = list(_matches(found, parsed, encoder.calibration))
-        return Answer(listed, parsed, found.strategy, found.warning, index.rows, clock.seconds)
+        listed = sorted(_matches(found, parsed, encoder.calibration), key=_KEYS[sort])
+        return Answer(
+            listed,
+            parsed,
+            found.strategy,
+            found.warning,
+            index.rows,
+            condition is not None,
+            clock.seconds,
+        )
 
 
 class _Clock:

@@ -1,0 +1,125 @@
+"""A condition -> SQL over images and contents, with every value as a parameter.
+
+The statement it becomes a part of joins `images` and `contents` under these names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vsearch.conditions import Condition
+    from vsearch.index.catalog import Root
+
+_SQL = {
+    "width": "contents.width",
+    "height": "contents.height",
+    "pixels": "contents.width*contents.height",
+    "bytes": "images.size",
+    "type": "lower(contents.format)",
+    "camera": "lower(coalesce(contents.camera,''))",
+    # A time zone, which few cameras write, is left out: what counts is the clock on the wall.
+    "date": "coalesce(substr(contents.taken_at,1,19), CASE WHEN images.mtime_ns>=0 THEN"
+    " strftime('%Y-%m-%dT%H:%M:%S', images.mtime_ns/1000000000, 'unixepoch', 'localtime') END)",
+    "name": "substr(CAST(images.path AS TEXT),"
+    " length(rtrim(CAST(images.path AS TEXT), replace(CAST(images.path AS TEXT),'/','')))+1)",
+}
+_LAST = "9999-12-31T23:59:59"  # what is missing on the right of a date, at its latest
+_FIRST = "0000-01-01T00:00:00"
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?")
+
+Parameters = list[int | float | str | bytes]
+
+
+def as_sql(condition: Condition, roots: Sequence[Root]) -> tuple[str, Parameters]:
+    """Return the condition as an SQL expression, and the values of its question marks.
+
+    Raises ValueError for a date that is none.
+    """
+    match condition:
+        case AllOf(conditions) | AnyOf(conditions):
+            parts = [as_sql(one, roots) for one in conditions]
+            word, empty = (" AND ", "1") if isinstance(condition, AllOf) else (" OR ", "0")
+            values = [value for _, values in parts for value in values]
+            return f"({word.join(sql for sql, _ in parts) or empty})", values
+        case Not(inner):
+            sql, values = as_sql(inner, roots)
+            return f"(NOT {sql})", values
+        case Below(place):
+            return _below(place, roots)
+        case Matching(field, pattern):
+            text, values = _text(field, roots)
+            glob = os.fsencode(pattern.replace("[!", "[^"))  # as SQLite has it
+            return f"({text} GLOB CAST(? AS TEXT))", [*values, glob]
+        case Compared():
+            return _compared(condition, roots)
+
+
+def _compared(one: Compared, roots: Sequence[Root]) -> tuple[str, Parameters]:
+    if one.field == "date":
+        return _dated(one)
+    if isinstance(one.value, Named):
+        return f"({_SQL[one.field]} {one.operator} {_SQL[one.value.field]})", []
+    if not isinstance(one.value, str):
+        return f"({_SQL[one.field]} {one.operator} ?)", [one.value]
+    text, values = _text(one.field, roots)
+    value = os.fsencode(one.value)
+    if one.operator == "contains":
+        return f"(instr(lower({text}), lower(CAST(? AS TEXT)))>0)", [*values, value]
+    return f"(lower({text}) {one.operator} lower(CAST(? AS TEXT)))", [*values, value]
+
+
+def _dated(one: Compared) -> tuple[str, Parameters]:
+    """Compare a date with a stretch of time: all that a value such as "2023-05" may mean."""
+    value = str(one.value)
+    if not _DATE.fullmatch(value) or one.operator == "contains":
+        raise ValueError(f"no date: {value!r}")
+    first, last = value + _FIRST[len(value) :], value + _LAST[len(value) :]
+    date = _SQL["date"]
+    # 31 days are in no month too many, since texts are compared.
+    sql: dict[str, tuple[str, Parameters]] = {
+        "==": (f"{date} BETWEEN ? AND ?", [first, last]),
+        "!=": (f"{date} NOT BETWEEN ? AND ?", [first, last]),
+        "<": (f"{date}<?", [first]),
+        "<=": (f"{date}<=?", [last]),
+        ">": (f"{date}>?", [last]),
+        ">=": (f"{date}>=?", [first]),
+    }
+    what, values = sql[one.operator]
+    return f"coalesce({what},0)", values
+
+
+def _text(field: str, roots: Sequence[Root]) -> tuple[str, Parameters]:
+    if field != "path":
+        return _SQL[field], []
+    # Roots are few; the catalog may have stored them relative to the index.
+    cases = " ".join("WHEN ? THEN CAST(? AS TEXT)" for _ in roots)
+    values: Parameters = []
+    for root in roots:
+        values += [root.id, os.fsencode(root.path.rstrip("/") + "/")]
+    tops = f"CASE images.root {cases} END" if roots else "''"
+    return f"({tops} || CAST(images.path AS TEXT))", values
+
+
+def _below(place: str, roots: Sequence[Root]) -> tuple[str, Parameters]:
+    parts: list[str] = []
+    values: Parameters = []
+    for root in roots:
+        if _within(root.path, place):
+            parts.append("images.root=?")
+            values.append(root.id)
+        elif _within(place, root.path):
+            name = os.fsencode(os.path.relpath(place, root.path))
+            parts.append("images.root=? AND (images.path=? OR images.path>=? AND images.path<?)")
+            values += [root.id, name, name + b"/", name + b"0"]  # "0" is the byte after "/"
+    return f"({' OR '.join(parts) or '0'})", values
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -1,0 +1,289 @@
+"""What a person typed to narrow an answer down -> one condition."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Literal, get_args
+
+from vsearch.conditions import (
+    NUMBERS,
+    TEXTS,
+    AllOf,
+    AnyOf,
+    Below,
+    Compared,
+    Condition,
+    Matching,
+    Named,
+    Not,
+)
+from vsearch.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vsearch.conditions import Field, Operator
+
+Orientation = Literal["landscape", "portrait", "square"]
+ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
+
+_COMPARED: dict[Orientation, Operator] = {"landscape": ">", "portrait": "<", "square": "=="}
+_TYPES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000"}
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?")
+_SIZE = re.compile(r"(\d+)(?:[x\u00d7](\d+))?")
+_DEEPEST = 50  # parentheses in an expression
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What was typed, see `vsearch search --help`. Of those that may be many, one has to hold."""
+
+    folders: Sequence[str] = ()
+    globs: Sequence[str] = ()
+    after: str | None = None
+    before: str | None = None
+    cameras: Sequence[str] = ()
+    types: Sequence[str] = ()
+    min_size: str | None = None
+    orientation: Orientation | None = None
+    where: str | None = None
+
+    def condition(self, today: date | None = None) -> Condition | None:
+        """Return what all of them ask for together; None: nothing.
+
+        `today` is what "last month" counts from. Raises UsageError.
+        """
+        today = today or date.today()
+        parts: list[Condition] = []
+
+        def one_of(found: list[Condition]) -> None:
+            if found:
+                parts.append(found[0] if len(found) == 1 else AnyOf(tuple(found)))
+
+        one_of([Below(_place(folder)) for folder in self.folders])
+        one_of([_glob(pattern) for pattern in self.globs])
+        if self.after is not None:
+            parts.append(Compared("date", ">=", day(self.after, today)))
+        if self.before is not None:
+            parts.append(Compared("date", "<", day(self.before, today)))
+        one_of([Compared("camera", "contains", _some(name, "camera")) for name in self.cameras])
+        one_of([Compared("type", "==", _type(name)) for name in self.types])
+        if self.min_size is not None:
+            parts += _at_least(self.min_size)
+        if self.orientation is not None:
+            parts.append(Compared("width", _COMPARED[self.orientation], Named("height")))
+        if self.where is not None:
+            parts.append(expression(self.where))
+        if not parts:
+            return None
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def _some(typed: str, what: str) -> str:
+    if not typed:
+        raise UsageError(f"an empty name for a {what}; name one")
+    return typed
+
+
+def _place(typed: str) -> str:
+    return os.path.realpath(_some(typed, "folder"))
+
+
+def _glob(typed: str) -> Condition:
+    """Return what a pattern means: one of names, or, with a "/", of paths from this folder on."""
+    _some(typed, "pattern")
+    if "/" not in typed:
+        return Matching("name", typed)
+    return Matching("path", os.path.normpath(os.path.join(os.getcwd(), typed)))
+
+
+def _type(typed: str) -> str:
+    name = _some(typed, "type").lower().lstrip(".")
+    return _TYPES.get(name, name)
+
+
+def _at_least(typed: str) -> list[Condition]:
+    match = _SIZE.fullmatch(typed)
+    if not match:
+        raise UsageError(f"no size in pixels, {typed!r}; write 2000 for both sides, or 3000x2000")
+    width, height = int(match[1]), int(match[2] or match[1])
+    return [Compared("width", ">=", width), Compared("height", ">=", height)]
+
+
+# Dates
+
+
+def day(typed: str, today: date) -> str:
+    """Return the beginning of what was typed as a date, as conditions have it.
+
+    "2023", "2023-05", "2023-05-04", "2023-05-04 12:30"; "today", "yesterday", "this week" (or
+    month, or year), "last week", "3 days ago" (or weeks, months, years). Raises UsageError.
+    """
+    text = " ".join(typed.lower().split())
+    if match := _DATE.fullmatch(text.upper()):
+        year, month, of_month, hour, minute, second = match.groups()
+        try:
+            date(int(year), int(month or 1), int(of_month or 1))
+        except ValueError as error:
+            raise UsageError(f"no such day, {typed!r} ({error}); check it") from None
+        if int(hour or 0) > 23 or int(minute or 0) > 59 or int(second or 0) > 59:
+            raise UsageError(f"no such time of day, {typed!r}; check it")
+        return text.upper().replace(" ", "T")
+    begun = _named_day(text, today)
+    if begun is None:
+        raise UsageError(
+            f"no date that is understood, {typed!r}; write 2023, 2023-05, 2023-05-04, "
+            "'last month' or '3 days ago'"
+        )
+    return begun.isoformat()
+
+
+def _named_day(text: str, today: date) -> date | None:
+    begins: dict[str, Callable[[date], date]] = {
+        "day": lambda one: one,
+        "week": lambda one: one - timedelta(one.weekday()),  # on Monday, as ISO 8601 has it
+        "month": lambda one: one.replace(day=1),
+        "year": lambda one: one.replace(month=1, day=1),
+    }
+    words = {"today": "this day", "yesterday": "last day"}.get(text, text)
+    if match := re.fullmatch(r"(this|last) (day|week|month|year)", words):
+        start = begins[match[2]](today)
+        return start if match[1] == "this" else begins[match[2]](start - timedelta(1))
+    if match := re.fullmatch(r"(\d{1,4}) (day|week|month|year)s? ago", words):
+        try:
+            return _ago(today, int(match[1]), match[2])
+        except (ValueError, OverflowError):
+            return None
+    return None
+
+
+def _ago(today: date, count: int, unit: str) -> date:
+    if unit in {"day", "week"}:
+        return today - timedelta(count * (7 if unit == "week" else 1))
+    months = 12 * today.year + today.month - 1 - count * (12 if unit == "year" else 1)
+    year, month = divmod(months, 12)
+    first = date(year, month + 1, 1)
+    last = (first.replace(day=28) + timedelta(4)).replace(day=1) - timedelta(1)
+    return first.replace(day=min(today.day, last.day))  # there is no 31 February
+
+
+# Expressions
+
+_OPERATORS: dict[type[ast.cmpop], Operator] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+_TURNED: dict[Operator, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def expression(text: str) -> Condition:
+    """Return what a `--where` expression means: comparisons with `and`, `or`, `not`, parentheses.
+
+    In Python's words and never run: "width > height and 1000 <= pixels", "'canon' in camera",
+    "type in ('png', 'webp')", "date == '2023-05'". Raises UsageError.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise _unclear(text, error.msg) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise _unclear(text, "it cannot be read") from None
+    return _Reader(text).condition(tree)
+
+
+def _unclear(text: str, why: str) -> UsageError:
+    return UsageError(
+        f"--where is not understood ({why}), in {text!r}; write such as "
+        "\"width > 2000 and 'canon' in camera\""
+    )
+
+
+class _Reader:
+    """Turns the syntax tree of one expression into a condition."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def condition(self, node: ast.expr, depth: int = 0) -> Condition:
+        if depth > _DEEPEST:
+            raise self._wrong("it is nested too deeply")
+        match node:
+            case ast.BoolOp(op=ast.And(), values=values):
+                return AllOf(tuple(self.condition(value, depth + 1) for value in values))
+            case ast.BoolOp(values=values):
+                return AnyOf(tuple(self.condition(value, depth + 1) for value in values))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return Not(self.condition(operand, depth + 1))
+            case ast.Compare(left=left, ops=operators, comparators=others):
+                sides = [left, *others]
+                found = [
+                    self._compared(*one) for one in zip(sides, operators, sides[1:], strict=False)
+                ]
+                return found[0] if len(found) == 1 else AllOf(tuple(found))
+        raise self._wrong("it compares nothing")
+
+    def _compared(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Condition:
+        if isinstance(operator, ast.In | ast.NotIn):
+            found = self._contained(left, right)
+            return found if isinstance(operator, ast.In) else Not(found)
+        if type(operator) not in _OPERATORS:
+            raise self._wrong("'is' compares no values; write ==")
+        sign = _OPERATORS[type(operator)]
+        if not isinstance(left, ast.Name):
+            left, right, sign = right, left, _TURNED.get(sign, sign)
+        return self._with_value(self._field(left), sign, right)
+
+    def _with_value(self, field: Field, sign: Operator, right: ast.expr) -> Condition:
+        if isinstance(right, ast.Name):
+            other = self._field(right)
+            if field in NUMBERS and other in NUMBERS:
+                return Compared(field, sign, Named(other))
+            raise self._wrong(f"{field} and {other} cannot be compared")
+        value = self._value(right)
+        if field in NUMBERS and not isinstance(value, int | float):
+            raise self._wrong(f"{field} is a number")
+        if field not in NUMBERS and not isinstance(value, str):
+            raise self._wrong(f"{field} is a text")
+        if field in TEXTS and sign not in {"==", "!="}:
+            raise self._wrong(f"{field} is equal or not, or contains a text")
+        if field == "date":
+            value = day(str(value), date.today())
+        if field == "type":
+            value = _type(str(value))
+        return Compared(field, sign, value)
+
+    def _contained(self, left: ast.expr, right: ast.expr) -> Condition:
+        """Read `'text' in field`, or `field in (value, ...)`."""
+        if isinstance(right, ast.Tuple | ast.List | ast.Set):
+            field = self._field(left)
+            return AnyOf(tuple(self._with_value(field, "==", one) for one in right.elts))
+        field, value = self._field(right), self._value(left)
+        if field not in TEXTS or not isinstance(value, str):
+            raise self._wrong(f"{field} contains no {value!r}")
+        return Compared(field, "contains", value)
+
+    def _field(self, node: ast.expr) -> Field:
+        names: tuple[Field, ...] = (*NUMBERS, *TEXTS, "date")
+        if isinstance(node, ast.Name):
+            for name in names:
+                if node.id == name:
+                    return name
+            raise self._wrong(f"there is no {node.id!r}, but {', '.join(names)}")
+        raise self._wrong("one side of each comparison is a field")
+
+    def _value(self, node: ast.expr) -> int | float | str:
+        if isinstance(node, ast.Constant):
+            value = node.value
+            if isinstance(value, str) or (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and abs(value) < 1 << 63
+            ):
+                return value
+        raise self._wrong("a value is a number or a text in quotes")
+
+    def _wrong(self, why: str) -> UsageError:
+        return _unclear(self._text, why)
