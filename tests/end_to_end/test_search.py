@@ -8,8 +8,9 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pictures_server as serving
 import pytest
@@ -296,3 +297,54 @@ def test_offline_no_address_is_asked(
     assert served.asked == []
     done = vsearch("search", "a dog", "--index", photos_index, "--offline", "-k", "1")
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "meets"),
+    [
+        (["--type", "png"], lambda facts: facts["path"].endswith(".png")),
+        (["--glob", "IMG_001?.*"], lambda facts: re.search(r"IMG_001.\.", facts["path"])),
+        (["--orientation", "portrait"], lambda facts: facts["width"] < facts["height"]),
+        (["--where", "pixels > 2e5"], lambda facts: facts["width"] * facts["height"] > 200_000),
+        (["--in", "."], lambda _: True),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_only_what_meets_the_conditions(
+    vsearch: Run, photos_index: Path, options: list[str], meets: Callable[[dict[str, Any]], object]
+) -> None:
+    def ask(*more: str) -> list[dict[str, Any]]:
+        done = vsearch(
+            "search", "a dog", "--json", "-k", "99", "--index", photos_index, *more, cwd=PHOTOS
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    expected = [(match["path"], match["score"]) for match in ask() if meets(match)]
+    assert expected
+    assert [(match["path"], match["score"]) for match in ask(*options)] == expected
+
+
+def test_answers_in_another_order(vsearch: Run, photos_index: Path) -> None:
+    def ask(sort: str) -> list[str]:
+        options = ["-k", "12", "--paths", "--sort", sort, "--index", photos_index]
+        return paths(vsearch("search", "a dog", *options, cwd=PHOTOS).stdout)
+
+    by_relevance = ask("relevance")
+    assert ask("path") == sorted(by_relevance) != by_relevance
+    assert sorted(ask("date")) == sorted(by_relevance)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--camera", "no such"], 1, "nothing found, no picture meets the conditions"),
+        (["--type", ""], 2, "an empty name for a type; name one"),
+        (["--in", ""], 2, "an empty name for a folder; name one"),
+    ],
+)  # fmt: skip
+def test_conditions_that_nothing_meets_or_that_are_none(
+    vsearch: Run, photos_index: Path, options: list[str], code: int, said: str
+) -> None:
+    done = vsearch("search", "a dog", "--index", photos_index, *options)
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (code, b"", f"vsearch: {said}\n")

@@ -35,6 +35,7 @@ _COMPARED: dict[Orientation, Operator] = {"landscape": ">", "portrait": "<", "sq
 _TYPES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000"}
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?")
 _SIZE = re.compile(r"(\d+)(?:[x\u00d7](\d+))?")
+_SINGLE = re.compile(r"(?<![<>=!:])=(?!=)")
 _DEEPEST = 50  # parentheses in an expression
 
 
@@ -188,7 +189,8 @@ def expression(text: str) -> Condition:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        raise _unclear(text, error.msg) from None
+        why = "write == for equal" if _SINGLE.search(text) else error.msg
+        raise _unclear(text, why) from None
     except (ValueError, RecursionError, MemoryError):
         raise _unclear(text, "it cannot be read") from None
     return _Reader(text).condition(tree)

@@ -206,8 +206,8 @@ class Answer:
     strategy: Strategy
     warning: str | None
     rows: int
-    narrowed: bool
     seconds: dict[str, float]
+    narrowed: bool = False
 
 
 def answer(
@@ -247,8 +247,8 @@ def answer(
             found.strategy,
             found.warning,
             index.rows,
-            condition is not None,
             clock.seconds,
+            narrowed=condition is not None,
         )
 
 

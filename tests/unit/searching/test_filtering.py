@@ -1,0 +1,185 @@
+"""Conditions against a slow plain oracle: the same files, whatever way the search takes."""
+
+from __future__ import annotations
+
+import fnmatch
+import operator as operators
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vsearch.conditions import AllOf, AnyOf, Below, Compared, Condition, Matching, Named, Not
+from vsearch.index import Index
+from vsearch.index.writer import IndexWriter
+from vsearch.records import Entry, ImageFacts, ModelIdentity
+from vsearch.searching.search import search
+from vsearch.vectors import unit
+
+DIM, COUNT = 16, 3000
+MODEL = ModelIdentity("noise", "weights", "preprocessing", DIM)
+FOLDERS = ["", "2023/", "2023/summer/", "2023/summer 2/", "a*[b]/", "ünï/"]
+CAMERAS = [None, "Canon EOS R5", "NIKON Z 6", "canon ixus", "100%_real"]
+
+
+def make(folder: Path, count: int) -> None:
+    """Make an index of files with random facts, a tenth of them copies of others."""
+    random = np.random.default_rng(7)
+    vectors = unit(random.standard_normal((count, DIM), dtype=np.float32))
+    with IndexWriter(folder, MODEL) as writer:
+        roots = [writer.add_root(path, whole=True) for path in ("/photos", "/more/photos")]
+        for number in range(count):
+            content = number if number % 10 else int(random.integers(0, number + 1))
+            facts_random = np.random.default_rng(content)
+            taken = datetime.fromtimestamp(int(facts_random.integers(946684800, 1735689600)))
+            facts = ImageFacts(
+                int(facts_random.integers(1, 6000)),
+                int(facts_random.integers(1, 6000)),
+                ["JPEG", "PNG", "WEBP", "HEIF"][facts_random.integers(4)],
+                taken.isoformat() + ["", "+02:00"][facts_random.integers(2)]
+                if facts_random.random() < 0.7
+                else None,
+                CAMERAS[facts_random.integers(len(CAMERAS))],
+            )
+            name = f"{FOLDERS[random.integers(len(FOLDERS))]}IMG_{number:05}.jpg"
+            mtime = -1 if random.random() < 0.1 else int(random.integers(0, 1_700_000_000)) * 10**9
+            writer.add(
+                roots[number % 2], name, int(random.integers(1, 10**7)), mtime,
+                content.to_bytes(16, "big"), facts, vectors[content],
+            )  # fmt: skip
+        writer.commit()
+        writer.extend_graph()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    folder = tmp_path_factory.mktemp("filtering") / "index"
+    make(folder, COUNT)
+    with Index(folder) as index:
+        yield index
+
+
+# The oracle
+
+
+def value_of(entry: Entry, field: str) -> Any:
+    path = os.path.join(entry.root, entry.path)
+    if field == "date":
+        if entry.facts.taken_at:
+            return entry.facts.taken_at[:19]
+        if entry.mtime_ns < 0:
+            return None
+        return datetime.fromtimestamp(entry.mtime_ns // 10**9).isoformat()
+    return {
+        "width": entry.facts.width,
+        "height": entry.facts.height,
+        "pixels": entry.facts.width * entry.facts.height,
+        "bytes": entry.size,
+        "path": path,
+        "name": os.path.basename(path),
+        "type": entry.facts.format,
+        "camera": entry.facts.camera or "",
+    }[field]
+
+
+def holds(one: Condition, entry: Entry) -> bool:
+    match one:
+        case AllOf(conditions):
+            return all(holds(part, entry) for part in conditions)
+        case AnyOf(conditions):
+            return any(holds(part, entry) for part in conditions)
+        case Not(condition):
+            return not holds(condition, entry)
+        case Below(place):
+            path = os.path.join(entry.root, entry.path)
+            return place in {path, "/"} or path.startswith(place + "/")
+        case Matching(field, pattern):
+            return re.compile(fnmatch.translate(pattern)).match(value_of(entry, field)) is not None
+        case Compared(field, operator, value):
+            mine = value_of(entry, field)
+            if isinstance(value, Named):
+                value = value_of(entry, value.field)
+            if field == "date":
+                if mine is None:
+                    return False
+                # The part of it that the value gives is what is compared.
+                mine = mine[: len(str(value))]
+            elif isinstance(value, str):
+                mine, value = mine.lower(), value.lower()
+            if operator == "contains":
+                return value in mine
+            sign = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}[operator]
+            return bool(getattr(operators, sign)(mine, value))
+
+
+def random_condition(random: np.random.Generator, depth: int = 0) -> Condition:
+    if depth < 3 and random.random() < 0.4:
+        parts = tuple(random_condition(random, depth + 1) for _ in range(random.integers(1, 4)))
+        joined: list[Condition] = [AllOf(parts), AnyOf(parts), Not(parts[0])]
+        return joined[random.integers(3)]
+    signs = ["==", "!=", "<", "<=", ">", ">="]
+    sign: Any = signs[random.integers(6)]
+    dates = ["2010", "2015-03", "2020-12-31", "2023-05-04T12:33", "1999", "2019-07-01T10:00:01"]
+    places = ["/", "/photos", "/more", "/photos/2023", "/photos/2023/summer", "/nowhere",
+              "/more/photos/a*[b]", "/photos/2023/summer/IMG_00004.jpg"]  # fmt: skip
+    choices: list[Condition] = [
+        Compared("width", sign, int(random.integers(1, 6000))),
+        Compared("pixels", sign, float(random.integers(1, 36_000_000)) + 0.5),
+        Compared("height", sign, Named("width")),
+        Compared("bytes", sign, int(random.integers(1, 10**7))),
+        Compared("date", sign, dates[random.integers(len(dates))]),
+        Compared("type", ["==", "!="][random.integers(2)], ["jpeg", "Png"][random.integers(2)]),  # type: ignore[arg-type]  # a choice of two
+        Compared("camera", "contains", ["canon", "z", "", "%_", "'"][random.integers(5)]),
+        Compared("camera", "==", ["nikon z 6", ""][random.integers(2)]),
+        Compared("path", "contains", ["summer", "ünï", "PHOTOS"][random.integers(3)]),
+        Compared("name", "==", "img_00017.JPG"),
+        Matching("name", ["IMG_00*.jpg", "*[!0]?.jpg", "*.JPG", "IMG_0000[1-5].jpg"][
+            random.integers(4)]),
+        Matching("path", ["/photos/*/summer*", "/more/*", "*a[*][[]b]*"][random.integers(3)]),
+        Below(places[random.integers(len(places))]),
+    ]  # fmt: skip
+    return choices[random.integers(len(choices))]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_same_files_as_the_oracle(index: Index, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    entries = list(index.entries())
+    for _ in range(5):
+        condition = random_condition(random)
+        meeting = [entry for entry in entries if holds(condition, entry)]
+        assert index.selected(condition).tolist() == sorted({entry.row for entry in meeting})
+        query = unit(random.standard_normal(DIM, dtype=np.float32))
+        scores = index.scores(query)
+        for k in (1, 10, COUNT):
+            expected = sorted(
+                meeting,
+                key=lambda one: (
+                    -scores[one.row], one.row, os.fsencode(os.path.join(one.root, one.path))
+                ),
+            )[:k]  # fmt: skip
+            found = search(index, query, k, condition=condition, forced="exact")
+            assert [(record.root, record.path, score) for record, score in found.records] == [
+                (one.root, one.path, float(scores[one.row])) for one in expected
+            ]
+
+
+def test_the_graph_gives_only_what_meets_the_condition(index: Index) -> None:
+    condition = Compared("width", ">", 3000)
+    query = unit(np.random.default_rng(0).standard_normal(DIM, dtype=np.float32))
+    exact = search(index, query, 10, condition=condition, forced="exact")
+    graph = search(index, query, 10, condition=condition, forced="graph")
+    assert graph.strategy.method == "graph"
+    assert [record for record, _ in graph.records] == [record for record, _ in exact.records]
+    assert [score for _, score in graph.records] == pytest.approx(
+        [score for _, score in exact.records], abs=1e-6
+    )
+    rare = search(index, query, 10, condition=Compared("name", "==", "img_00017.jpg"),
+                  forced="graph")  # fmt: skip
+    assert rare.strategy.method == "exact"
+    assert [record.path.endswith("IMG_00017.jpg") for record, _ in rare.records] == [True]

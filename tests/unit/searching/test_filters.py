@@ -1,0 +1,179 @@
+"""What is typed -> a condition, or one line that says what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
+from vsearch.errors import UsageError
+from vsearch.searching.filters import Filters, day, expression
+
+TODAY = date(2024, 3, 31)  # a Sunday
+WIDE = Compared("width", ">", Named("height"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("2023", "2023"),
+        (" 2023-05 ", "2023-05"),
+        ("2023-05-04", "2023-05-04"),
+        ("2023-05-04 12:30", "2023-05-04T12:30"),
+        ("2023-05-04t12:30:59", "2023-05-04T12:30:59"),
+        ("today", "2024-03-31"),
+        ("Yesterday", "2024-03-30"),
+        ("this week", "2024-03-25"),
+        ("last week", "2024-03-18"),
+        ("this  month", "2024-03-01"),
+        ("last month", "2024-02-01"),
+        ("this year", "2024-01-01"),
+        ("last year", "2023-01-01"),
+        ("1 day ago", "2024-03-30"),
+        ("2 weeks ago", "2024-03-17"),
+        ("1 month ago", "2024-02-29"),
+        ("13 months ago", "2023-02-28"),
+        ("3 years ago", "2021-03-31"),
+    ],
+)
+def test_a_day(typed: str, expected: str) -> None:
+    assert day(typed, TODAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("", "no date that is understood, ''"),
+        ("next month", "no date that is understood, 'next month'"),
+        ("9999 years ago", "no date that is understood, '9999 years ago'"),
+        ("05/04/2023", "no date that is understood, '05/04/2023'"),
+        ("2023-02-30", "no such day, '2023-02-30'"),
+        ("2023-13", "no such day, '2023-13'"),
+        ("2023-01-01 24:00", "no such time of day, '2023-01-01 24:00'"),
+    ],
+)
+def test_no_day(typed: str, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        day(typed, TODAY)
+    assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("width > height", WIDE),
+        ("4000 <= width", Compared("width", ">=", 4000)),
+        ("1000 < width <= 2e3", AllOf((
+            Compared("width", ">", 1000), Compared("width", "<=", 2000.0),
+        ))),
+        ("'canon' in camera", Compared("camera", "contains", "canon")),
+        ("'x' not in path", Not(Compared("path", "contains", "x"))),
+        ("type in ('jpg', \"PNG\")", AnyOf((
+            Compared("type", "==", "jpeg"), Compared("type", "==", "png"),
+        ))),
+        ("bytes in [1]", AnyOf((Compared("bytes", "==", 1),))),
+        ("date == '2023-05'", Compared("date", "==", "2023-05")),
+        ("'2023' < date", Compared("date", ">", "2023")),
+        ("not (width > height) and name == 'a' or pixels != 5", AnyOf((
+            AllOf((Not(WIDE), Compared("name", "==", "a"))), Compared("pixels", "!=", 5),
+        ))),
+    ],
+)  # fmt: skip
+def test_an_expression(typed: str, expected: object) -> None:
+    assert expression(typed) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("", "invalid syntax"),
+        ("width", "it compares nothing"),
+        ("width = 3", "write == for equal"),
+        ("size > 3", "there is no 'size', but width, height"),
+        ("width > '3'", "width is a number"),
+        ("camera == 3", "camera is a text"),
+        ("camera < 'a'", "camera is equal or not, or contains a text"),
+        ("width == camera", "width and camera cannot be compared"),
+        ("'a' in width", "width contains no 'a'"),
+        ("width is 3", "'is' compares no values; write =="),
+        ("3 == 3", "one side of each comparison is a field"),
+        ("width == True", "a value is a number or a text in quotes"),
+        ("width == 1e999", "a value is a number or a text in quotes"),
+        ("width == 9**9", "a value is a number or a text in quotes"),
+        ("__import__('os').system('x') == 1", "one side of each comparison is a field"),
+        ("(lambda: 1)()", "it compares nothing"),
+        ("not " * 60 + "width > 3", "it is nested too deeply"),
+        ("(" * 5000 + "width > 3" + ")" * 5000, ""),
+        ("width > \0", ""),
+    ],
+    ids=range(19),
+)
+def test_an_expression_that_is_refused(typed: str, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        expression(typed)
+    assert str(caught.value).startswith(f"--where is not understood ({why}")
+
+
+def test_no_date_of_an_expression_is_told_in_its_own_words() -> None:
+    with pytest.raises(UsageError, match="no date that is understood, 'soon'"):
+        expression("date > 'soon'")
+
+
+def test_nothing_asked_for_is_no_condition() -> None:
+    assert Filters().condition() is None
+
+
+def test_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    here = os.path.realpath(tmp_path)
+    found = Filters(
+        folders=["link", "/other/"],
+        globs=["*.jpg", "sub/*.png", "/abs/*"],
+        after="last month",
+        before="2024-03-05",
+        cameras=["Canon"],
+        types=["JPG", ".webp"],
+        min_size="300x200",
+        orientation="portrait",
+        where="bytes > 5",
+    ).condition(TODAY)
+    assert found == AllOf((
+        AnyOf((Below(f"{here}/real"), Below("/other"))),
+        AnyOf((
+            Matching("name", "*.jpg"), Matching("path", f"{tmp_path}/sub/*.png"),
+            Matching("path", "/abs/*"),
+        )),
+        Compared("date", ">=", "2024-02-01"),
+        Compared("date", "<", "2024-03-05"),
+        Compared("camera", "contains", "Canon"),
+        AnyOf((Compared("type", "==", "jpeg"), Compared("type", "==", "webp"))),
+        Compared("width", ">=", 300),
+        Compared("height", ">=", 200),
+        Compared("width", "<", Named("height")),
+        Compared("bytes", ">", 5),
+    ))  # fmt: skip
+    assert Filters(min_size="2000").condition() == AllOf(
+        (Compared("width", ">=", 2000), Compared("height", ">=", 2000))
+    )
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(folders=[""]), "an empty name for a folder"),
+        (Filters(globs=[""]), "an empty name for a pattern"),
+        (Filters(cameras=[""]), "an empty name for a camera"),
+        (Filters(types=[""]), "an empty name for a type"),
+        (Filters(min_size="big"), "no size in pixels, 'big'"),
+        (Filters(min_size="-3"), "no size in pixels, '-3'"),
+    ],
+)
+def test_what_is_refused(filters: Filters, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        filters.condition()
+    assert str(caught.value).startswith(expected)
