@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
 
 if TYPE_CHECKING:
+    from vsearch.conditions import Condition
     from vsearch.searching.search import Answer
 
 
@@ -103,23 +104,23 @@ def search(
     from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
     from vsearch.output.matches import form_of, print_answer
-    from vsearch.searching.filters import Filters
     from vsearch.searching.search import answer
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
     folder = index_location(index_folder)
-    condition = Filters(
-        folders=folders or (),
-        globs=globs or (),
-        after=after,
-        before=before,
-        cameras=cameras or (),
-        types=types or (),
-        min_size=min_size,
-        orientation=orientation,
-        where=where,
-    ).condition()
+    narrowing = {
+        "folders": folders,
+        "globs": globs,
+        "after": after,
+        "before": before,
+        "cameras": cameras,
+        "types": types,
+        "min_size": min_size,
+        "orientation": orientation,
+        "where": where,
+    }
+    condition = _condition({name: one for name, one in narrowing.items() if one is not None})
 
     def ask() -> Answer:
         return answer(
@@ -141,3 +142,12 @@ def search(
         result = ask()
     if not print_answer(result, form_of(as_json=as_json, paths=paths, nul=nul), explain=explain):
         raise typer.Exit(1)
+
+
+def _condition(asked: dict[str, Any]) -> Condition | None:
+    """Return what the options that were given ask for together."""
+    if not asked:  # most searches: they need not wait for the import
+        return None
+    from vsearch.searching.filters import Filters
+
+    return Filters(**asked).condition()
