@@ -8,6 +8,7 @@
     catalog.py   the source of truth: roots, images, contents, vector sets, their rows
       database.py  SQLite with a checksum on every page
       schema.py    the tables, and how older ones become them
+      selection.py a condition on files -> SQL
       salvage.py   what can still be read of a damaged catalog -> a new one
     matrix.py    the embeddings of one set: a flat file of float32 rows, append only, checksummed
       mending.py   damaged rows: brought back from the graph, or forgotten
