@@ -9,12 +9,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pictures_server as serving
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
+from fake_encoder import paint
+from PIL import Image
 
 
 def paths(stdout: bytes) -> list[str]:
@@ -332,7 +335,23 @@ def test_answers_in_another_order(vsearch: Run, photos_index: Path) -> None:
 
     by_relevance = ask("relevance")
     assert ask("path") == sorted(by_relevance) != by_relevance
-    assert sorted(ask("date")) == sorted(by_relevance)
+
+
+def test_the_newest_first(vsearch: Run, tmp_path: Path) -> None:
+    root, index = tmp_path / "photos", tmp_path / "index"
+    for number, year in enumerate([2019, 2024, 2009, 2021]):
+        path = paint(root / f"{number}.jpg", (10 * number, 0, 0), (20, 20))
+        when = datetime(year, 6, 1).timestamp()
+        os.utime(path, (when, when))
+    # When it was taken counts more than when its file was changed.
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2022:01:02 03:04:05"
+    Image.open(root / "2.jpg").save(root / "2.jpg", exif=exif)
+    assert vsearch("index", root, "--index", index).returncode == 0
+    (root / "1.jpg").unlink()
+    options = ["--paths", "--sort", "date", "--index", index]
+    done = vsearch("search", "red", *options, cwd=root)
+    assert paths(done.stdout) == ["2.jpg", "3.jpg", "0.jpg", "1.jpg"]
 
 
 @pytest.mark.parametrize(

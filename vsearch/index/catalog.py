@@ -636,6 +636,10 @@ class Catalog:
         return int(found[0]), int(found[1])
 
 
+def within(path: str, folder: str) -> bool:
+    """Whether the absolute `path` is the absolute `folder` or lies below it."""
+    return path == folder or _is_below(path, folder)
+
+
 def _is_below(path: str, folder: str) -> bool:
-    """Whether the absolute `path` lies strictly below the absolute `folder`."""
     return path != folder and path.startswith(folder.rstrip("/") + "/")

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
+from vsearch.index.catalog import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +46,9 @@ def as_sql(condition: Condition, roots: Sequence[Root]) -> tuple[str, Parameters
     match condition:
         case AllOf(conditions) | AnyOf(conditions):
             parts = [as_sql(one, roots) for one in conditions]
-            word, empty = (" AND ", "1") if isinstance(condition, AllOf) else (" OR ", "0")
             values = [value for _, values in parts for value in values]
-            return f"({word.join(sql for sql, _ in parts) or empty})", values
+            join = _all_of if isinstance(condition, AllOf) else _one_of
+            return join([sql for sql, _ in parts]), values
         case Not(inner):
             sql, values = as_sql(inner, roots)
             return f"(NOT {sql})", values
@@ -111,15 +112,27 @@ def _below(place: str, roots: Sequence[Root]) -> tuple[str, Parameters]:
     parts: list[str] = []
     values: Parameters = []
     for root in roots:
-        if _within(root.path, place):
+        if within(root.path, place):
             parts.append("images.root=?")
             values.append(root.id)
-        elif _within(place, root.path):
+        elif within(place, root.path):
             name = os.fsencode(os.path.relpath(place, root.path))
             parts.append("images.root=? AND (images.path=? OR images.path>=? AND images.path<?)")
             values += [root.id, name, name + b"/", name + b"0"]  # "0" is the byte after "/"
-    return f"({' OR '.join(parts) or '0'})", values
+    return _one_of(parts), values
 
 
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+def _all_of(parts: Sequence[str]) -> str:
+    return _joined(parts, " AND ") if parts else "1"
+
+
+def _one_of(parts: Sequence[str]) -> str:
+    return _joined(parts, " OR ") if parts else "0"
+
+
+def _joined(parts: Sequence[str], word: str) -> str:
+    """Join in halves: SQLite takes an expression that is nested 1,000 deep, as "a OR b OR c" is."""
+    if len(parts) == 1:
+        return f"({parts[0]})"
+    middle = len(parts) // 2
+    return f"({_joined(parts[:middle], word)}{word}{_joined(parts[middle:], word)})"

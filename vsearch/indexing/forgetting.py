@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
-from vsearch.index import Index
+from vsearch.index import Index, within
 from vsearch.index.upkeep import Upkeep
-from vsearch.indexing.scope import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

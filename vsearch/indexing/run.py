@@ -31,7 +31,7 @@ from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
 from vsearch.images.isolation.decoders import SECONDS, Decoders
 from vsearch.images.read import head, is_fresh
-from vsearch.index import UNSETTLED, Index
+from vsearch.index import UNSETTLED, Index, within
 from vsearch.index.writer import IndexWriter
 from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
@@ -53,7 +53,7 @@ from vsearch.indexing.events import (
     Unswitched,
 )
 from vsearch.indexing.plan import Plan, plan
-from vsearch.indexing.scope import scopes, within
+from vsearch.indexing.scope import scopes
 from vsearch.vectors import unit
 
 if TYPE_CHECKING:

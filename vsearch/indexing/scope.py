@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from vsearch.errors import UsageError
+from vsearch.index import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,11 +77,6 @@ def scopes(paths: Sequence[str], roots: Iterable[RootLike]) -> list[Scope]:
     )
     singles = sorted(file for file in files if not any(within(file, top) for top in tops))
     return [_folder_scope(folder, whole) for folder in tops] + _file_scopes(singles, whole)
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether the absolute `path` is the absolute `folder` or lies below it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _folder_scope(folder: str, whole: Sequence[str]) -> Scope:

@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from vsearch.conditions import (
     NUMBERS,
@@ -29,12 +29,11 @@ if TYPE_CHECKING:
     from vsearch.conditions import Field, Operator
 
 Orientation = Literal["landscape", "portrait", "square"]
-ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
 
 _COMPARED: dict[Orientation, Operator] = {"landscape": ">", "portrait": "<", "square": "=="}
 _TYPES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000"}
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?")
-_SIZE = re.compile(r"(\d+)(?:[x\u00d7](\d+))?")
+_SIZE = re.compile(r"(\d{1,9})(?:[x\u00d7](\d{1,9}))?")
 _SINGLE = re.compile(r"(?<![<>=!:])=(?!=)")
 _DEEPEST = 50  # parentheses in an expression
 
@@ -78,7 +77,7 @@ class Filters:
         if self.orientation is not None:
             parts.append(Compared("width", _COMPARED[self.orientation], Named("height")))
         if self.where is not None:
-            parts.append(expression(self.where))
+            parts.append(expression(self.where, today))
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
@@ -180,11 +179,12 @@ _OPERATORS: dict[type[ast.cmpop], Operator] = {
 _TURNED: dict[Operator, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def expression(text: str) -> Condition:
+def expression(text: str, today: date) -> Condition:
     """Return what a `--where` expression means: comparisons with `and`, `or`, `not`, parentheses.
 
     In Python's words and never run: "width > height and 1000 <= pixels", "'canon' in camera",
-    "type in ('png', 'webp')", "date == '2023-05'". Raises UsageError.
+    "type in ('png', 'webp')", "date == '2023-05'". `today` is what "last month" counts from.
+    Raises UsageError.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -193,7 +193,7 @@ def expression(text: str) -> Condition:
         raise _unclear(text, why) from None
     except (ValueError, RecursionError, MemoryError):
         raise _unclear(text, "it cannot be read") from None
-    return _Reader(text).condition(tree)
+    return _Reader(text, today).condition(tree)
 
 
 def _unclear(text: str, why: str) -> UsageError:
@@ -206,8 +206,9 @@ def _unclear(text: str, why: str) -> UsageError:
 class _Reader:
     """Turns the syntax tree of one expression into a condition."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, today: date) -> None:
         self._text = text
+        self._today = today
 
     def condition(self, node: ast.expr, depth: int = 0) -> Condition:
         if depth > _DEEPEST:
@@ -252,7 +253,7 @@ class _Reader:
         if field in TEXTS and sign not in {"==", "!="}:
             raise self._wrong(f"{field} is equal or not, or contains a text")
         if field == "date":
-            value = day(str(value), date.today())
+            value = day(str(value), self._today)
         if field == "type":
             value = _type(str(value))
         return Compared(field, sign, value)

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from vsearch.errors import IndexDamaged
 from vsearch.index import GraphUnusable, Index
@@ -17,7 +17,7 @@ from vsearch.searching.strategy import Strategy, choose
 from vsearch.vectors import best
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -163,7 +163,7 @@ def _files(
             for record in images.get(int(row), ())
             if not _is_one_of(os.path.join(record.root, record.path), exclude)
         ]
-        if len(found) >= k or count >= index.rows:
+        if len(found) >= k or len(rows) < count or count >= index.rows:
             return found[:k]
         count = min(4 * count, index.rows)
 
@@ -176,22 +176,23 @@ def _is_one_of(path: str, exclude: Collection[str]) -> bool:
 Order = Literal["relevance", "date", "path"]
 
 
-def _newest_first(match: Match) -> tuple[bool, float]:
-    """Order by when a picture was taken, else its file was changed; what is gone comes last."""
-    with suppress(ValueError):
-        # Without its time zone, as the filters have it.
-        taken = datetime.fromisoformat((match.facts.taken_at or "")[:19])
-        return False, -taken.timestamp()
-    with suppress(OSError):
-        return False, -os.stat(match.path).st_mtime
-    return True, 0.0
+def _ordered(matches: Iterator[Match], sort: Order) -> list[Match]:
+    """Sort matches that come by relevance; those of one date stay so."""
+    if sort == "path":
+        return sorted(matches, key=lambda match: os.fsencode(match.path))
+    return sorted(matches, key=_date, reverse=True) if sort == "date" else list(matches)
 
 
-_KEYS: dict[Order, Callable[[Match], Any]] = {
-    "relevance": lambda match: match.rank,
-    "date": _newest_first,
-    "path": lambda match: os.fsencode(match.path),
-}
+def _date(match: Match) -> str:
+    """Return when a picture was taken, else when its file was changed, as conditions have it.
+
+    Empty where its file is gone.
+    """
+    if match.facts.taken_at:
+        return match.facts.taken_at[:19]
+    with suppress(OSError, ValueError, OverflowError):  # some file systems hold any number
+        return datetime.fromtimestamp(os.stat(match.path).st_mtime).isoformat()
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def answer(
         own = {os.path.realpath(term.text) for term in parsed if term.kind == "picture"}
         found = search(index, query, k, exclude=own, condition=condition, forced=forced)
         clock.lap("search")
-        listed = sorted(_matches(found, parsed, encoder.calibration), key=_KEYS[sort])
+        listed = _ordered(_matches(found, parsed, encoder.calibration), sort)
         return Answer(
             listed,
             parsed,

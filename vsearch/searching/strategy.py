@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vsearch.index.matrix import BLOCK_ROWS
+
 # Reading and multiplying rows: 154 MB (100,000 x 384) in 8 to 12 ms.
 SCAN_BYTES_PER_S = 15e9
 # Checking and loading a graph file: 0.2 s for 220 MB.
 LOAD_BYTES_PER_S = 1e9
 GRAPH_QUERY_S = 0.4e-3
-# The graph is asked for so many times more as fewer rows may be an answer.
+# Where fewer of the rows may be an answer, the graph is not asked: it would have to give more than
+# 20 times as many as are wanted.
 FAIR_SHARE = 0.05
-BLOCK_ROWS = 256  # rows are read, and their checksum compared, so many at a time
 
 Method = Literal["exact", "graph"]
 
@@ -47,6 +49,7 @@ def choose(
     for, which gives way where the graph would have to be asked for most of what it holds.
     """
     share = 1.0 if selected is None or not rows else selected / rows
+    # Rows are read in blocks: in the worst case each that is selected is in one of its own.
     exact_s = min(1.0, share * BLOCK_ROWS) * rows * row_bytes / SCAN_BYTES_PER_S
     graph_s = None
     if graph_rows:

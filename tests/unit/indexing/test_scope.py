@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from vsearch.errors import UsageError
-from vsearch.indexing.scope import Scope, scopes, within
+from vsearch.index import within
+from vsearch.indexing.scope import Scope, scopes
 
 
 @dataclass(frozen=True)

@@ -183,3 +183,11 @@ def test_the_graph_gives_only_what_meets_the_condition(index: Index) -> None:
                   forced="graph")  # fmt: skip
     assert rare.strategy.method == "exact"
     assert [record.path.endswith("IMG_00017.jpg") for record, _ in rare.records] == [True]
+
+
+def test_many_conditions_are_as_good_as_few(index: Index) -> None:
+    many = [Matching("name", f"IMG_{number:05}.jpg") for number in range(3, COUNT, 2)]
+    assert len(index.selected(AnyOf(tuple(many)))) > 0
+    assert index.selected(AllOf(tuple(many))).tolist() == []
+    assert index.selected(AnyOf(())).tolist() == []
+    assert len(index.selected(AllOf(()))) == len({entry.row for entry in index.entries()})

@@ -77,13 +77,14 @@ def test_no_day(typed: str, expected: str) -> None:
         ("bytes in [1]", AnyOf((Compared("bytes", "==", 1),))),
         ("date == '2023-05'", Compared("date", "==", "2023-05")),
         ("'2023' < date", Compared("date", ">", "2023")),
+        ("date >= 'last month'", Compared("date", ">=", "2024-02-01")),
         ("not (width > height) and name == 'a' or pixels != 5", AnyOf((
             AllOf((Not(WIDE), Compared("name", "==", "a"))), Compared("pixels", "!=", 5),
         ))),
     ],
 )  # fmt: skip
 def test_an_expression(typed: str, expected: object) -> None:
-    assert expression(typed) == expected
+    assert expression(typed, TODAY) == expected
 
 
 @pytest.mark.parametrize(
@@ -113,13 +114,13 @@ def test_an_expression(typed: str, expected: object) -> None:
 )
 def test_an_expression_that_is_refused(typed: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
-        expression(typed)
+        expression(typed, TODAY)
     assert str(caught.value).startswith(f"--where is not understood ({why}")
 
 
 def test_no_date_of_an_expression_is_told_in_its_own_words() -> None:
     with pytest.raises(UsageError, match="no date that is understood, 'soon'"):
-        expression("date > 'soon'")
+        expression("date > 'soon'", TODAY)
 
 
 def test_nothing_asked_for_is_no_condition() -> None:
@@ -171,6 +172,7 @@ def test_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (Filters(types=[""]), "an empty name for a type"),
         (Filters(min_size="big"), "no size in pixels, 'big'"),
         (Filters(min_size="-3"), "no size in pixels, '-3'"),
+        (Filters(min_size="9" * 30), "no size in pixels, '999"),
     ],
 )
 def test_what_is_refused(filters: Filters, expected: str) -> None:
