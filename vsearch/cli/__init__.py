@@ -7,6 +7,9 @@ status.py       vsearch status
 interchange.py  vsearch export, vsearch import
 models.py       vsearch models
 bench.py        vsearch bench
+help.py         the help of the commands
+mistakes.py     what is typed wrongly -> one line, with what may have been meant
+syntax.py       what can be typed: of each command its examples, arguments and options
 encoders.py     which model a command means
 options.py      options that several commands share
 """

@@ -69,9 +69,9 @@ def index(
 
     \b
     vsearch index ~/Pictures
-    vsearch index                      bring all known folders up to date
-    vsearch index . --index .vsearch   keep the index beside the pictures
-    vsearch index --model balanced     a better model, fetched first
+    vsearch index                      # bring all known folders up to date
+    vsearch index . --index .vsearch   # keep the index beside the pictures
+    vsearch index --model balanced     # a better model, fetched first
 
     Ctrl-C is safe at any time: what was done stays.
     """

@@ -31,7 +31,7 @@ def export(
 
     \b
     vsearch export pictures.parquet
-    vsearch export pictures             vectors.npy, metadata.jsonl, model.json
+    vsearch export pictures             # vectors.npy, metadata.jsonl, model.json
     duckdb -c "SELECT path, width FROM 'pictures.parquet' WHERE camera IS NOT NULL"
     python -c "import numpy; print(numpy.load('pictures/vectors.npy').shape)"
     """

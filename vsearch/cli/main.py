@@ -19,6 +19,7 @@ import typer
 
 import vsearch
 from vsearch.cli import bench, index, interchange, models, search, status, upkeep
+from vsearch.cli.help import App
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -28,15 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Importing makes many objects that stay; looking for garbage among them takes 7 ms of a search.
 gc.set_threshold(100_000, 50, 100)
 
-# Plain help: rich's panels would double the time of `vsearch --help`.
-app = typer.Typer(
-    name="vsearch",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App()
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("status")(status.status)
@@ -89,7 +82,7 @@ def run() -> int:
     _mend_streams()
     try:
         try:
-            app()
+            app(prog_name="vsearch")
         except SystemExit as ended:  # typer always ends so
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from vsearch.models.hub import Connection
     from vsearch.records import Preprocessing
 
-models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+models = App()
 
 NameArgument = Annotated[
     str,
