@@ -27,6 +27,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -35,9 +36,11 @@ from pathlib import Path
 import pyte
 from end_to_end.command import PHOTOS, environment
 
+import vsearch
+
 CASES = Path(__file__).parent / "command_lines"
-PLACE = "/path/to/here"
 COLUMNS, LINES = 80, 400
+WIDTH = 4000  # of the screen: a line that is too long for the terminal is seen as one
 PICTURES = [
     "IMG_0003.heic", "IMG_0007.jpg", "IMG_0010.jpg", "IMG_0010_q30.jpg", "IMG_0013.jpg",
     "IMG_0022.png", "IMG_0024.jpg", "IMG_0032.jpg", "IMG_0034.png", "IMG_0036.jpg",
@@ -119,8 +122,10 @@ def run(line: str, prepared: Path, scratch: Path) -> Case:
     with ThreadPoolExecutor(2) as both:
         piped = both.submit(_piped, line, *_surroundings(prepared, scratch / "piped"))
         shown = both.submit(_on_a_terminal, line, *_surroundings(prepared, scratch / "terminal"))
-        code, stdout, stderr = piped.result()
+        code, *streams = piped.result()
         code_there, screen = shown.result()
+    stdout, stderr = (settled(text, scratch / "piped") for text in streams)
+    screen = settled(screen, scratch / "terminal")
     assert code == code_there, f"exit {code} in a pipe, {code_there} on a terminal: {screen}"
     return Case(line, code, stdout, stderr, screen)
 
@@ -146,7 +151,7 @@ def _piped(line: str, folder: Path, environ: dict[str, str]) -> tuple[int, str, 
         capture_output=True, timeout=300, check=False,
     )  # fmt: skip
     stdout, stderr = (
-        settled(text.decode("utf-8", "backslashreplace").replace("\0", "␀"), folder)
+        text.decode("utf-8", "backslashreplace").replace("\0", "␀")
         for text in (done.stdout, done.stderr)
     )
     return done.returncode, stdout, stderr
@@ -154,24 +159,20 @@ def _piped(line: str, folder: Path, environ: dict[str, str]) -> tuple[int, str, 
 
 def _on_a_terminal(line: str, folder: Path, environ: dict[str, str]) -> tuple[int, str]:
     master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (LINES, COLUMNS))
     process = subprocess.Popen(
-        ["bash", "-c", line],
-        cwd=folder,
-        env=environ | {"TERM": "xterm", "COLUMNS": str(COLUMNS), "LINES": str(LINES)},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
+        ["bash", "-c", line], cwd=folder, env=environ | {"TERM": "xterm"},
+        stdin=slave, stdout=slave, stderr=slave,
+    )  # fmt: skip
     os.close(slave)
-    # Wider than the program is told, so that a line that is too long is seen as one.
-    screen = pyte.Screen(3 * COLUMNS, LINES)
+    screen = pyte.Screen(WIDTH, LINES)
     stream = pyte.ByteStream(screen)
     for chunk in _read(master):
         stream.feed(chunk)
     os.close(master)
-    lines = [line.rstrip() for line in screen.display]
-    text = "\n".join(lines).rstrip("\n")
-    return process.wait(), settled(f"{text}\n" if text else "", folder)
+    rows = (screen.buffer[number] for number in range(max(screen.buffer, default=0) + 1))
+    lines = ["".join(row[at].data for at in range(max(row, default=-1) + 1)) for row in rows]
+    return process.wait(), "\n".join(lines).rstrip() + "\n"
 
 
 def _read(terminal: int) -> Iterator[bytes]:
@@ -185,24 +186,37 @@ def _read(terminal: int) -> Iterator[bytes]:
         yield chunk
 
 
-def settled(text: str, folder: Path) -> str:
-    """Return what was printed without what differs from run to run: durations and the place."""
-    text = text.replace(str(folder), PLACE)
+def settled(text: str, scratch: Path) -> str:
+    """Return what was printed without what differs from run to run: places, and times."""
+    for place, shown in {
+        scratch / "here": "/path/to/here",
+        scratch / "home": "/path/to/home",
+        Path(vsearch.__file__).parent: "/path/to/vsearch",
+    }.items():
+        text = text.replace(str(place), shown)
     text = re.sub(r"(?<= in )\d+\.\d(?= s\b)", "0.0", text)
     text = re.sub(r"^(time: .* )\d+\.\d(?= ms$)", r"\g<1>0.0", text, flags=re.MULTILINE)
-    return "".join(line.rstrip() + "\n" for line in text.splitlines())
+    text = re.sub(r'(?<="changed_at": )\d+\.\d+', "0.0", text)
+    return "".join(line.rstrip() + "\n" for line in text.splitlines()) if text.strip() else ""
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two texts differ at most by how processors round: in scores and relevances."""
-    number = re.compile(r"(?<![\d.])(?:0\.\d+|\d+(?=%))")
-    if number.sub("#", re.sub("[ ─]+", " ", one)) != number.sub("#", re.sub("[ ─]+", " ", other)):
+    """Whether two texts differ at most by how processors round, and by a tenth in file sizes."""
+    number = re.compile(r'(?<![\d.])(?:0\.\d+|\d+(?=%)|\d+(?= kB)|(?<="bytes": )\d+)')
+    space = re.compile("[ ─]+")  # a table is as wide as its numbers
+    if number.sub("#", space.sub(" ", one)) != number.sub("#", space.sub(" ", other)):
         return False
-    pairs = zip(number.findall(one), number.findall(other), strict=True)
-    return all(
-        abs(float(left) - float(right)) <= (ROUNDING if "." in left else 100 * ROUNDING)
-        for left, right in pairs
-    )
+    pairs = zip(number.finditer(one), number.finditer(other), strict=True)
+    return all(_close(left, right) for left, right in pairs)
+
+
+def _close(one: re.Match[str], other: re.Match[str]) -> bool:
+    left, right = float(one.group()), float(other.group())
+    if "." in one.group():
+        return abs(left - right) <= ROUNDING
+    if one.string[one.end() :].startswith("%"):
+        return abs(left - right) <= 100 * ROUNDING
+    return abs(left - right) <= 0.1 * max(left, right)
 
 
 def main() -> None:
