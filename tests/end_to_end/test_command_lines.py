@@ -1,4 +1,4 @@
-"""The command lines in `command_lines/`, with all they print; how to write them anew is said there."""
+"""The command lines in `command_lines/`, with all they print; command_lines.py writes them anew."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_command_line(case: Case, prepared: Path, tmp_path: Path) -> None:
     assert seen.exit == case.exit
     for part in ("stdout", "stderr", "terminal"):
         now, then = getattr(seen, part), getattr(case, part)
-        assert alike(now, then) or now == then, part
+        assert alike(now, then) or now == then, part  # when not, both are shown
 
 
 def test_there_are_sixty() -> None:
@@ -45,7 +45,7 @@ def test_a_file_says_all_that_is_compared(path: Path) -> None:
     ("one", "other", "same"),
     [
         ("1\t0.3249\t0.945\ta.jpg\n", "1\t0.3300\t0.950\ta.jpg\n", True),
-        ("1   0.325   95%   a.jpg", "1   0.331   93%    a.jpg", True),
+        ("1   0.325   95%   a.jpg", "1   0.331   93%   a.jpg", True),
         ("1\t0.3249\t0.945\ta.jpg\n", "1\t0.4249\t0.945\ta.jpg\n", False),
         ("1   0.325   95%   a.jpg", "1   0.325   85%   a.jpg", False),
         ("1\t0.3249\t0.945\ta.jpg\n", "2\t0.3249\t0.945\ta.jpg\n", False),
@@ -53,6 +53,9 @@ def test_a_file_says_all_that_is_compared(path: Path) -> None:
         ("480 × 285", "480 × 286", False),
         ("a.jpg", "b.jpg", False),
         ("a\n", "a\n\n", False),
+        ("a   b", "a    b", False),
+        ("on disk   129 kB", "on disk   127 kB", True),
+        ("on disk   129 kB", "on disk   109 kB", False),
         ("", "a", False),
     ],
 )

@@ -25,7 +25,8 @@ GlobOption = Annotated[
     typer.Option(
         "--glob",
         metavar="PATTERN",
-        help="Only such names, or paths where it has a '/'; may be repeated.",
+        help="Only such names ('IMG_*.jpg'), or such paths where it has a '/' "
+        "('trips/*/best*', from the current folder; * also crosses folders); may be repeated.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -46,7 +47,7 @@ CameraOption = Annotated[
     typer.Option(
         "--camera",
         metavar="TEXT",
-        help="Only by such a camera; may be repeated.",
+        help="Only by a camera with this in its name; may be repeated.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -64,7 +65,7 @@ MinSizeOption = Annotated[
     typer.Option(
         "--min-size",
         metavar="PIXELS",
-        help="Only so large: 2000, or 3000x2000.",
+        help="Only so large: 2000 for both sides, or 3000x2000.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 WIDEST = 100  # columns; longer lines are hard to read
+LONGEST = 30  # columns for what is typed
 
 
 class Helpful(AnyCommand):
@@ -44,9 +45,12 @@ class Helpful(AnyCommand):
         for paragraph in (about.summary, *about.more):
             formatter.write_paragraph()
             formatter.write_text(paragraph)
-        for section in sections(self, ctx):
+        shown = sections(self, ctx)
+        # The texts of all sections begin in one column; what is longer has a line of its own.
+        column = min(max(len(typed) for one in shown for typed, _ in one.rows), LONGEST)
+        for section in shown:
             with formatter.section(section.heading):
-                formatter.write_dl(section.rows)
+                formatter.write_dl([(typed.ljust(column), text) for typed, text in section.rows])
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse. Raises vsearch's UsageError, with what may have been meant."""
@@ -95,7 +99,7 @@ def introduction(command: AnyCommand, context: Context) -> str:
     examples = "".join(f"  {line}\n" for line in about.examples[:3])
     return (
         f"{about.summary}\n\n{examples}\n"
-        f"`{name} --help` lists all commands, `{name} search --help` tells all of one."
+        f"`{name} --help` lists all commands, `{name} COMMAND --help` tells all of one."
     )
 
 

@@ -51,7 +51,7 @@ def index(
             "--max-seconds",
             metavar="N",
             min=0.001,
-            help="Skip pictures that take longer to decode. Default: 60.",
+            help="Skip pictures that take longer to decode, until they change. Default: 60.",
             show_default=False,
         ),
     ] = 60.0,

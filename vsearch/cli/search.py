@@ -111,8 +111,8 @@ def search(
     vsearch search https://example.org/a.jpg    # what looks like the picture there
     vsearch search 2:horse sunset --minus people
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
-    vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
-    vsearch search dog --where "type in ('png', 'webp') and pixels > 2e6" --sort date
+    vsearch search snow --in ~/Pictures --after 2023-11 --orientation landscape
+    vsearch search dog --where "type == 'png' and pixels > 2e6" --sort date
     """
     from vsearch.cli.encoders import encoder_for_search
     from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
