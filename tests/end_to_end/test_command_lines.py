@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from end_to_end.command_lines import CASES, Case, alike, prepare, read, run, written
 
+SLOW = {"index", "interchange", "models"}
+
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -19,7 +21,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, id=f"{path.stem}: {case.line}")
+        pytest.param(
+            case,
+            id=f"{path.stem}: {case.line}",
+            marks=[pytest.mark.slow] if path.stem in SLOW else [],
+        )
         for path in sorted(CASES.glob("*.txt"))
         for case in read(path)
     ],

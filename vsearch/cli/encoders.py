@@ -65,17 +65,9 @@ def known_identity(name: str | None) -> ModelIdentity | None:
     Raises UsageError when the model that was named is not on this machine.
     """
     from vsearch.config import models_location
-    from vsearch.errors import UsageError
     from vsearch.models.installed import Installed
     from vsearch.models.zoo import names
 
     if name is None:
         return None
-    canonical = names.parse(name).canonical
-    folder = Installed(models_location()).by_name(canonical)
-    if folder is None:
-        raise UsageError(
-            f"no such model on this machine, named {canonical!r}; get it with "
-            f"`vsearch models get {name}`"
-        )
-    return folder.identity
+    return Installed(models_location()).require(names.parse(name)).identity

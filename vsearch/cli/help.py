@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 WIDEST = 100  # columns; longer lines are hard to read
-LONGEST = 30  # columns for what is typed
+LONGEST = 26  # columns for what is typed
 
 
 class Helpful(AnyCommand):
@@ -50,7 +50,8 @@ class Helpful(AnyCommand):
         column = min(max(len(typed) for one in shown for typed, _ in one.rows), LONGEST)
         for section in shown:
             with formatter.section(section.heading):
-                formatter.write_dl([(typed.ljust(column), text) for typed, text in section.rows])
+                rows = [(typed.ljust(column), text) for typed, text in section.rows]
+                formatter.write_dl(rows, col_max=LONGEST)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse. Raises vsearch's UsageError, with what may have been meant."""

@@ -77,9 +77,11 @@ def info(name: NameArgument, as_json: JsonOption = False) -> None:
     from vsearch.models.zoo import names
     from vsearch.output.models import print_info
 
-    canonical = names.parse(name, None).canonical
-    folder = Installed(models_location()).by_name(canonical)
-    print_info(line_of(canonical, folder), folder, as_json=as_json)
+    parsed, installed = names.parse(name), Installed(models_location())
+    folder = installed.by_name(parsed.canonical)
+    if folder is None:
+        names.require_published(parsed, installed.names())
+    print_info(line_of(parsed.canonical, folder), folder, as_json=as_json)
 
 
 @models.command()
@@ -197,20 +199,14 @@ def export(
     vsearch models export balanced balanced.vsearch-model
     """
     from vsearch.config import models_location
-    from vsearch.errors import UsageError
     from vsearch.models.installed import Installed
     from vsearch.models.zoo import names
     from vsearch.output.terminal import say, size
 
     installed = Installed(models_location())
-    canonical = names.parse(name, None).canonical
-    folder = installed.by_name(canonical)
-    if folder is None:
-        raise UsageError(
-            f"no such model here, named {canonical!r}; get it with `vsearch models get {name}`"
-        )
-    installed.export(folder, file)
-    say(f"{canonical} written to {file}, {size(file.stat().st_size)}")
+    parsed = names.parse(name)
+    installed.export(installed.require(parsed), file)
+    say(f"{parsed.canonical} written to {file}, {size(file.stat().st_size)}")
 
 
 @models.command("import")

@@ -107,8 +107,8 @@ def search(
 
     \b
     vsearch search "a dog on a beach"
-    vsearch search holiday.jpg                  # what looks like it
-    vsearch search https://example.org/a.jpg    # what looks like the picture there
+    vsearch search holiday.jpg                # what looks like it
+    vsearch search https://example.org/a.jpg  # what looks like that picture
     vsearch search 2:horse sunset --minus people
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     vsearch search snow --in ~/Pictures --after 2023-11 --orientation landscape
