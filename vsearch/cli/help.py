@@ -1,6 +1,7 @@
 """The help of the commands, as plain text: usage, examples, what it does, then options in groups.
 
-Plain, since rich would double the time of `vsearch --help`.
+Plain, since rich would double the time of `vsearch --help`. What only help and mistakes need is
+imported there: every other command waits for this module.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ import typer
 from typer._click import Command as AnyCommand
 from typer._click.exceptions import UsageError as WrongUse
 from typer.core import TyperCommand, TyperGroup
-
-from vsearch.cli.mistakes import told, too_many
-from vsearch.cli.syntax import description, sections, usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +31,14 @@ class Helpful(AnyCommand):
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # noqa: ARG002  # click's
         """Return the parts of the usage line."""
+        from vsearch.cli.syntax import usage
+
         return [usage(self)]
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the help."""
+        from vsearch.cli.syntax import description, sections
+
         about = description(self)
         self.format_usage(ctx, formatter)
         if about.examples:
@@ -59,6 +61,8 @@ class Helpful(AnyCommand):
         try:
             return super().parse_args(ctx, args)
         except WrongUse as error:
+            from vsearch.cli.mistakes import told
+
             raise told(error, ctx, typed) from error
 
 
@@ -71,6 +75,8 @@ class Command(Helpful, TyperCommand):
         """Parse. Raises vsearch's UsageError, with what may have been meant."""
         left = super().parse_args(ctx, args)
         if left and not ctx.resilient_parsing:
+            from vsearch.cli.mistakes import too_many
+
             raise too_many(left, ctx)
         return left
 
@@ -91,11 +97,15 @@ class Group(Helpful, TyperGroup):
         try:
             return super().invoke(ctx)
         except WrongUse as error:
+            from vsearch.cli.mistakes import told
+
             raise told(error, ctx, typed) from error
 
 
 def introduction(command: AnyCommand, context: Context) -> str:
     """Return what somebody reads first: what it is, three lines to type, and where to go on."""
+    from vsearch.cli.syntax import description
+
     about, name = description(command), context.command_path
     examples = "".join(f"  {line}\n" for line in about.examples[:3])
     return (

@@ -62,7 +62,9 @@ def _no_such_command(typed: Sequence[str], group: TyperGroup, context: Context) 
     word = typed[0]
     near = nearest(word, group.commands)
     advice = f"did you mean `{path} {near}`?" if near else _see(context)
-    if not near and not word.isalpha() and "search" in group.commands:  # words, or a picture
+    if (
+        not near and word.strip() and not word.isalpha() and "search" in group.commands
+    ):  # words, or a picture
         advice += f", or search for it with `{path} search {shlex.quote(word)}`"
     return UsageError(f"no such command, {word!r} after `{path}`; {advice}")
 

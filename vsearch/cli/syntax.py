@@ -8,9 +8,8 @@ this, and the command reference in README.md is made of it.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
@@ -23,8 +22,7 @@ T = TypeVar("T")
 _RAW = "\b\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """A docstring taken apart: the sentence of the lists, lines to type, and the paragraphs."""
 
     summary: str
@@ -32,8 +30,7 @@ class Description:
     more: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """A heading, and rows of what can be typed and what it does."""
 
     heading: str

@@ -69,6 +69,13 @@ def v() -> TyperGroup:
                 "`v search d.jpg`"
             ),
         ),
+        (
+            "¿qué?",
+            (
+                "no such command, '¿qué?' after `v`; see `v --help`, or search for it with "
+                "`v search '¿qué?'`"
+            ),
+        ),
         ("--debug", "a command is missing, after `v`; see `v --help`"),
         ("search x --jsn", "no such option, --jsn for `v search`; did you mean --json?"),
         ("search x --cuont=3", "no such option, --cuont for `v search`; did you mean --count?"),
