@@ -26,7 +26,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from vsearch.cli.main import app
-from vsearch.cli.syntax import description, sections, usage
+from vsearch.cli.syntax import description, parameters, usage
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -99,10 +99,8 @@ def _entries(command: Command, name: str, parent: Context | None) -> Iterator[st
     about, path = description(command), context.command_path
     yield f"### `{path} {usage(command)}`\n"
     yield " ".join((about.summary, *about.more)) + "\n"
-    named = {one.heading: one.rows for one in sections(command, context)}
-    named.pop("Commands", None)  # they follow
     rows = []
-    for heading, entries in named.items():
+    for heading, entries in parameters(command, context):
         shown = [(typed, text) for typed, text in entries if "--help" not in typed]
         if shown and heading not in ("Arguments", "Options"):
             rows.append(f"| **{heading}** | |")

@@ -60,13 +60,20 @@ def usage(command: Command) -> str:
 
 def sections(command: Command, context: Context) -> list[Section]:
     """Return all that a command takes: commands below it, arguments, options by their group."""
+    below = [one for one in _below(command) if not one.hidden]
+    return [
+        *_grouped(below, "Commands", lambda one: (one.name or "", description(one).summary)),
+        *parameters(command, context),
+    ]
+
+
+def parameters(command: Command, context: Context) -> list[Section]:
+    """Return the arguments of a command, then its options by their group."""
     shown = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
     arguments = [one for one in shown if isinstance(one, TyperArgument)]
     options = [one for one in shown if isinstance(one, TyperOption)]
-    below = [one for one in _below(command) if not one.hidden]
     named = any(_panel(one) for one in options)
     return [
-        *_grouped(below, "Commands", lambda one: (one.name or "", description(one).summary)),
         *_grouped(arguments, "Arguments", _argument),
         *_grouped(options, "Other options" if named else "Options", option_row),
     ]
