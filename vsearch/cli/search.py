@@ -73,6 +73,18 @@ def search(
             rich_help_panel=ANSWER,
         ),
     ] = "relevance",
+    min_relevance: Annotated[
+        float,
+        typer.Option(
+            "--min-relevance",
+            metavar="X",
+            min=0.0,
+            max=1.0,
+            help="Only answers at least so relevant, from 0 to 1; else exit with 1.",
+            show_default=False,
+            rich_help_panel=ANSWER,
+        ),
+    ] = 0.0,
     index_folder: IndexOption = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Scan every vector.", rich_help_panel=ANSWER)
@@ -137,7 +149,7 @@ def search(
         where=where,
     )
     parsed = parse(terms, minus or (), offline=offline or is_set(OFFLINE_VARIABLE))
-    query = Query(parsed, k, condition, sort)
+    query = Query(parsed, k, condition, sort, min_relevance)
 
     def ask() -> Answer:
         with Searcher(
