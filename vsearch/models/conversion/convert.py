@@ -447,7 +447,7 @@ def _relevance(scale: float, bias: float | None) -> dict[str, Any] | None:
     if bias is None:
         return None
     return {
-        "note": "the model's own sigmoid, as trained: in a batch of 32,768 pairs, each text fits one",
+        "note": "the model's own sigmoid, as trained: of 32,768 texts, one fits",
         "logistic": {"slope": scale, "bias": bias, "share": 1 / 32_768},
     }
 

@@ -1,0 +1,192 @@
+"""Is the relevance honest? Calibration error, off-topic queries refused, others refused wrongly.
+
+    PYTHONPATH=tests python tests/benchmarks/relevance.py [--json]
+
+Searches the example photographs, none of which the model's calibration was fitted on, for their
+captions (sentences), for the keywords of relevance.csv, and for words and sentences that name what
+is on none of them (those without pictures there). A query is refused when no result reaches the
+relevance below which one is weak.
+
+The calibration error (ECE: Naeini et al., 2015) is of what is shown: the ten best results of every
+query, in ten bins of equal width, the results of queries with and without an answer weighing half
+each. A result is right when the query's picture, a near-duplicate of it, or a picture listed in
+relevance.csv. Intervals are of 95 %, by drawing queries anew (bootstrap). The last lines compare
+keywords put into the model's templates with the same as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vsearch.indexing.run import Options, update
+from vsearch.models.folder import built_in
+from vsearch.models.onnx import OnnxEncoder
+from vsearch.searching.query import is_keyword, parse
+from vsearch.searching.relevance import WEAK
+from vsearch.searching.searcher import Query, Searcher
+
+PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
+QUERIES = Path(__file__).with_suffix(".csv")
+NEAR_DUPLICATES = (
+    ("IMG_0001.jpg", "IMG_0001_crop.jpg"),
+    ("IMG_0010.jpg", "IMG_0010_q30.jpg"),
+    ("IMG_0036.jpg", "IMG_0036_small.jpg"),
+)
+SHOWN, BINS, DRAWS = 10, 10, 2000
+
+
+class Plain(OnnxEncoder):
+    """The same model without templates."""
+
+    templates = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query, and the relevance of all pictures, best first, beside whether each is an answer."""
+
+    text: str
+    relevances: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+    @property
+    def refused(self) -> bool:
+        return bool(self.relevances[0] < WEAK)
+
+    @property
+    def average_precision(self) -> float:
+        precision = np.cumsum(self.right) / np.arange(1, len(self.right) + 1)
+        return float(precision[self.right].mean())
+
+
+def queries() -> dict[str, frozenset[str]]:
+    """Return the names of the pictures that answer each query."""
+    found = {}
+    with (PHOTOS / "captions.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            same = [pair for pair in NEAR_DUPLICATES if row["image"] in pair]
+            found[row["caption"]] = frozenset(same[0] if same else [row["image"]])
+    with QUERIES.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            found[row["query"]] = frozenset(row["pictures"].split())
+    return found
+
+
+def ask(folder: Path, encoder: OnnxEncoder, texts: dict[str, frozenset[str]]) -> list[Asked]:
+    """Answer every query with all pictures."""
+    with Searcher(folder, encoder, pixel_limit=10**9, queries=len(texts)) as searcher:
+        asked = []
+        for text, pictures in texts.items():
+            matches = searcher.answer(Query(parse([text]), k=1000)).matches
+            right = [Path(match.path).name in pictures for match in matches]
+            assert sum(right) == len(pictures), text
+            relevances = [match.relevance for match in matches]
+            asked.append(Asked(text, np.array(relevances, dtype=np.float64), np.array(right)))
+    return asked
+
+
+def calibration_error(on: Sequence[Asked], off: Sequence[Asked]) -> float:
+    """Return the ECE of what is shown; queries with and without an answer weigh half each."""
+    told, right, weight = [], [], []
+    for group in (on, off):
+        for one in group:
+            told.append(one.relevances[:SHOWN])
+            right.append(one.right[:SHOWN])
+            weight.append(np.full(len(told[-1]), 0.5 / len(group) / len(told[-1])))
+    p, y, w = np.concatenate(told), np.concatenate(right), np.concatenate(weight)
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    return float(np.abs(np.bincount(bins, w * (p - y), BINS)).sum())
+
+
+def refused(asked: Sequence[Asked]) -> float:
+    """Return the share of queries of which nothing is told but weak results."""
+    return float(np.mean([one.refused for one in asked]))
+
+
+def interval(measure: Callable[..., float], *groups: Sequence[Asked]) -> tuple[float, float]:
+    """Return the 95 % interval of a measure, drawing the queries of each group anew."""
+    random = np.random.default_rng(0)
+    drawn = [
+        measure(*([group[i] for i in random.integers(0, len(group), len(group))] for group in groups))
+        for _ in range(DRAWS)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def paired(
+    measure: Callable[[Asked], float], after: Sequence[Asked], before: Sequence[Asked]
+) -> tuple[float, tuple[float, float]]:
+    """Return the mean difference of a measure by query, and its 95 % interval."""
+    differences = np.array(
+        [measure(one) - measure(other) for one, other in zip(after, before, strict=True)]
+    )
+    random = np.random.default_rng(0)
+    drawn = random.choice(differences, (DRAWS, len(differences))).mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(differences.mean()), (float(low), float(high))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    texts = queries()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "index"
+        encoder = OnnxEncoder(built_in())
+        list(update(folder, encoder, [str(PHOTOS)], Options(2, 10**9)))
+        asked = ask(folder, encoder, texts)
+        plain = ask(folder, Plain(built_in()), texts)
+
+    def kind(asked: Sequence[Asked], *, keyword: bool, on: bool) -> list[Asked]:
+        return [
+            one for one in asked if is_keyword(one.text) == keyword and bool(texts[one.text]) == on
+        ]
+
+    lines: list[tuple[str, int, float, tuple[float, float]]] = []
+    groups = {"keywords": (True,), "sentences": (False,), "both": (True, False)}
+    for name, kinds in groups.items():
+        on, off = (
+            [one for keyword in kinds for one in kind(asked, keyword=keyword, on=right)]
+            for right in (True, False)
+        )
+        error = calibration_error(on, off)
+        lines += [
+            (
+                f"{name}: calibration error (ECE)",
+                len(on) + len(off),
+                error,
+                interval(calibration_error, on, off),
+            ),
+            (f"{name}: off-topic, refused", len(off), refused(off), interval(refused, off)),
+            (f"{name}: on-topic, refused wrongly", len(on), refused(on), interval(refused, on)),
+        ]
+    for told, measure, on_topic in (
+        ("mean average precision", lambda one: one.average_precision, True),
+        ("on-topic, refused wrongly", lambda one: float(one.refused), True),
+        ("off-topic, refused", lambda one: float(one.refused), False),
+    ):
+        after, before = (kind(one, keyword=True, on=on_topic) for one in (asked, plain))
+        lines.append((f"templates: {told}, gain", len(after), *paired(measure, after, before)))
+    for what, count, value, (low, high) in lines:
+        if arguments.json:
+            print(
+                json.dumps({"what": what, "queries": count, "value": value, "interval": [low, high]})
+            )
+        else:
+            print(f"{what:44} {count:4} queries  {value:6.3f}  ({low:6.3f} to {high:6.3f})")
+
+
+if __name__ == "__main__":
+    main()
