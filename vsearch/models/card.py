@@ -73,7 +73,7 @@ def _checksum(value: object) -> bool:
 
 
 def _template(value: object) -> bool:
-    return _text(value) and str(value).count("{}") == 1 == len(re.findall(r"[{}]+", str(value)))
+    return _text(value) and re.fullmatch(r"[^{}]*\{\}[^{}]*", str(value)) is not None
 
 
 def _logistic(value: object) -> bool:

@@ -173,8 +173,10 @@ def _words(texts: Sequence[str], encoder: Encoder) -> Iterator[NDArray[np.float3
     every = [prompt for one in prompts for prompt in one]
     embedded = iter(encoder.encode_texts(every) if every else ())
     for one in prompts:
-        vectors = np.stack([next(embedded) for _ in one])
-        yield vectors[0] if len(one) == 1 else blend(vectors, [1.0] * len(one))
+        if len(one) == 1:
+            yield next(embedded)
+        else:
+            yield blend(np.stack([next(embedded) for _ in one]), [1.0] * len(one))
 
 
 def _pixels(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> list[NDArray[np.uint8]]:

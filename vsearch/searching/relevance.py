@@ -7,8 +7,8 @@ the model's own where its model.json has one for this kind of query: a logistic 
 answers as others is that ratio (Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
 For other kinds of query, and models without, it is told from how far the cosine stands out from the
 index's own background, the cosines of pictures of all kinds with this very query: an empirical null
-distribution (Efron, "Large-Scale Simultaneous Hypothesis Testing", 2004), taken with the median and
-the median deviation, which answers among them hardly move.
+distribution (Efron, "Large-Scale Simultaneous Hypothesis Testing", 2004). Its middle is the median,
+its spread that of the half below, since answers among them lie above.
 
 The odds before looking are those of an index of this size (King and Zeng, "Logistic Regression in
 Rare Events Data", 2001): a query has more answers in a larger index, but a smaller share of it. The
@@ -41,9 +41,9 @@ WEAK = 0.15
 ANSWERS = 0.2
 # The logarithm of the likelihood ratio by the deviations that a cosine is above the background.
 # Fitted with the model mini, on words, pictures and both together, which hardly differ.
-SLOPE, BIAS = 1.5, -2.2
+SLOPE, BIAS = 1.2, -2.1
 FEWEST = 10  # pictures that make a background
-_BLOCKS, _STEP = 16, 4  # of a large index, the background is every fourth row of 16 blocks
+_BLOCKS = 16  # of a large index that make its background
 
 
 def likelihood(calibration: Calibration, terms: Sequence[Term]) -> Logistic | None:
@@ -56,19 +56,17 @@ def likelihood(calibration: Calibration, terms: Sequence[Term]) -> Logistic | No
 
 
 def background_rows(rows: int) -> NDArray[np.int64]:
-    """Return which of an index's rows stand for its background, ascending: at most 1,024.
+    """Return which of an index's rows stand for its background, ascending: at most 4,096.
 
-    They do not depend on how a search goes about it, nor on its filters. They are spread over the
-    index in few blocks, since each is read as a whole.
+    They do not depend on how a search goes about it, nor on its filters. Those of a large index are
+    in blocks spread over it, since each is read as a whole.
     """
     import numpy as np
 
-    if rows <= _BLOCKS * BLOCK_ROWS // _STEP:
+    if rows <= _BLOCKS * BLOCK_ROWS:
         return np.arange(rows, dtype=np.int64)
     blocks = np.linspace(0, rows // BLOCK_ROWS, _BLOCKS, endpoint=False).astype(np.int64)
-    spread = blocks[:, None] * BLOCK_ROWS + np.arange(0, BLOCK_ROWS, _STEP)  # (16, 64)
-    found: NDArray[np.int64] = np.unique(spread[spread < rows])
-    return found
+    return (blocks[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).reshape(-1)
 
 
 def evidence(
@@ -77,7 +75,7 @@ def evidence(
     """Return the logarithm of the likelihood ratio of each of the `cosines` (k,): (k,).
 
     By the `known` ratio, else by the cosines of the `background` (n,), -inf for rows that are
-    damaged. None where these are too few, or more than half of them the same.
+    damaged. None where these are too few, or too many of them the same.
     """
     import numpy as np
 
@@ -90,7 +88,8 @@ def evidence(
         return None
     found = _fisher(present)
     middle = np.median(found)
-    deviation = 1.4826 * np.median(np.abs(found - middle))  # that of a normal distribution
+    # The factor makes it the standard deviation of a normal distribution.
+    deviation = 1.4826 * np.median(middle - found[found <= middle])
     if deviation == 0:
         return None
     return np.asarray(SLOPE * (_fisher(cosines) - middle) / deviation + BIAS)
