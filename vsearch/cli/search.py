@@ -78,8 +78,6 @@ def search(
         typer.Option(
             "--min-relevance",
             metavar="X",
-            min=0.0,
-            max=1.0,
             help="Only answers at least so relevant, from 0 to 1; else exit with 1.",
             show_default=False,
             rich_help_panel=ANSWER,
@@ -135,6 +133,8 @@ def search(
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
+    if not 0 <= min_relevance <= 1:  # nor is nan
+        raise UsageError(f"a relevance of {min_relevance}; --min-relevance is from 0 to 1")
     form = form_of(as_json=as_json, paths=paths, nul=nul)
     folder = index_location(index_folder)
     condition = condition_of(
