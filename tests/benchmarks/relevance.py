@@ -12,9 +12,12 @@ query, and the best alone, in ten bins of equal width, the results of queries wi
 answer weighing half each. A result is right when it is the picture that the caption was written
 for, a near-duplicate of it, or a picture listed in relevance.csv. Intervals are of 95 %, by drawing
 queries anew (bootstrap; an ECE drawn so is a little too large). "Uncalibrated" is the same model as
-if its model.json knew nothing of cosines. The last lines compare keywords put into the model's templates with the
-same as they are; separation is the chance that a query with an answer has a better best result than
-one without.
+if its model.json knew nothing of cosines. The last lines compare keywords put into the model's
+templates with the same as they are; separation is the chance that a query with an answer has a
+better best result than one without.
+
+Pictures and sentences are none that anything was fitted on; of the keywords, some (banana, dog) name
+what is on other pictures that were.
 """
 
 from __future__ import annotations

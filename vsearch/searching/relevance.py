@@ -40,7 +40,7 @@ WEAK = 0.15
 # Answers to be expected in an index of one picture; times the square root for larger ones.
 ANSWERS = 0.2
 # The logarithm of the likelihood ratio by the deviations that a cosine is above the background.
-# Fitted with the model mini, on words, pictures and both together, which hardly differ.
+# Fitted with the model mini, on words, pictures and both together.
 SLOPE, BIAS = 1.2, -2.1
 FEWEST = 10  # pictures that make a background
 _BLOCKS = 16  # of a large index that make its background
