@@ -16,7 +16,7 @@ if its model.json knew nothing of cosines. The last lines compare keywords put i
 templates with the same as they are; separation is the chance that a query with an answer has a
 better best result than one without.
 
-Pictures and sentences are none that anything was fitted on; of the keywords, some (banana, dog) name
+Pictures and sentences are none that anything was fitted on; some of the keywords (banana, dog) name
 what is on other pictures that were.
 """
 
