@@ -73,6 +73,16 @@ def search(
             rich_help_panel=ANSWER,
         ),
     ] = "relevance",
+    min_relevance: Annotated[
+        float,
+        typer.Option(
+            "--min-relevance",
+            metavar="X",
+            help="Only answers at least so relevant, from 0 to 1; else exit with 1.",
+            show_default=False,
+            rich_help_panel=ANSWER,
+        ),
+    ] = 0.0,
     index_folder: IndexOption = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Scan every vector.", rich_help_panel=ANSWER)
@@ -123,6 +133,8 @@ def search(
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
+    if not 0 <= min_relevance <= 1:  # nor is nan
+        raise UsageError(f"a relevance of {min_relevance}; --min-relevance is from 0 to 1")
     form = form_of(as_json=as_json, paths=paths, nul=nul)
     folder = index_location(index_folder)
     condition = condition_of(
@@ -137,7 +149,7 @@ def search(
         where=where,
     )
     parsed = parse(terms, minus or (), offline=offline or is_set(OFFLINE_VARIABLE))
-    query = Query(parsed, k, condition, sort)
+    query = Query(parsed, k, condition, sort, min_relevance)
 
     def ask() -> Answer:
         with Searcher(

@@ -47,7 +47,9 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
         say(f"vsearch: {answer.warning}")
     if explain:
         _explain(answer)
-    if not answer.matches and answer.narrowed:
+    if answer.refused is not None and not answer.matches:
+        say(f"vsearch: nothing here matches; the most relevant picture has {answer.refused:.3g}")
+    elif not answer.matches and answer.narrowed:
         say("vsearch: nothing found, no picture meets the conditions")
     elif (
         not answer.matches and answer.rows and any(term.kind == "picture" for term in answer.terms)
@@ -58,6 +60,8 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
         say("vsearch: nothing found, the index is empty; add pictures with `vsearch index FOLDER`")
     elif form == "table":
         _print_table(answer.matches)
+        if all(match.weak for match in answer.matches):
+            say("vsearch: perhaps nothing here matches; all of these are weak")
     else:
         _print_lines(answer.matches, form)
     return bool(answer.matches)
@@ -104,6 +108,7 @@ def _json(match: Match, *, terminal: bool) -> bytes:
         "taken_at": match.facts.taken_at,
         "region": None,
         "duplicates": None,
+        "weak": match.weak,
     }
     if terminal:
         return json.dumps(entry).encode()
@@ -150,11 +155,12 @@ def _print_table(matches: list[Match]) -> None:
     for match in matches:
         cells: list[str | Text] = [str(match.rank), f"{match.score:.3f}"]
         if with_relevance:
-            cells.append("" if match.relevance is None else f"{match.relevance:.0%}")
+            relevance = "" if match.relevance is None else f"{match.relevance:.0%}"
+            cells.append(f"weak {relevance}" if match.weak and with_size else relevance)
         cells.append(Text(printable(shown_path(match.path, here)), style="bold"))
         if with_size:
             cells.append(f"{match.facts.width} × {match.facts.height}")
         if with_date:
             cells.append((match.facts.taken_at or "")[:10])
-        table.add_row(*cells)
+        table.add_row(*cells, style="dim" if match.weak else None)
     out.print(table)

@@ -30,6 +30,8 @@ Kind = Literal["words", "picture", "url"]
 
 DECODING_SECONDS = 60.0  # as where folders are indexed
 _OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
+KEYWORD_WORDS = 3
+_ARTICLE = re.compile(r"(?:an?|the)\s+(?=\S)", re.IGNORECASE)
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
 
 
@@ -127,6 +129,15 @@ def _is_picture(text: str) -> bool:
         return False
 
 
+def is_keyword(text: str) -> bool:
+    """Whether words name something and are no sentence: three at most, besides an article."""
+    return len(_bare(text).split()) <= KEYWORD_WORDS
+
+
+def _bare(text: str) -> str:
+    return text[found.end() :] if (found := _ARTICLE.match(text)) else text
+
+
 def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:
     """Return the query vector (dim,): the direction of the weighted sum of the terms' embeddings.
 
@@ -135,8 +146,7 @@ def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[
     import numpy as np
 
     squares = iter(_pixels([term for term in terms if term.kind != "words"], encoder, pixel_limit))
-    texts = [term.text for term in terms if term.kind == "words"]
-    words = iter(encoder.encode_texts(texts) if texts else ())
+    words = iter(_words([term.text for term in terms if term.kind == "words"], encoder))
     vectors = [
         next(words) if term.kind == "words" else encoder.encode_images(next(squares)[None])[0]
         for term in terms
@@ -145,6 +155,28 @@ def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[
         return blend(np.stack(vectors), [term.weight for term in terms])
     except ValueError:
         raise UsageError("the terms cancel each other out; change a weight") from None
+
+
+def _words(texts: Sequence[str], encoder: Encoder) -> Iterator[NDArray[np.float32]]:
+    """Yield the embedding (dim,) of each text: of a keyword, the mean of the model's templates.
+
+    Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021.
+    """
+    import numpy as np
+
+    prompts = [
+        [template.replace("{}", _bare(text)) for template in encoder.templates]
+        if encoder.templates and is_keyword(text)
+        else [text]
+        for text in texts
+    ]
+    every = [prompt for one in prompts for prompt in one]
+    embedded = iter(encoder.encode_texts(every) if every else ())
+    for one in prompts:
+        if len(one) == 1:
+            yield next(embedded)
+        else:
+            yield blend(np.stack([next(embedded) for _ in one]), [1.0] * len(one))
 
 
 def _pixels(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> list[NDArray[np.uint8]]:

@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
+from vsearch.errors import UsageError
 from vsearch.index import Index
 from vsearch.records import Match
 from vsearch.searching.query import Term, embed
+from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vsearch.conditions import Condition
     from vsearch.models.encoder import Encoder
-    from vsearch.records import Calibration
     from vsearch.searching.search import Found
     from vsearch.searching.strategy import Method, Strategy
 
@@ -32,13 +36,14 @@ class Query:
     """What is asked: `terms`, and the `k` files most like them, fewer where there are fewer.
 
     With a `condition`, only files that meet it are an answer. `sort` is the order of those that
-    are; their ranks stay those by relevance.
+    are; their ranks stay those by relevance. So are only those of at least `min_relevance`.
     """
 
     terms: Sequence[Term]
     k: int = 10
     condition: Condition | None = None
     sort: Order = "relevance"
+    min_relevance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Answer:
     """What a query found, and how: `terms` as understood, `seconds` each step took, by its name.
 
     `rows` is how many embeddings there are; `narrowed`: only some of them could be an answer.
+    `refused` is the largest relevance that was too little, None where none was.
     """
 
     matches: list[Match]
@@ -55,6 +61,7 @@ class Answer:
     rows: int
     seconds: dict[str, float]
     narrowed: bool = False
+    refused: float | None = None
 
 
 class Searcher:
@@ -114,16 +121,43 @@ class Searcher:
             queries=self._queries,
         )
         clock.lap("search")
-        matches = _matches(found, query.terms, self._encoder.calibration)
+        relevances = self._relevances(vector, found, query)
+        clock.lap("judge the relevance")
+        matches = list(_matches(found, relevances))
+        wanted = [one for one in matches if (one.relevance or 0.0) >= query.min_relevance]
+        refused = [one.relevance for one in matches[len(wanted) :]]
         return Answer(
-            _ordered(matches, query.sort),
+            _ordered(wanted, query.sort),
             query.terms,
             found.strategy,
             found.warning,
             self._index.rows,
             clock.seconds,
             narrowed=query.condition is not None,
+            refused=refused[0] if refused else None,
         )
+
+    def _relevances(
+        self, vector: NDArray[np.float32], found: Found, query: Query
+    ) -> Sequence[float] | None:
+        """Return the relevance of each file that was found, None where too few pictures tell."""
+        import numpy as np
+
+        cosines = np.array([score for _, score in found.records], dtype=np.float32)
+        known = likelihood(self._encoder.calibration, query.terms)
+        background = None
+        if known is None:
+            background = self._index.scores_of(vector, background_rows(self._index.rows))
+        told = evidence(cosines, known, background)
+        if told is not None:
+            relevances: list[float] = relevance(told, self._index.rows).tolist()
+            return relevances
+        if found.records and query.min_relevance:
+            raise UsageError(
+                "too few different pictures to tell the relevance of such a query, in "
+                f"{self._index.folder}; leave out --min-relevance"
+            )
+        return None
 
 
 class _Clock:
@@ -145,7 +179,7 @@ class _Clock:
         return clock
 
 
-def _ordered(matches: Iterator[Match], sort: Order) -> list[Match]:
+def _ordered(matches: Sequence[Match], sort: Order) -> list[Match]:
     """Sort matches that come by relevance; those of one date stay so."""
     if sort == "path":
         return sorted(matches, key=lambda match: os.fsencode(match.path))
@@ -164,15 +198,10 @@ def _date(match: Match) -> str:
     return ""
 
 
-def _matches(
-    found: Found, terms: Sequence[Term], calibration: Calibration | None
-) -> Iterator[Match]:
-    """Yield what was found as matches; relevance only where the calibration speaks of it.
-
-    It was fitted on one text against pictures: blends and query pictures have other cosines.
-    """
-    speaks = len(terms) == 1 and terms[0].kind == "words" and terms[0].weight > 0
-    for rank, (record, score) in enumerate(found.records, start=1):
-        relevance = calibration.relevance(score) if calibration and speaks else None
+def _matches(found: Found, relevances: Sequence[float] | None) -> Iterator[Match]:
+    """Yield what was found as matches, by rank."""
+    for place, (record, score) in enumerate(found.records):
         path = os.path.join(record.root, record.path)
-        yield Match(rank, path, score, relevance, record.facts)
+        relevant = None if relevances is None else relevances[place]
+        weak = relevant is not None and relevant < WEAK
+        yield Match(place + 1, path, score, relevant, record.facts, weak)

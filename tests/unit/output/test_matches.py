@@ -161,7 +161,7 @@ def test_json_is_one_object_a_line_with_all_its_fields(
         == (
             f'{{"rank": 1, "path": "{here}/é🎉.png", "score": 0.123457, "relevance": 0.9877, '
             '"width": 640, "height": 480, "taken_at": "2021-05-04T12:33:10", "region": null, '
-            '"duplicates": null}\n'
+            '"duplicates": null, "weak": false}\n'
         ).encode()
     )
 
@@ -189,6 +189,43 @@ def test_a_table_in_a_pipe_has_no_colour(
     assert head.split() == ["score", "relevance", "picture", "size", "taken"]
     assert set(line.strip()) == {"─"}
     assert row.split() == ["1", "0.346", "87%", "a.png", "640", "×", "480", "2021-05-04"]
+
+
+WEAK = Match(3, "/c.png", 0.1, 0.0412, ImageFacts(1, 2, "PNG"), weak=True)
+
+
+def test_weak_is_marked_in_a_table_and_in_json(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    given = answer(match(1, "/a.png", 0.3, 0.9), WEAK)
+    print_answer(given, "json", explain=False)
+    out, err = capsysbinary.readouterr()
+    assert [json.loads(line)["weak"] for line in out.splitlines()] == [False, True]
+    assert err == b""
+    print_answer(given, "table", explain=False)
+    out, err = capsysbinary.readouterr()
+    assert [b"weak" in line for line in out.splitlines()[2:]] == [False, True]
+    assert b"weak 4%" in out
+    assert err == b""
+
+
+@pytest.mark.parametrize("form", ["table", "tab", "json", "paths", "nul"])
+def test_when_all_are_weak_a_person_is_told(
+    form: Form, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert print_answer(answer(WEAK), form, explain=False) is True
+    told = b"vsearch: perhaps nothing here matches; all of these are weak\n"
+    assert capsysbinary.readouterr().err == (told if form == "table" else b"")
+
+
+@pytest.mark.parametrize(
+    ("refused", "shown"), [(0.1416, "0.142"), (0.5, "0.5"), (1e-9, "1e-09"), (0.9999, "1")]
+)
+def test_when_all_are_refused_the_best_is_told(
+    refused: float, shown: str, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    given = replace(answer(), refused=refused, narrowed=True)
+    assert print_answer(given, "paths", explain=False) is False
+    told = f"vsearch: nothing here matches; the most relevant picture has {shown}\n"
+    assert capsysbinary.readouterr() == (b"", told.encode())
 
 
 def test_a_table_without_relevance_has_no_column_for_it(
