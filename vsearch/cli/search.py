@@ -33,7 +33,8 @@ def search(
         list[str],
         typer.Argument(
             metavar="TERM...",
-            help="Words, or the path or address of a picture; 2:TERM counts twice.",
+            help="Words, or the path or address of a picture; 2:TERM counts twice, "
+            "text:TERM is words, image:TERM a picture.",
         ),
     ],
     # Query

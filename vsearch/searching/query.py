@@ -31,6 +31,9 @@ Kind = Literal["words", "picture", "url"]
 DECODING_SECONDS = 60.0  # as where folders are indexed
 _OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
+_PREFIXED = re.compile(
+    r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>text|image):(?P<rest>.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def parse(terms: Sequence[str], minus: Sequence[str] = (), *, offline: bool = Fa
     `2:term` counts twice; "10:30" and "16:9" are words, since a weight is not followed by a digit.
     A term that begins with http:// or https:// is the address of a picture. One that names an
     existing file is a picture, any other is words; a file without a suffix, named without a folder,
-    is one only if it begins like a picture.
+    is one only if it begins like a picture. `text:term` is words and `image:term` a picture,
+    whatever there is of that name; both may have a weight before them.
 
     Raises UsageError for an empty term, a weight of zero, what is named like a picture but does
     not exist, and what begins like an address and is none, or is one while `offline`.
@@ -74,6 +78,11 @@ def parse(terms: Sequence[str], minus: Sequence[str] = (), *, offline: bool = Fa
 
 
 def _term(typed: str, sign: float) -> Term:
+    if match := _PREFIXED.fullmatch(typed):
+        weight = _weight(match["weight"] or "1", typed)
+        if match["kind"] == "text":
+            return Term(_words(match["rest"]), "words", sign * weight)
+        return _picture(match["rest"], sign * weight)
     if is_url(typed):
         return _address(typed, sign)
     if _is_picture(typed):
@@ -82,32 +91,55 @@ def _term(typed: str, sign: float) -> Term:
     if match := _WEIGHTED.fullmatch(typed):
         rest = match["rest"]
         if _is_picture(rest) or not rest[0].isdigit():
-            weight, text = float(match["weight"]), rest
+            weight, text = _weight(match["weight"], typed), rest
+    if is_url(text) or _is_picture(text):
+        return _picture(text, sign * weight)
+    if _OTHER_ADDRESS.match(text):
+        raise _other_address(text)
+    words = _words(text)
+    if os.path.splitext(words)[1].lower() in SUFFIXES:
+        raise UsageError(
+            f"no such picture, named {words!r}; check the path, or put text: before words"
+        )
+    return Term(words, "words", sign * weight)
+
+
+def _weight(digits: str, typed: str) -> float:
+    weight = float(digits)
     if not math.isfinite(weight):
         raise UsageError(f"a weight beyond all bounds, in {shown(typed)!r}; choose a smaller one")
     if weight == 0:
         raise UsageError(f"a weight of zero says nothing, in {shown(typed)!r}; leave the term out")
-    if not is_url(text) and _is_picture(text):
-        return Term(text, "picture", sign * weight)
-    if is_url(text):
-        return _address(text, sign * weight)
-    if _OTHER_ADDRESS.match(text):
-        raise UsageError(
-            f"pictures are fetched by http and https only, not from {shown(text)!r}; "
-            "name the file itself"
-        )
-    text = text.strip()
+    return weight
+
+
+def _words(text: str) -> str:
+    words = text.strip()
     try:
-        text.encode()
+        words.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"words that are no valid UTF-8, {text!r}; check the term") from None
-    if not text:
+        raise UsageError(f"words that are no valid UTF-8, {words!r}; check the term") from None
+    if not words:
         raise UsageError("an empty search term; name what you look for, or a picture")
-    if os.path.splitext(text)[1].lower() in SUFFIXES:
-        raise UsageError(
-            f"no such picture, named {text!r}; check the path, or leave the suffix out of words"
-        )
-    return Term(text, "words", sign * weight)
+    return words
+
+
+def _picture(text: str, weight: float) -> Term:
+    """Return the term of a picture: what is there is looked at when it is decoded."""
+    if is_url(text):
+        return _address(text, weight)
+    if _OTHER_ADDRESS.match(text):
+        raise _other_address(text)
+    if not os.path.isfile(text):
+        raise UsageError(f"no such picture, named {text!r}; check the path")
+    return Term(text, "picture", weight)
+
+
+def _other_address(text: str) -> UsageError:
+    return UsageError(
+        f"pictures are fetched by http and https only, not from {shown(text)!r}; "
+        "name the file itself"
+    )
 
 
 def _address(text: str, weight: float) -> Term:

@@ -19,7 +19,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "red.png", RED)
     paint(tmp_path / "green.png", GREEN)
-    for name in ("2:odd.png", " spaced .png", "dog", "Grüße.png", "3:", os.fsdecode(b"caf\xe9")):
+    for name in (
+        "2:odd.png",
+        " spaced .png",
+        "dog",
+        "Grüße.png",
+        "3:",
+        "text:odd.png",
+        os.fsdecode(b"caf\xe9"),
+    ):
         (tmp_path / name).write_bytes((tmp_path / "red.png").read_bytes())
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "note").write_text("buy milk\n")
@@ -58,6 +66,21 @@ PARSED = {
     "a note without a suffix is words": ("note", ("note", "words", 1)),
     "named as a file it is one": ("./note", ("./note", "picture", 1)),
     "a suffix in the middle": ("the red.png file", ("the red.png file", "words", 1)),
+    "words that are a file, too": ("text:red.png", ("red.png", "words", 1)),
+    "weighted words that are a file, too": ("2:text:red.png", ("red.png", "words", 2)),
+    "words that begin like a weight": ("text:2:odd", ("2:odd", "words", 1)),
+    "words that begin like an address": ("text:http://x/", ("http://x/", "words", 1)),
+    "spaces around words after a prefix": ("text: dog ", ("dog", "words", 1)),
+    "words even where a file has that name": ("text:odd.png", ("odd.png", "words", 1)),
+    "that file": ("./text:odd.png", ("./text:odd.png", "picture", 1)),
+    "that file by its prefix": ("image:text:odd.png", ("text:odd.png", "picture", 1)),
+    "a file that does not look like a picture": ("image:note", ("note", "picture", 1)),
+    "that weighted": ("0.5:image:note", ("note", "picture", 0.5)),
+    "a picture whose name is like a weight": ("image:2:odd.png", ("2:odd.png", "picture", 1)),
+    "an address after a prefix": ("image:http://x/a", ("http://x/a", "url", 1)),
+    "no prefix in capitals": ("Text:x", ("Text:x", "words", 1)),
+    "no prefix after a space": (" text:x", ("text:x", "words", 1)),
+    "no prefix further on": ("a text:x", ("a text:x", "words", 1)),
     "a suffix of no picture": ("notes.txt", ("notes.txt", "words", 1)),
 }
 
@@ -75,7 +98,7 @@ def by_http_only(name: str) -> str:
 
 
 def no_such(name: str) -> str:
-    return f"no such picture, named {name}; check the path, or leave the suffix out of words"
+    return f"no such picture, named {name}; check the path, or put text: before words"
 
 
 REFUSED = {
@@ -101,6 +124,20 @@ REFUSED = {
         "2:FTP://me:secret@host/a",
         by_http_only("'FTP://host/a'"),
     ),
+    "a prefix and nothing": (
+        "text: ", "an empty search term; name what you look for, or a picture",
+    ),
+    "a prefix and a weight of zero": (
+        "0:text:dog", "a weight of zero says nothing, in '0:text:dog'; leave the term out",
+    ),
+    "a prefix and no file": (
+        "image:dogs", "no such picture, named 'dogs'; check the path",
+    ),
+    "a prefix and no name": ("image:", "no such picture, named ''; check the path"),
+    "a prefix and a folder": (
+        "image:folder.png", "no such picture, named 'folder.png'; check the path",
+    ),
+    "a prefix and another address": ("image:ftp://h/a", by_http_only("'ftp://h/a'")),
     "a folder named like a picture": (
         "folder.png", no_such("'folder.png'"),
     ),
