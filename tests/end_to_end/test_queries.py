@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -168,3 +169,134 @@ def test_nothing_to_look_for(vsearch: Run, photos_index: Path) -> None:
     said = 'nothing to look for; name it: `vsearch search "a dog"`'
     assert refused(vsearch, photos_index) == said
     assert refused(vsearch, photos_index, "--minus", "a dog") == said
+
+
+def test_many_queries_are_answered_as_each_alone(vsearch: Run, photos_index: Path) -> None:
+    queries = ["a dog", "2:text:a castle", "IMG_0010.jpg", "#1 flower", "Grüße aus dem Schnee"]
+    options = ["--index", photos_index, "-k", "3", "--sort", "path", "--type", "jpeg", "--json"]
+    done = vsearch(
+        "search", "--queries", "-", *options, cwd=PHOTOS, stdin="\n\n".join(queries).encode()
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for number, query in enumerate(queries):
+        alone = vsearch("search", query, *options, cwd=PHOTOS).stdout.splitlines()
+        of_it = [dict(one) for one in found if one["query"] == query]
+        assert {one.pop("line") for one in of_it} == {2 * number + 1}
+        assert [one.pop("query") for one in of_it] == [query] * 3
+        assert [{**one, "score": 0, "relevance": 0} for one in of_it] == [
+            {**json.loads(line), "score": 0, "relevance": 0} for line in alone
+        ]
+        # A text is embedded beside longer ones: rounding is all that differs.
+        assert [one["score"] for one in of_it] == pytest.approx(
+            [json.loads(line)["score"] for line in alone], abs=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    ("stdin", "options", "code", "lines", "said"),
+    [
+        pytest.param(b"a dog\n", [], 0, 2, "", id="all is well"),
+        pytest.param(b"", [], 1, 0, "no query on any line", id="nothing"),
+        pytest.param(b"\n \n", [], 1, 0, "no query on any line", id="blank"),
+        pytest.param(
+            b"a dog\nno.jpg\na cat", [], 3, 4,
+            "line 2: no such picture, named 'no.jpg'; check the path, or put text: before words",
+            id="one is wrong",
+        ),
+        pytest.param(
+            b"\n0:dog\n", [], 2, 0,
+            "line 2: a weight of zero says nothing, in '0:dog'; leave the term out", id="all are",
+        ),
+        pytest.param(
+            b"a dog\na cat\n", ["--camera", "none"], 1, 0, "nothing found for 2 queries",
+            id="none found",
+        ),
+        pytest.param(
+            b"http://127.0.0.1:1/a.jpg\n", ["--offline"], 2, 0,
+            "line 1: the network is not to be used, for 'http://127.0.0.1:1/a.jpg'; leave out "
+            "--offline and unset VSEARCH_OFFLINE, or name a file", id="offline",
+        ),
+    ],
+)  # fmt: skip
+def test_many_queries_end_with_a_code(
+    vsearch: Run,
+    photos_index: Path,
+    stdin: bytes,
+    options: list[str],
+    code: int,
+    lines: int,
+    said: str,
+) -> None:
+    done = vsearch(
+        "search", "--queries", "-", "-k", "2", "--index", photos_index, *options, stdin=stdin
+    )
+    assert (done.returncode, done.stdout.count(b"\n")) == (code, lines)
+    assert done.stderr.decode() == (f"vsearch: {said}\n" if said else "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--queries", "no\x1bsuch"],
+            (
+                "the queries cannot be read (No such file or directory), from 'no\\x1bsuch'; check "
+                "the path, or name - for standard input"
+            ),
+        ),
+        (
+            ["--queries", "."],
+            (
+                "the queries cannot be read (Is a directory), from '.'; check the path, or name - for "
+                "standard input"
+            ),
+        ),
+        (
+            ["--queries", "-", "a dog"],
+            "--queries has all the terms; leave the others out, and their options",
+        ),
+        (
+            ["--queries", "-", "--minus", "a dog"],
+            "--queries has all the terms; leave the others out, and their options",
+        ),
+        (["--queries", "-", "-0"], "--queries answers in JSON Lines; leave --paths and -0 out"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_queries_that_cannot_be(
+    vsearch: Run, photos_index: Path, arguments: list[str], said: str
+) -> None:
+    assert refused(vsearch, photos_index, *arguments) == said
+
+
+def test_a_program_writes_a_query_and_reads_its_answer(photos_index: Path, tmp_path: Path) -> None:
+    command = ["search", "--queries", "-", "-k", "1", "--index", os.fspath(photos_index)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "vsearch", *command],
+        cwd=PHOTOS,
+        env=environment(tmp_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for query in (b"a dog", b"a castle"):
+            process.stdin.write(query + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["query"] == query.decode()
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+def test_a_pipe_that_is_closed_early_ends_it_quietly(photos_index: Path, tmp_path: Path) -> None:
+    command = f"yes 'a dog' | {sys.executable} -m vsearch search --queries - -k 1 | head -n 2"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=environment(tmp_path) | {"VSEARCH_INDEX": os.fspath(photos_index)},
+        cwd=PHOTOS,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout.count(b"\n")) == (0, b"", 2)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from vsearch.records import ModelIdentity
 
 
-def encoder_for_search(index_folder: Path) -> Encoder:
-    """Return the encoder of the model that made the index: on the CPU, for one query.
+def encoder_for_search(index_folder: Path, *, for_one: bool = True) -> Encoder:
+    """Return the encoder of the model that made the index: on the CPU, for one query or for many.
 
     Raises IndexMissing, and ModelError when the model is not on this machine.
     """
@@ -28,7 +28,7 @@ def encoder_for_search(index_folder: Path) -> Encoder:
         return TorchEncoder(model, "cpu")
     # The built-in model is so quick that waking threads would take longer than it does.
     threads = 1 if model.identity == built_in().identity else cores()
-    return OnnxEncoder(model, threads, for_one=True)
+    return OnnxEncoder(model, threads, for_one=for_one)
 
 
 def model_of(index_folder: Path) -> ModelFolder:

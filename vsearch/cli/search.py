@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,9 +19,6 @@ from vsearch.cli.filters import (
     condition_of,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
-
-if TYPE_CHECKING:
-    from vsearch.searching.searcher import Answer
 
 QUERY = "Query"
 ANSWER = "Answer"
@@ -63,6 +60,15 @@ def search(
             "--crop",
             metavar="X,Y,W,H",
             help="Only this part of the picture, in pixels or percent: 10%,10%,50%,50%.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option(
+            "--queries",
+            metavar="FILE",
+            help="A query a line, each a term; '-': those on standard input. Prints JSON Lines.",
             rich_help_panel=QUERY,
         ),
     ] = None,
@@ -132,12 +138,14 @@ def search(
     vsearch search 2:horse sunset --minus people
     vsearch search - < photo.jpg                what looks like it; or words, a term a line
     vsearch search group.jpg --crop 10%,20%,30%,50%
+    vsearch search --queries captions.txt       many at once, as JSON Lines
     vsearch search --like ~/Pictures/a.jpg      without embedding it again
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
     vsearch search dog --where "type in ('png', 'webp') and pixels > 2e6" --sort date
     """
     from vsearch.cli.encoders import encoder_for_search
+    from vsearch.cli.queries import answer_lines
     from vsearch.cli.stdin import read_stdin
     from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
@@ -161,33 +169,48 @@ def search(
         orientation=orientation,
         where=where,
     )
+    limit = pixels(max_megapixels, 1)
+    offline = offline or is_set(OFFLINE_VARIABLE)
+
+    def opened(*, embeds: bool = True, for_one: bool = True) -> Searcher:
+        return Searcher(
+            folder,
+            encoder_for_search(folder, for_one=for_one) if embeds else None,
+            pixel_limit=limit,
+            forced="exact" if exact else "graph" if graph else None,
+        )
+
+    def searcher(*, embeds: bool = True, for_one: bool = True) -> Searcher:
+        try:
+            return opened(embeds=embeds, for_one=for_one)
+        except ModelMismatch:  # the index has changed its model between the two looks at it
+            return opened(embeds=embeds, for_one=for_one)
+
+    if queries is not None:
+        if terms or minus or like or crop:
+            raise UsageError("--queries has all the terms; leave the others out, and their options")
+        if form in ("paths", "nul"):
+            raise UsageError("--queries answers in JSON Lines; leave --paths and -0 out")
+        raise typer.Exit(
+            answer_lines(
+                queries,
+                lambda: searcher(for_one=False),
+                lambda line: Query(parse([line], offline=offline), k, condition, sort),
+                explain=explain,
+            )
+        )
     if not terms and not like:
         raise UsageError('nothing to look for; name it: `vsearch search "a dog"`')
-    limit = pixels(max_megapixels, 1)
     parsed = parse(
         terms or (),
         minus or (),
         like or (),
         crop=crop,
-        offline=offline or is_set(OFFLINE_VARIABLE),
+        offline=offline,
         stdin=lambda: read_stdin(byte_limit(limit)),
     )
     # What is in the index is asked with without a model, which then need not even be here.
-    embeds = any(term.kind != "indexed" for term in parsed)
-    query = Query(parsed, k, condition, sort)
-
-    def ask() -> Answer:
-        with Searcher(
-            folder,
-            encoder_for_search(folder) if embeds else None,
-            pixel_limit=limit,
-            forced="exact" if exact else "graph" if graph else None,
-        ) as searcher:
-            return searcher.answer(query)
-
-    try:
-        result = ask()
-    except ModelMismatch:  # the index has changed its model between the two looks at it
-        result = ask()
-    if not print_answer(result, form, explain=explain):
+    with searcher(embeds=any(term.kind != "indexed" for term in parsed)) as one:
+        answer = one.answer(Query(parsed, k, condition, sort))
+    if not print_answer(answer, form, explain=explain):
         raise typer.Exit(1)

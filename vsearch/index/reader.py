@@ -48,6 +48,7 @@ class Index:
             opened.callback(self._matrix.close)
             self._opened = opened.pop_all()
         self._graph: Graph | None = None
+        self._selected: tuple[Condition, NDArray[np.int64]] | None = None
         self.model = self._set.model if self._set else None
         self._name = self._set.name if self._set else FIRST_SET
 
@@ -124,7 +125,10 @@ class Index:
         """
         import numpy as np
 
-        return np.array(self._catalog.selected(self._name, condition), dtype=np.int64)
+        if self._selected is None or self._selected[0] != condition:  # many queries have the same
+            rows = np.array(self._catalog.selected(self._name, condition), dtype=np.int64)
+            self._selected = condition, rows
+        return self._selected[1]
 
     def images_of(
         self, rows: Sequence[int], condition: Condition | None = None

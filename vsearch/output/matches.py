@@ -55,7 +55,7 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
     for line in (*answer.notes, *filter(None, [answer.warning])):
         say(f"vsearch: {line}")
     if explain:
-        _explain(answer)
+        explain_answer(answer)
     if not answer.matches and answer.narrowed:
         say("vsearch: nothing found, no picture meets the conditions")
     elif (
@@ -81,7 +81,7 @@ def _print_lines(matches: list[Match], form: Form) -> None:
     for match in matches:
         path = shown_path(match.path, here)
         if form == "json":
-            out.write(_json(match, terminal=terminal) + b"\n")
+            out.write(json_line(match, terminal=terminal) + b"\n")
         elif form == "tab":
             out.write(os.fsencode(_tab(match, path, terminal=terminal)) + b"\n")
         else:
@@ -90,7 +90,8 @@ def _print_lines(matches: list[Match], form: Form) -> None:
     out.flush()
 
 
-def _explain(answer: Answer) -> None:
+def explain_answer(answer: Answer) -> None:
+    """Say on stderr how an answer was found."""
     for term in answer.terms:
         part = f", the part {term.crop}" if term.crop else ""
         say(f"term: {_KINDS[term.kind]} {term.shown!r}{part}, weight {term.weight:g}")
@@ -104,8 +105,13 @@ def _explain(answer: Answer) -> None:
         say(f"time: {name} {1000 * seconds:.1f} ms")
 
 
-def _json(match: Match, *, terminal: bool) -> bytes:
+def json_line(match: Match, *, terminal: bool, **first: int | str) -> bytes:
+    """Return a match as a line of JSON, without its end; `first` are other fields, before its own.
+
+    Other than ASCII is written as it is, but on a terminal.
+    """
     entry = {
+        **first,
         "rank": match.rank,
         "path": match.path,
         "score": round(match.score, 6),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Kind = Literal["words", "picture", "url", "stdin", "indexed"]
 
 DECODING_SECONDS = 60.0  # as where folders are indexed
+MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
 MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
 _OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
@@ -335,6 +336,10 @@ def _pictures(
     Each is decoded while the one before it is embedded. Not more at once: together they might take
     more memory than there is.
     """
+    if len(terms) >= MANY:
+        from vsearch.images.isolation.once import ready_for_many
+
+        ready_for_many()
     coming = iter(terms)
     waiting = deque[_Picture]()
 

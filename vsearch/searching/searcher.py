@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from vsearch.errors import UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.records import Match
-from vsearch.searching.query import Term, embed
+from vsearch.searching.query import Term, embed_each
 from vsearch.searching.search import search
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class Searcher:
         self._pixel_limit = pixel_limit
         self._forced = forced
         self._queries = queries
+        self._asked = 0
         self._clock = _Clock()
         self._index = Index(folder)
         try:
@@ -109,10 +110,31 @@ class Searcher:
 
         Raises UsageError for terms that cannot be used, StoreError when the index cannot.
         """
+        (answer,) = self.answers([query])
+        if isinstance(answer, UsageError):
+            raise answer
+        return answer
+
+    def answers(self, queries: Sequence[Query]) -> Iterator[Answer | UsageError]:
+        """Yield the answers to some queries, in order, each as if asked alone.
+
+        The words of all are embedded in one call, which the first of them is charged with. In place
+        of an answer comes why its terms cannot be used. Raises StoreError when the index cannot.
+        """
         clock = self._clock.started()
-        vector = embed(query.terms, self._encoder, self._pixel_limit, self._indexed)
+        vectors = embed_each(
+            [query.terms for query in queries], self._encoder, self._pixel_limit, self._indexed
+        )
         clock.lap("embed the query")
-        return self._answered(query, vector, clock)
+        # Who has asked for so much will ask for as much again: what is to be expected of one of
+        # whom nothing is known ("ski rental": at most twice the cost of having known).
+        self._asked += len(queries)
+        for query, vector in zip(queries, vectors, strict=True):
+            if isinstance(vector, UsageError):
+                yield vector
+            else:
+                yield self._answered(query, vector, clock)
+                clock = self._clock.started()
 
     def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
         known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
@@ -124,7 +146,7 @@ class Searcher:
             exclude={*named, *(os.path.join(one.root, one.path) for one in known)},
             condition=query.condition,
             forced=self._forced,
-            queries=self._queries,
+            queries=max(self._queries, self._asked),
         )
         clock.lap("search")
         calibration = self._encoder.calibration if self._encoder else None

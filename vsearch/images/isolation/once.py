@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 _FORKS = hasattr(os, "fork")
 
 
+def ready_for_many() -> None:
+    """Import here what decoders need, so that not each of many forks does so anew (25 ms)."""
+    from PIL import Image, ImageCms, TiffImagePlugin  # noqa: F401  # by their use in `images`
+
+    Image.preinit()
+
+
 class Decoding:
     """One picture that is decoded in a fork of this process; whoever makes it closes it.
 
