@@ -248,8 +248,8 @@ def test_many_queries_end_with_a_code(
         (
             ["--queries", "."],
             (
-                "the queries cannot be read (Is a directory), from '.'; check the path, or name - for "
-                "standard input"
+                "the queries cannot be read (Is a directory), from '.'; check the path, or name "
+                "- for standard input"
             ),
         ),
         (

@@ -16,7 +16,7 @@ from vsearch.images.formats import SUFFIXES, is_signed
 from vsearch.images.limits import byte_limit
 from vsearch.images.read import head, read
 from vsearch.searching.fetch import Address, fetch, is_url, shown
-from vsearch.vectors import blend
+from vsearch.vectors import blend, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 Kind = Literal["words", "picture", "url", "stdin", "indexed"]
 
 DECODING_SECONDS = 60.0  # as where folders are indexed
+# Words share much with any words, whatever they mean. Measured (README.md, "Unlike a term"): with
+# less than half of it taken away more stays of what was not wanted, with all of it more is lost of
+# what was; subtracting the term as it is does worse than doing nothing.
+MINUS_SHARE = 0.5
 MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
 MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
@@ -266,7 +270,7 @@ def embed(
     pixel_limit: int,
     indexed: Callable[[str], Vector] | None = None,
 ) -> Vector:
-    """Return the query vector (dim,): the direction of the weighted sum of the terms' embeddings.
+    """Return the query vector (dim,) of the terms: see `combined`.
 
     `indexed` tells the embedding (dim,) of the picture at a path, and is called for "indexed"
     terms only; `encoder` is run for all others only. Raises UsageError when a picture cannot be had
@@ -321,11 +325,28 @@ def embed_each(
             if isinstance(one, UsageError):
                 return one
         try:
-            return blend(np.stack(vectors), [term.weight for term in query])
+            return combined(np.stack(vectors), [term.weight for term in query])
         except ValueError:
             return UsageError("the terms cancel each other out; change a weight")
 
     return [blended(query) for query in queries]
+
+
+def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Vector:
+    """Return the query vector (dim,) of terms' embeddings (n, dim).
+
+    The direction of the weighted sum of those that count for it; then each term of a weight -w
+    takes w * MINUS_SHARE of what the query still has of it, in their order. With nothing that
+    counts for it, the opposite of what counts against it. Raises ValueError when they cancel out.
+    """
+    wanted = [place for place, weight in enumerate(weights) if weight > 0]
+    if not wanted:
+        return -blend(vectors, [-weight for weight in weights])
+    query = blend(vectors[wanted], [weights[place] for place in wanted])
+    for vector, weight in zip(vectors, weights, strict=True):
+        if weight < 0:
+            query = without(query, vector, -weight * MINUS_SHARE)
+    return query
 
 
 def _pictures(

@@ -172,9 +172,8 @@ def test_terms_keep_their_order() -> None:
         pytest.param(["3:red", "4:green"], [], (0.6, 0.8, 0), id="weights"),
         pytest.param(["4:blue", "3:green.png"], [], (0, 0.6, 0.8), id="words and a picture"),
         pytest.param(["4:green.png", "3:blue"], [], (0, 0.8, 0.6), id="a picture and words"),
-        pytest.param(["4:blue"], ["3:red"], (-0.6, 0, 0.8), id="pushed away"),
         pytest.param(["grey"], [], GREY, id="unknown words"),
-        pytest.param(["red", "blue"], ["2:blue", "red.png"], (0, 0, -1), id="only what is unlike"),
+        pytest.param([], ["3:red", "4:blue"], (-0.6, 0, -0.8), id="only what is unlike"),
     ],
 )
 def test_the_query_is_the_direction_of_the_weighted_sum(
@@ -183,6 +182,28 @@ def test_the_query_is_the_direction_of_the_weighted_sum(
     query = embed(parse(terms, minus), FakeEncoder(), 1000)
     assert query.dtype == np.float32
     assert query == pytest.approx(expected, abs=1e-6)
+
+
+UNLIKE = {
+    "half of what they share is taken": (["red"], ["grey"], (5, -1, -1)),
+    "all of it": (["red"], ["2:grey"], (2, -1, -1)),
+    "a quarter": (["red"], ["0.5:grey"], (11, -1, -1)),
+    "whatever the query's own weight": (["5:red"], ["grey"], (5, -1, -1)),
+    "they share nothing": (["red"], ["9:blue"], (1, 0, 0)),
+    "of a blend": (["3:red", "4:green"], ["green"], (0.6, 0.4, 0)),
+    "by a picture": (["3:red", "4:green"], ["2:green.png"], (1, 0, 0)),
+    "one after the other": (["3:red", "4:green"], ["red", "green"], (0.3, 0.4, 0)),
+    "twice: half is left of half": (["3:red", "4:green"], ["green", "green"], (3, 1, 0)),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("terms", "minus", "expected"), UNLIKE.values(), ids=UNLIKE.keys())
+def test_what_it_should_be_unlike_is_taken_away(
+    terms: list[str], minus: list[str], expected: tuple[float, ...]
+) -> None:
+    query = embed(parse(terms, minus), FakeEncoder(), 1000)
+    assert query == pytest.approx(np.array(expected) / np.linalg.norm(expected), abs=1e-6)
 
 
 @pytest.mark.usefixtures("here")

@@ -76,9 +76,12 @@ def test_a_copy_of_the_query_picture_is_an_answer(photos: Path) -> None:
     assert listed(ask(photos, "red.png", k=1)) == [(1, "copy.png", 1.0)]
 
 
-def test_what_it_should_be_unlike_pushes_away(photos: Path) -> None:
+def test_what_it_should_be_unlike_goes_down(photos: Path) -> None:
+    assert [name for _, name, _ in listed(ask(photos, "olive.png"))] == [
+        "green.png", "red.png", "blue.png",
+    ]  # fmt: skip
     assert [name for _, name, _ in listed(ask(photos, "olive.png", minus=["green"]))] == [
-        "red.png", "blue.png", "green.png",
+        "red.png", "green.png", "blue.png",
     ]  # fmt: skip
 
 
