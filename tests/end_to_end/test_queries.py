@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import filelock
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
 
@@ -300,3 +302,76 @@ def test_a_pipe_that_is_closed_early_ends_it_quietly(photos_index: Path, tmp_pat
         check=False,
     )
     assert (done.returncode, done.stderr, done.stdout.count(b"\n")) == (0, b"", 2)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder with two of the photographs, no index anywhere."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("IMG_0034.png", "IMG_0001.jpg"):
+        (folder / name).write_bytes((PHOTOS / name).read_bytes())
+    return folder
+
+
+def test_one_command_from_a_folder_to_an_answer(vsearch: Run, album: Path) -> None:
+    query = ["search", "a dog", "--update", "--paths", "-k", "1"]
+    done = vsearch(*query, cwd=album)
+    assert (done.returncode, done.stdout) == (0, b"IMG_0034.png\n")
+    first, second = done.stderr.decode().splitlines()
+    assert first == f"vsearch: no folder is indexed yet; indexing this one, {album}"
+    assert re.fullmatch(r"2 embedded in \d+\.\d s; 2 pictures in the index", second)
+    # From now on, all known folders are brought up to date, from wherever.
+    (album / "IMG_0034.png").unlink()
+    (album / "new.jpg").write_bytes((PHOTOS / "IMG_0013.jpg").read_bytes())
+    done = vsearch(*query, cwd=album.parent)
+    assert (done.returncode, done.stdout) == (0, b"album/new.jpg\n")
+    assert done.stderr.startswith(b"1 embedded, 1 unchanged, 1 gone in ")
+
+
+def test_a_folder_that_is_new_is_indexed_first(vsearch: Run, album: Path) -> None:
+    other = album.parent / "other"
+    other.mkdir()
+    (other / "dog.jpg").write_bytes((PHOTOS / "IMG_0013.jpg").read_bytes())
+    assert vsearch("index", album).returncode == 0
+    done = vsearch("search", "a dog", "--in", ".", "--update", "--paths", "-k", "9", cwd=other)
+    assert (done.returncode, done.stdout) == (0, b"dog.jpg\n")
+    assert done.stderr.startswith(b"1 embedded in ")
+    assert vsearch("search", "a dog", "--paths").stdout.count(b"\n") == 3
+    done = vsearch("search", "a dog", "--in", "none", "--update", cwd=other)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        f"vsearch: no such file or folder, named '{other}/none'; check the name\n"
+    )
+
+
+def test_nothing_is_indexed_for_a_query_that_is_none(vsearch: Run, album: Path) -> None:
+    assert vsearch("search", "no.jpg", "--update", cwd=album).returncode == 2
+    done = vsearch("status", cwd=album)
+    assert done.stderr.startswith(b"vsearch: there is no index, in ")
+
+
+def test_beside_a_writer_what_is_there_is_searched(
+    vsearch: Run, album: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    assert vsearch("index", album, "--index", index).returncode == 0
+    (album / "new.jpg").write_bytes((PHOTOS / "IMG_0013.jpg").read_bytes())
+    with filelock.FileLock(index / "lock"):
+        done = vsearch(
+            "search", "a dog", "--update", "--paths", "-k", "1", "--index", index, cwd=album
+        )
+    assert (done.returncode, done.stdout) == (0, b"IMG_0034.png\n")
+    assert done.stderr == (
+        b"vsearch: another process is writing to the index; searching what is there\n"
+    )
+
+
+def test_many_queries_of_an_index_brought_up_to_date(vsearch: Run, album: Path) -> None:
+    done = vsearch(
+        "search", "--queries", "-", "--update", "-k", "1", cwd=album, stdin=b"a dog\na castle\n"
+    )
+    assert done.returncode == 0
+    assert [os.path.basename(json.loads(line)["path"]) for line in done.stdout.splitlines()] == [
+        "IMG_0034.png", "IMG_0001.jpg",
+    ]  # fmt: skip

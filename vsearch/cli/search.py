@@ -72,6 +72,15 @@ def search(
             rich_help_panel=QUERY,
         ),
     ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Index what is new or changed first, below --in, else in all known folders, else "
+            "in this one.",
+            rich_help_panel=QUERY,
+        ),
+    ] = False,
     max_megapixels: MegapixelsOption = None,
     offline: OfflineOption = False,
     # Filters
@@ -139,6 +148,7 @@ def search(
     vsearch search - < photo.jpg                what looks like it; or words, a term a line
     vsearch search group.jpg --crop 10%,20%,30%,50%
     vsearch search --queries captions.txt       many at once, as JSON Lines
+    vsearch search "a dog" --in . --update      index this folder first, and search below it
     vsearch search --like ~/Pictures/a.jpg      without embedding it again
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
@@ -186,11 +196,18 @@ def search(
         except ModelMismatch:  # the index has changed its model between the two looks at it
             return opened(embeds=embeds, for_one=for_one)
 
+    def up_to_date() -> None:
+        if update:
+            from vsearch.cli.updating import bring_up_to_date
+
+            bring_up_to_date(folder, folders or (), max_megapixels, offline=offline)
+
     if queries is not None:
         if terms or minus or like or crop:
             raise UsageError("--queries has all the terms; leave the others out, and their options")
         if form in ("paths", "nul"):
             raise UsageError("--queries answers in JSON Lines; leave --paths and -0 out")
+        up_to_date()
         raise typer.Exit(
             answer_lines(
                 queries,
@@ -209,6 +226,7 @@ def search(
         offline=offline,
         stdin=lambda: read_stdin(byte_limit(limit)),
     )
+    up_to_date()
     # What is in the index is asked with without a model, which then need not even be here.
     with searcher(embeds=any(term.kind != "indexed" for term in parsed)) as one:
         answer = one.answer(Query(parsed, k, condition, sort))
