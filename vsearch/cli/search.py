@@ -21,7 +21,9 @@ from vsearch.cli.filters import (
 from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
 
 if TYPE_CHECKING:
-    from vsearch.searching.searcher import Answer
+    from collections.abc import Sequence
+
+    from vsearch.searching.query import Term
 
 QUERY = "Query"
 ANSWER = "Answer"
@@ -30,12 +32,14 @@ OUTPUT = "Output"
 
 def search(
     terms: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="TERM...",
-            help="Words, or the path or address of a picture; 2:TERM counts twice.",
+            metavar="[TERM]...",
+            help="Words, or the path or address of a picture; '-': what is on standard input; "
+            "2:TERM counts twice, text:TERM is words, image:TERM a picture.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     # Query
     minus: Annotated[
         list[str] | None,
@@ -46,6 +50,42 @@ def search(
             rich_help_panel=QUERY,
         ),
     ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="PATH",
+            help="A picture in the index, by its embedding there; may be repeated.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            "--crop",
+            metavar="X,Y,W,H",
+            help="Only this part of the picture, in pixels or percent: 10%,10%,50%,50%.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option(
+            "--queries",
+            metavar="FILE",
+            help="A query a line, each a term; '-': those on standard input. Prints JSON Lines.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Index what is new or changed first, below --in, else in all known folders, else "
+            "in this one.",
+            rich_help_panel=QUERY,
+        ),
+    ] = False,
     max_megapixels: MegapixelsOption = None,
     offline: OfflineOption = False,
     # Filters
@@ -120,13 +160,21 @@ def search(
     vsearch search holiday.jpg                # what looks like it
     vsearch search https://example.org/a.jpg  # what looks like that picture
     vsearch search 2:horse sunset --minus people
+    vsearch search - < photo.jpg              # what looks like it; or words, a term a line
+    vsearch search group.jpg --crop 10%,20%,30%,50%
+    vsearch search --queries captions.txt     # many at once, as JSON Lines
+    vsearch search "a dog" --in . --update    # indexes this folder first
+    vsearch search --like ~/Pictures/a.jpg    # without embedding it again
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     vsearch search snow --in ~/Pictures --after 2023-11 --orientation landscape
     vsearch search dog --where "type == 'png' and pixels > 2e6" --sort date
     """
-    from vsearch.cli.encoders import encoder_for_search
+    from vsearch.cli.encoders import calibration_for_search, encoder_for_search
+    from vsearch.cli.queries import answer_lines
+    from vsearch.cli.stdin import read_stdin
     from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
+    from vsearch.images.limits import byte_limit
     from vsearch.output.matches import form_of, print_answer
     from vsearch.searching.query import parse
     from vsearch.searching.searcher import Query, Searcher
@@ -148,21 +196,60 @@ def search(
         orientation=orientation,
         where=where,
     )
-    parsed = parse(terms, minus or (), offline=offline or is_set(OFFLINE_VARIABLE))
-    query = Query(parsed, k, condition, sort, min_relevance)
+    limit = pixels(max_megapixels, 1)
+    offline = offline or is_set(OFFLINE_VARIABLE)
 
-    def ask() -> Answer:
-        with Searcher(
+    def asked(parsed: Sequence[Term]) -> Query:
+        return Query(parsed, k, condition, sort, min_relevance)
+
+    def opened(*, embeds: bool = True, for_one: bool = True) -> Searcher:
+        return Searcher(
             folder,
-            encoder_for_search(folder),
-            pixel_limit=pixels(max_megapixels, 1),
+            encoder_for_search(folder, for_one=for_one) if embeds else None,
+            pixel_limit=limit,
+            calibration=None if embeds else calibration_for_search(folder),
             forced="exact" if exact else "graph" if graph else None,
-        ) as searcher:
-            return searcher.answer(query)
+        )
 
-    try:
-        result = ask()
-    except ModelMismatch:  # the index has changed its model between the two looks at it
-        result = ask()
-    if not print_answer(result, form, explain=explain):
+    def searcher(*, embeds: bool = True, for_one: bool = True) -> Searcher:
+        try:
+            return opened(embeds=embeds, for_one=for_one)
+        except ModelMismatch:  # the index has changed its model between the two looks at it
+            return opened(embeds=embeds, for_one=for_one)
+
+    def up_to_date() -> None:
+        if update:
+            from vsearch.cli.updating import bring_up_to_date
+
+            bring_up_to_date(folder, folders or (), max_megapixels, offline=offline)
+
+    if queries is not None:
+        if terms or minus or like or crop:
+            raise UsageError("--queries has all the terms; leave the others out, and their options")
+        if form in ("paths", "nul"):
+            raise UsageError("--queries answers in JSON Lines; leave --paths and -0 out")
+        up_to_date()
+        raise typer.Exit(
+            answer_lines(
+                queries,
+                lambda: searcher(for_one=False),
+                lambda line: asked(parse([line], offline=offline)),
+                explain=explain,
+            )
+        )
+    if not terms and not like:
+        raise UsageError('nothing to look for; name it: `vsearch search "a dog"`')
+    parsed = parse(
+        terms or (),
+        minus or (),
+        like or (),
+        crop=crop,
+        offline=offline,
+        stdin=lambda: read_stdin(byte_limit(limit)),
+    )
+    up_to_date()
+    # What is in the index is asked with without a model, which then need not even be here.
+    with searcher(embeds=any(term.kind != "indexed" for term in parsed)) as one:
+        answer = one.answer(asked(parsed))
+    if not print_answer(answer, form, explain=explain):
         raise typer.Exit(1)

@@ -12,9 +12,18 @@ from vsearch.output.terminal import console, is_terminal, printable, say, shown_
 
 if TYPE_CHECKING:
     from vsearch.records import Match
+    from vsearch.searching.query import Kind
     from vsearch.searching.searcher import Answer
 
 Form = Literal["table", "tab", "json", "paths", "nul"]
+
+_KINDS: dict[Kind, str] = {
+    "words": "words",
+    "picture": "picture",
+    "url": "picture at",
+    "stdin": "picture on standard input,",
+    "indexed": "picture in the index",
+}
 
 
 def form_of(*, as_json: bool, paths: bool, nul: bool) -> Form:
@@ -43,16 +52,18 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
     terminal, control characters are written out in every form; elsewhere "paths" and "nul" give
     a name's exact bytes, and "tab" writes them out to keep its columns.
     """
-    if answer.warning:
-        say(f"vsearch: {answer.warning}")
+    for line in (*answer.notes, *filter(None, [answer.warning])):
+        say(f"vsearch: {line}")
     if explain:
-        _explain(answer)
+        explain_answer(answer)
     if answer.refused is not None and not answer.matches:
         say(f"vsearch: nothing here matches; the most relevant picture has {answer.refused:.3g}")
     elif not answer.matches and answer.narrowed:
         say("vsearch: nothing found, no picture meets the conditions")
     elif (
-        not answer.matches and answer.rows and any(term.kind == "picture" for term in answer.terms)
+        not answer.matches
+        and answer.rows
+        and any(term.kind in ("picture", "indexed") for term in answer.terms)
     ):
         say("vsearch: nothing found besides the query itself")
     elif not answer.matches:
@@ -74,7 +85,7 @@ def _print_lines(matches: list[Match], form: Form) -> None:
     for match in matches:
         path = shown_path(match.path, here)
         if form == "json":
-            out.write(_json(match, terminal=terminal) + b"\n")
+            out.write(json_line(match, terminal=terminal) + b"\n")
         elif form == "tab":
             out.write(os.fsencode(_tab(match, path, terminal=terminal)) + b"\n")
         else:
@@ -83,10 +94,11 @@ def _print_lines(matches: list[Match], form: Form) -> None:
     out.flush()
 
 
-def _explain(answer: Answer) -> None:
+def explain_answer(answer: Answer) -> None:
+    """Say on stderr how an answer was found."""
     for term in answer.terms:
-        kind = "picture at" if term.kind == "url" else term.kind
-        say(f"term: {kind} {term.shown!r}, weight {term.weight:g}")
+        part = f", the part {term.crop}" if term.crop else ""
+        say(f"term: {_KINDS[term.kind]} {term.shown!r}{part}, weight {term.weight:g}")
     way = answer.strategy
     graph = "none" if way.graph_s is None else f"{1000 * way.graph_s:.1f} ms"
     say(
@@ -97,8 +109,13 @@ def _explain(answer: Answer) -> None:
         say(f"time: {name} {1000 * seconds:.1f} ms")
 
 
-def _json(match: Match, *, terminal: bool) -> bytes:
+def json_line(match: Match, *, terminal: bool, **first: int | str) -> bytes:
+    """Return a match as a line of JSON, without its end; `first` are other fields, before its own.
+
+    Other than ASCII is written as it is, but on a terminal.
+    """
     entry = {
+        **first,
         "rank": match.rank,
         "path": match.path,
         "score": round(match.score, 6),

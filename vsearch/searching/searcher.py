@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
 from vsearch.errors import UsageError
-from vsearch.index import Index
-from vsearch.records import Match
-from vsearch.searching.query import Term, embed
+from vsearch.index import UNSETTLED, Index
+from vsearch.records import Calibration, Match
+from vsearch.searching.query import Term, embed_each
 from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from vsearch.conditions import Condition
     from vsearch.models.encoder import Encoder
+    from vsearch.records import Entry
     from vsearch.searching.search import Found
     from vsearch.searching.strategy import Method, Strategy
 
@@ -52,6 +53,7 @@ class Answer:
 
     `rows` is how many embeddings there are; `narrowed`: only some of them could be an answer.
     `refused` is the largest relevance that was too little, None where none was.
+    `notes` are sentences about the terms that a person should know of.
     """
 
     matches: list[Match]
@@ -62,6 +64,7 @@ class Answer:
     seconds: dict[str, float]
     narrowed: bool = False
     refused: float | None = None
+    notes: Sequence[str] = ()
 
 
 class Searcher:
@@ -73,25 +76,30 @@ class Searcher:
     def __init__(
         self,
         folder: Path,
-        encoder: Encoder,
+        encoder: Encoder | None,
         *,
         pixel_limit: int,
+        calibration: Calibration | None = None,
         forced: Method | None = None,
         queries: int = 1,
     ) -> None:
         """Open the index in `folder`. `queries`: how many are likely to be asked.
 
-        `pixel_limit` is the most a query's picture may have. Raises IndexMissing, ModelMismatch, or
-        StoreError when the index cannot be used.
+        `pixel_limit` is the most a query's picture may have. Without an `encoder`, only pictures in
+        the index can be asked with; `calibration` then says what the cosines of its model tell.
+        Raises IndexMissing, ModelMismatch, or StoreError when the index cannot be used.
         """
         self._encoder = encoder
+        self._calibration = encoder.calibration if encoder else calibration or Calibration()
         self._pixel_limit = pixel_limit
         self._forced = forced
         self._queries = queries
+        self._asked = 0
         self._clock = _Clock()
         self._index = Index(folder)
         try:
-            self._index.require_model(encoder.identity)
+            if encoder:
+                self._index.require_model(encoder.identity)
         except BaseException:
             self._index.__exit__()
             raise
@@ -108,17 +116,43 @@ class Searcher:
 
         Raises UsageError for terms that cannot be used, StoreError when the index cannot.
         """
+        (answer,) = self.answers([query])
+        if isinstance(answer, UsageError):
+            raise answer
+        return answer
+
+    def answers(self, queries: Sequence[Query]) -> Iterator[Answer | UsageError]:
+        """Yield the answers to some queries, in order, each as if asked alone.
+
+        The words of all are embedded in one call, which the first of them is charged with. In place
+        of an answer comes why its terms cannot be used. Raises StoreError when the index cannot.
+        """
         clock = self._clock.started()
-        vector = embed(query.terms, self._encoder, self._pixel_limit)  # (dim,) float32
+        vectors = embed_each(
+            [query.terms for query in queries], self._encoder, self._pixel_limit, self._indexed
+        )
         clock.lap("embed the query")
+        # Who has asked for so much will ask for as much again: what is to be expected of one of
+        # whom nothing is known ("ski rental": at most twice the cost of having known).
+        self._asked += len(queries)
+        for query, vector in zip(queries, vectors, strict=True):
+            if isinstance(vector, UsageError):
+                yield vector
+            else:
+                yield self._answered(query, vector, clock)
+                clock = self._clock.started()
+
+    def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
+        known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
+        named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
         found = search(
             self._index,
             vector,
             query.k,
-            exclude={os.path.realpath(term.text) for term in query.terms if term.kind == "picture"},
+            exclude={*named, *(os.path.join(one.root, one.path) for one in known)},
             condition=query.condition,
             forced=self._forced,
-            queries=self._queries,
+            queries=max(self._queries, self._asked),
         )
         clock.lap("search")
         relevances = self._relevances(vector, found, query)
@@ -135,6 +169,7 @@ class Searcher:
             clock.seconds,
             narrowed=query.condition is not None,
             refused=refused[0] if refused else None,
+            notes=tuple(note for one in known if (note := _changed(one))),
         )
 
     def _relevances(
@@ -144,7 +179,7 @@ class Searcher:
         import numpy as np
 
         cosines = np.array([score for _, score in found.records], dtype=np.float32)
-        known = likelihood(self._encoder.calibration, query.terms)
+        known = likelihood(self._calibration, query.terms)
         background = None
         if known is None:
             background = self._index.scores_of(vector, background_rows(self._index.rows))
@@ -158,6 +193,35 @@ class Searcher:
                 f"{self._index.folder}; leave out --min-relevance"
             )
         return None
+
+    def _indexed(self, path: str) -> NDArray[np.float32]:
+        """Return the embedding (dim,) of a picture in the index. Raises UsageError."""
+        import numpy as np
+
+        rows = np.array([self._entry(path).row], dtype=np.int64)
+        return np.asarray(self._index.vectors(rows)[0])
+
+    def _entry(self, path: str) -> Entry:
+        entry = self._index.entry(path)
+        if entry is None:
+            raise UsageError(
+                f"no such picture in the index, named {path!r}; name it as a term to embed it, "
+                "or `vsearch index` its folder"
+            )
+        return entry
+
+
+def _changed(entry: Entry) -> str | None:
+    """Say that a file is another now than the one in the index; None where it is not, or gone."""
+    path = os.path.join(entry.root, entry.path)
+    with suppress(OSError):
+        now = os.stat(path)
+        if now.st_size != entry.size or entry.mtime_ns not in (now.st_mtime_ns, UNSETTLED):
+            return (
+                f"{path!r} has changed since it was indexed, and counts as it was then; "
+                "bring the index up to date with `vsearch index`"
+            )
+    return None
 
 
 class _Clock:
