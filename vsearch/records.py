@@ -127,7 +127,8 @@ class Match:
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is the calibrated probability that the picture matches, in [0, 1]; None
-    where the model has no calibration for this kind of query.
+    where the model has no calibration for this kind of query. `size` is the file's, in bytes, when
+    it was indexed. `weak`: it is an answer only for want of better ones.
     """
 
     rank: int
@@ -135,6 +136,8 @@ class Match:
     score: float
     relevance: float | None
     facts: ImageFacts
+    size: int | None = None
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)

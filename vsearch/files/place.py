@@ -11,6 +11,7 @@ import filecmp
 import itertools
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 How = Literal["copy", "link"]
 
-# The folder's own trouble, which the next file would meet too; whatever else is that of one file.
-_OF_THE_FOLDER = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENOTDIR}
 # What file systems without hard links say (FAT, some shares and some kernels' FUSE).
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 _LONGEST = 255  # bytes of a name on the file systems in use
@@ -61,19 +60,30 @@ def place(sources: Iterable[str], folder: Path, how: How) -> Iterator[Placed]:
         raise UsageError(f"it is no folder, {folder}; name another, or a new one") from None
     put = _copy if how == "copy" else _link
     for source in sources:
+        if fault := _fault(source):
+            yield Placed(source, None, fault=fault)
+            continue
         try:
             path, new = put(source, os.fspath(folder))
         except OSError as error:
-            if error.errno in _OF_THE_FOLDER or _is_within(error.filename, folder):
+            if error.errno != errno.EIO:
+                # The file could be read a moment ago, so it is the folder's, or its disk's.
                 error.filename = os.fspath(folder)
                 raise
-            yield Placed(source, None, fault=error.strerror or str(error))
+            yield Placed(source, None, fault=error.strerror)
         else:
             yield Placed(source, path, new)
 
 
-def _is_within(name: str | bytes | None, folder: Path) -> bool:
-    return name is not None and os.path.dirname(os.fsdecode(name)) == os.fspath(folder)
+def _fault(source: str) -> str:
+    """Say why a file cannot be read; nothing if it can."""
+    try:
+        if not stat.S_ISREG(os.stat(source).st_mode):  # a FIFO would be waited for
+            return "not a regular file"
+        with open(source, "rb"):  # noqa: PTH123  # a path that may be no valid UTF-8
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _names(path: str) -> Iterator[str]:
@@ -86,9 +96,6 @@ def _names(path: str) -> Iterator[str]:
 
 
 def _copy(source: str, folder: str) -> tuple[str, bool]:
-    # Opened first, so that what is wrong with the file is not taken for the folder's fault.
-    with open(source, "rb"):  # noqa: PTH123  # a path that may be no valid UTF-8
-        pass
     copied: str | None = None
     try:
         for name in _names(source):
@@ -136,7 +143,6 @@ def _rename(made: str, target: str) -> bool:
 
 
 def _link(source: str, folder: str) -> tuple[str, bool]:
-    os.stat(source)  # a link to nothing is of no use
     goal = os.path.abspath(source)
     for name in _names(source):
         target = os.path.join(folder, name)
