@@ -127,8 +127,8 @@ class Match:
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is the calibrated probability that the picture matches, in [0, 1]; None
-    where the model has no calibration for this kind of query. `size` is the file's, in bytes, when
-    it was indexed. `weak`: it is an answer only for want of better ones.
+    where the model has no calibration for this kind of query. `weak`: it is an answer only for want
+    of better ones. `size` is the file's when it was indexed, in bytes; None where it is not known.
     """
 
     rank: int
@@ -136,8 +136,8 @@ class Match:
     score: float
     relevance: float | None
     facts: ImageFacts
-    size: int | None = None
     weak: bool = False
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

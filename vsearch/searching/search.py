@@ -277,4 +277,4 @@ def _matches(
     for rank, (record, score) in enumerate(found.records, start=1):
         relevance = calibration.relevance(score) if calibration and speaks else None
         path = os.path.join(record.root, record.path)
-        yield Match(rank, path, score, relevance, record.facts, record.size)
+        yield Match(rank, path, score, relevance, record.facts, size=record.size)
