@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vsearch.cli.delivery import (
+    CopyToOption,
+    Delivery,
+    ExecOption,
+    GalleryOption,
+    LinkToOption,
+    OpenOption,
+    SheetOption,
+)
 from vsearch.cli.filters import (
     AfterOption,
     BeforeOption,
@@ -84,6 +93,9 @@ def search(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines.", rich_help_panel=OUTPUT)
     ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print comma-separated values.", rich_help_panel=OUTPUT)
+    ] = False,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print paths only.", rich_help_panel=OUTPUT)
     ] = False,
@@ -96,12 +108,34 @@ def search(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Show the pictures on the terminal.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    no_color: Annotated[
+        bool,
+        typer.Option(
+            "--no-color", help="Use no colour; so too with $NO_COLOR.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Say errors only.", rich_help_panel=OUTPUT)
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
             "--explain", help="Say on stderr how the answer was found.", rich_help_panel=OUTPUT
         ),
     ] = False,
+    # Ways out
+    gallery: GalleryOption = None,
+    sheet: SheetOption = None,
+    copy_to: CopyToOption = None,
+    link_to: LinkToOption = None,
+    opened: OpenOption = False,
+    command: ExecOption = None,
 ) -> None:
     """Find pictures by words, by picture, or both.
 
@@ -110,20 +144,33 @@ def search(
     vsearch search holiday.jpg                  what looks like it
     vsearch search https://example.org/a.jpg    what looks like the picture there
     vsearch search 2:horse sunset --minus people
-    vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
+    vsearch search castle -k 3 --open
+    vsearch search castle --preview
+    vsearch search "our wedding" -k 200 --gallery wedding.html --copy-to ~/album
     vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
     vsearch search dog --where "type in ('png', 'webp') and pixels > 2e6" --sort date
     """
     from vsearch.cli.encoders import encoder_for_search
-    from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
+    from vsearch.config import OFFLINE_VARIABLE, cores, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
+    from vsearch.output.delivery import title_of
     from vsearch.output.matches import form_of, print_answer
+    from vsearch.output.terminal import may_color
     from vsearch.searching.query import parse
     from vsearch.searching.searcher import Query, Searcher
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
-    form = form_of(as_json=as_json, paths=paths, nul=nul)
+    form = form_of(
+        as_json=as_json,
+        as_csv=as_csv,
+        paths=paths,
+        nul=nul,
+        preview=preview,
+        nothing=command is not None,
+    )
+    delivery = Delivery(gallery, sheet, copy_to, link_to, opened, command)
+    delivery.require()
     folder = index_location(index_folder)
     condition = condition_of(
         folders=folders,
@@ -152,5 +199,17 @@ def search(
         result = ask()
     except ModelMismatch:  # the index has changed its model between the two looks at it
         result = ask()
-    if not print_answer(result, form, explain=explain):
+    color, workers = may_color(no_color=no_color), cores()
+    limit = pixels(max_megapixels, workers)
+    if not print_answer(result, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit):
         raise typer.Exit(1)
+    code = delivery.deliver(
+        result.matches,
+        title_of(result.terms),
+        pixel_limit=limit,
+        workers=workers,
+        quiet=quiet,
+        color=color,
+    )
+    if code:
+        raise typer.Exit(code)

@@ -70,7 +70,7 @@ def place(sources: Iterable[str], folder: Path, how: How) -> Iterator[Placed]:
                 # The file could be read a moment ago, so it is the folder's, or its disk's.
                 error.filename = os.fspath(folder)
                 raise
-            yield Placed(source, None, fault=error.strerror)
+            yield Placed(source, None, fault=error.strerror or str(error))
         else:
             yield Placed(source, path, new)
 

@@ -46,9 +46,7 @@ def whole(
         if not os.path.lexists(target) or (folder and _is_empty_folder(target)):
             return
         if not is_earlier(target):
-            raise UsageError(
-                f"what is there already is no {noun}, at {target}; name another place"
-            )
+            raise UsageError(f"what is there already is no {noun}, at {target}; name another place")
         if not replace:
             raise UsageError(
                 f"there is an export already, at {target}; name another, or add --force"

@@ -55,9 +55,7 @@ def grid(count: int, columns: int, lines: int, cell: tuple[int, int]) -> Grid:
     return Grid(most, max(1, width), max(1, min(height, lines - _CAPTION - 2)))
 
 
-def print_preview(
-    matches: Sequence[Match], *, color: bool, workers: int, pixel_limit: int
-) -> None:
+def print_preview(matches: Sequence[Match], *, color: bool, workers: int, pixel_limit: int) -> None:
     """Print the matches as pictures, with rank, relevance and name below each.
 
     By Sixel or Kitty's protocol where the terminal has them, in half blocks elsewhere, in shades

@@ -17,22 +17,17 @@ if TYPE_CHECKING:
     from vsearch.records import Match
 
 
-def require_sheet(target: Path, count: int) -> str:
-    """Return the format that a sheet of `count` pictures at `target` is written in.
+def form_of(target: Path) -> str:
+    """Return the format that a sheet at `target` is written in, by its suffix.
 
-    Raises UsageError for a suffix that is none of a picture, or too many pictures.
+    Raises UsageError for one that is none of a picture.
     """
-    from vsearch.images.sheet import FORMATS, MOST
+    from vsearch.images.sheet import FORMATS
 
     form = FORMATS.get(target.suffix.lower())
     if form is None:
         raise UsageError(
             f"a contact sheet is a picture, not {os.fspath(target)!r}; name it {', '.join(FORMATS)}"
-        )
-    if count > MOST:
-        raise UsageError(
-            f"a contact sheet holds {MOST} pictures, not {count:,}; "
-            "ask for fewer with -k, or for a --gallery"
         )
     return form
 
@@ -51,14 +46,19 @@ def write_sheet(
     Each has rank, relevance and name below it. It takes the place of an earlier sheet, of nothing
     else. `progress` is told how many pictures of how many are done.
 
-    Raises UsageError when something else is there, see also `require_sheet`; OSError that names
-    `target`.
+    Raises UsageError when something else is there, for more pictures than a sheet holds, and as
+    `form_of`; OSError that names `target`.
     """
-    from vsearch.images.sheet import TILE, Tile, is_sheet
+    from vsearch.images.sheet import MOST, TILE, Tile, is_sheet
     from vsearch.images.sheet import write_sheet as lay_out
     from vsearch.images.thumbnail import thumbnails
 
-    form = require_sheet(target, len(matches))
+    form = form_of(target)
+    if len(matches) > MOST:
+        raise UsageError(
+            f"a contact sheet holds {MOST} pictures, not {len(matches):,}; "
+            "ask for fewer with -k, or for a --gallery"
+        )
     pictures = thumbnails(
         [match.path for match in matches], TILE, workers=workers, pixel_limit=pixel_limit
     )

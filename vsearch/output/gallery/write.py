@@ -49,7 +49,11 @@ def write_gallery(
     pictures = thumbnails(
         [match.path for match in matches], LONGEST, workers=workers, pixel_limit=pixel_limit
     )
-    match_form, style, script = Template(_part("match.html")), _part("style.css"), _part("script.js")
+    match_form, style, script = (
+        Template(_part("match.html")),
+        _part("style.css"),
+        _part("script.js"),
+    )
     before, after = _page(title, len(matches), style, script)
     with (
         whole(target, _is_gallery, folder=False, replace=True, noun="gallery of vsearch") as place,
