@@ -155,7 +155,7 @@ def search(
     from vsearch.errors import ModelMismatch, UsageError
     from vsearch.output.delivery import title_of
     from vsearch.output.matches import form_of, print_answer
-    from vsearch.output.terminal import may_color
+    from vsearch.output.terminal import may_color, say
     from vsearch.searching.query import parse
     from vsearch.searching.searcher import Query, Searcher
 
@@ -203,13 +203,17 @@ def search(
     limit = pixels(max_megapixels, workers)
     if not print_answer(result, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit):
         raise typer.Exit(1)
-    code = delivery.deliver(
-        result.matches,
-        title_of(result.terms),
-        pixel_limit=limit,
-        workers=workers,
-        quiet=quiet,
-        color=color,
-    )
+    try:
+        code = delivery.deliver(
+            result.matches,
+            title_of(result.terms),
+            pixel_limit=limit,
+            workers=workers,
+            quiet=quiet,
+            color=color,
+        )
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left half written")
+        raise typer.Exit(130) from None
     if code:
         raise typer.Exit(code)
