@@ -302,8 +302,10 @@ def test_long_names_are_folded_and_whole(terminal: Shown) -> None:
         ("tab", f"1\t0.5000\t\t/{NASTY_SHOWN}\n"),
         (
             "csv",
-            "rank,path,score,relevance,width,height,taken_at,region,duplicates\r\n"
-            f"1,/{NASTY_SHOWN},0.5,,640,480,2021-05-04T12:33:10,,\r\n",
+            (
+                "rank,path,score,relevance,width,height,taken_at,region,duplicates\r\n"
+                f"1,/{NASTY_SHOWN},0.5,,640,480,2021-05-04T12:33:10,,\r\n"
+            ),
         ),
     ],
 )
