@@ -70,11 +70,9 @@ def understood(answer: bytes, cell: tuple[int, int], *, color: bool) -> Graphics
         protocol = "kitty"
     else:
         protocol = "blocks" if color else "shades"
-    if told := _CELL.search(answer):
-        cell = int(told[2]), int(told[1])
-    if not all(cell):
-        cell = _GUESS
-    return Graphics(protocol, *cell)
+    said = _CELL.search(answer)
+    told = (int(said[2]), int(said[1])) if said else (0, 0)
+    return Graphics(protocol, *next(size for size in (told, cell, _GUESS) if all(size)))
 
 
 def _asked() -> tuple[bytes, tuple[int, int]]:

@@ -44,15 +44,17 @@ def grid(count: int, columns: int, lines: int, cell: tuple[int, int]) -> Grid:
     `cell` is the size of one in pixels. Where that would be too small to see anything, tiles of
     the least size, on several screens.
     """
-    most = max(1, (columns + _GAP) // (_NARROWEST + _GAP))
-    for beside in range(1, most + 1):
-        width = min((columns + _GAP) // beside - _GAP, _WIDEST)
+    for width in range(min(_WIDEST, columns), _NARROWEST - 1, -1):
+        beside = (columns + _GAP) // (width + _GAP)
         height = max(2, round(width * cell[0] * _SHAPE / cell[1]))
-        rows = math.ceil(count / beside)
-        if rows * (height + _CAPTION) <= lines - 2:  # a line for the prompt, one for the command
+        # A line for the prompt, one for the command.
+        if math.ceil(count / beside) * (height + _CAPTION) <= lines - 2:
             return Grid(beside, width, height)
+    width = max(1, min(_NARROWEST, columns))
+    height = max(2, round(width * cell[0] * _SHAPE / cell[1]))
     # Never higher than a screen: what has moved out of it cannot be drawn on.
-    return Grid(most, max(1, width), max(1, min(height, lines - _CAPTION - 2)))
+    height = max(1, min(height, lines - _CAPTION - 2))
+    return Grid((columns + _GAP) // (width + _GAP), width, height)
 
 
 def print_preview(matches: Sequence[Match], *, color: bool, workers: int, pixel_limit: int) -> None:
