@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from vsearch.errors import UsageError
-from vsearch.files import place as placing
 from vsearch.files.place import How, Placed, place
 
 BOTH = pytest.mark.parametrize("how", ["copy", "link"])
@@ -148,7 +147,7 @@ def test_no_part_of_a_copy_is_left_on_a_full_disk(
             raise OSError(errno.ENOSPC, "No space left on device", source)
         shutil.copyfile(source, target)
 
-    monkeypatch.setattr(placing.shutil, "copy2", full)
+    monkeypatch.setattr("vsearch.files.place.shutil.copy2", full)
     with pytest.raises(OSError, match="No space left") as caught:
         list(place([first, second], tmp_path / "out", "copy"))
     assert caught.value.filename == os.fspath(tmp_path / "out")
@@ -161,7 +160,7 @@ def test_a_file_system_without_hard_links_is_copied_to_all_the_same(
     def none(source: str, target: str) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted", source)
 
-    monkeypatch.setattr(placing.os, "link", none)
+    monkeypatch.setattr("vsearch.files.place.os.link", none)
     sources = [made(tmp_path / f"{n}/IMG.jpg", n) for n in ("a", "b")]
     assert all(one.new for one in place(sources, tmp_path / "out", "copy"))
     assert tree(tmp_path / "out") == {"IMG (2).jpg": "b", "IMG.jpg": "a"}

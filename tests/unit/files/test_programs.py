@@ -55,5 +55,5 @@ def test_the_exit_code_is_the_programs() -> None:
 def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
     file = tmp_path / "data"
     file.write_text("a")
-    with pytest.raises(UsageError, match="the program cannot be run .Permission denied"):
+    with pytest.raises(UsageError, match=r"cannot be run \(Permission denied\)"):
         run_for(["{}"], str(file))

@@ -61,7 +61,7 @@ def on_a_terminal(answer: bytes, *, stdin: int | None = None) -> tuple[bytes, li
     if not pid:
         if stdin is not None:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.execv(sys.executable, [sys.executable, "-c", ASK])
+        os.execv(sys.executable, [sys.executable, "-c", ASK])  # noqa: S606  # none is wanted
     seen, answered = b"", False
     until = time.monotonic() + 60
     while time.monotonic() < until:
