@@ -187,7 +187,7 @@ def on_a_screen(*arguments: str | Path, home: Path, columns: int, lines: int) ->
     if not pid:
         os.chdir(PHOTOS)
         size = {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(lines)}
-        command = [sys.executable, "-m", "vsearch", *map(os.fspath, arguments)]
+        command = [sys.executable, "-m", "vsearch", *(os.fspath(one) for one in arguments)]
         os.execve(sys.executable, command, environment(home) | size)  # noqa: S606  # none is wanted
     seen = b""
     while True:

@@ -8,6 +8,7 @@ interchange.py  vsearch export, vsearch import
 models.py       vsearch models
 bench.py        vsearch bench
 encoders.py     which model a command means
+delivery.py     where the matches of a search go beside being printed
 filters.py      the filters that several commands share
 options.py      options that several commands share
 """

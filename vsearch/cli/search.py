@@ -201,9 +201,11 @@ def search(
         result = ask()
     color, workers = may_color(no_color=no_color), cores()
     limit = pixels(max_megapixels, workers)
-    if not print_answer(result, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit):
-        raise typer.Exit(1)
     try:
+        if not print_answer(
+            result, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit
+        ):
+            raise typer.Exit(1)
         code = delivery.deliver(
             result.matches,
             title_of(result.terms),
