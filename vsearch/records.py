@@ -132,7 +132,8 @@ class Match:
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is how likely the picture is an answer, in [0, 1] (see
-    `searching.relevance`); None where too few pictures tell. `weak`: it is rather none.
+    `searching.relevance`); None where too few pictures tell. `weak`: it is rather none. `size`
+    is the file's when it was indexed, in bytes; None where it is not known.
     """
 
     rank: int
@@ -141,6 +142,7 @@ class Match:
     relevance: float | None
     facts: ImageFacts
     weak: bool = False
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

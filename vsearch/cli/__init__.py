@@ -11,6 +11,7 @@ help.py         the help of the commands
 mistakes.py     what is typed wrongly -> one line, with what may have been meant
 syntax.py       what can be typed: of each command its examples, arguments and options
 encoders.py     which model a command means
+delivery.py     where the matches of a search go beside being printed
 filters.py      the filters that several commands share
 options.py      options that several commands share
 """

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vsearch.cli.delivery import (
+    CopyToOption,
+    Delivery,
+    ExecOption,
+    GalleryOption,
+    LinkToOption,
+    OpenOption,
+    SheetOption,
+)
 from vsearch.cli.filters import (
     AfterOption,
     BeforeOption,
@@ -134,6 +143,9 @@ def search(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines.", rich_help_panel=OUTPUT)
     ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print comma-separated values.", rich_help_panel=OUTPUT)
+    ] = False,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print paths only.", rich_help_panel=OUTPUT)
     ] = False,
@@ -146,12 +158,34 @@ def search(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Show the pictures on the terminal.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    no_color: Annotated[
+        bool,
+        typer.Option(
+            "--no-color", help="Use no colour; so too with $NO_COLOR.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Say errors only.", rich_help_panel=OUTPUT)
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
             "--explain", help="Say on stderr how the answer was found.", rich_help_panel=OUTPUT
         ),
     ] = False,
+    # Ways out
+    gallery: GalleryOption = None,
+    sheet: SheetOption = None,
+    copy_to: CopyToOption = None,
+    link_to: LinkToOption = None,
+    opened: OpenOption = False,
+    command: ExecOption = None,
 ) -> None:
     """Find pictures by words, by picture, or both.
 
@@ -165,17 +199,21 @@ def search(
     vsearch search --queries captions.txt     # many at once, as JSON Lines
     vsearch search "a dog" --in . --update    # indexes this folder first
     vsearch search --like ~/Pictures/a.jpg    # without embedding it again
-    vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
+    vsearch search castle -k 3 --open
+    vsearch search castle --preview
+    vsearch search "our wedding" -k 200 --gallery wedding.html --copy-to ~/album
     vsearch search snow --in ~/Pictures --after 2023-11 --orientation landscape
     vsearch search dog --where "type == 'png' and pixels > 2e6" --sort date
     """
     from vsearch.cli.encoders import calibration_for_search, encoder_for_search
     from vsearch.cli.queries import answer_lines
     from vsearch.cli.stdin import read_stdin
-    from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
+    from vsearch.config import OFFLINE_VARIABLE, cores, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
     from vsearch.images.limits import byte_limit
+    from vsearch.output.delivery import title_of
     from vsearch.output.matches import form_of, print_answer
+    from vsearch.output.terminal import may_color, say
     from vsearch.searching.query import parse
     from vsearch.searching.searcher import Query, Searcher
 
@@ -183,7 +221,16 @@ def search(
         raise UsageError("--exact and --graph exclude each other; choose one")
     if not 0 <= min_relevance <= 1:  # nor is nan
         raise UsageError(f"a relevance of {min_relevance}; --min-relevance is from 0 to 1")
-    form = form_of(as_json=as_json, paths=paths, nul=nul)
+    form = form_of(
+        as_json=as_json,
+        as_csv=as_csv,
+        paths=paths,
+        nul=nul,
+        preview=preview,
+        nothing=command is not None,
+    )
+    delivery = Delivery(gallery, sheet, copy_to, link_to, opened, command)
+    delivery.require()
     folder = index_location(index_folder)
     condition = condition_of(
         folders=folders,
@@ -202,20 +249,20 @@ def search(
     def asked(parsed: Sequence[Term]) -> Query:
         return Query(parsed, k, condition, sort, min_relevance)
 
-    def opened(*, embeds: bool = True, for_one: bool = True) -> Searcher:
-        return Searcher(
-            folder,
-            encoder_for_search(folder, for_one=for_one) if embeds else None,
-            pixel_limit=limit,
-            calibration=None if embeds else calibration_for_search(folder),
-            forced="exact" if exact else "graph" if graph else None,
-        )
-
     def searcher(*, embeds: bool = True, for_one: bool = True) -> Searcher:
+        def once() -> Searcher:
+            return Searcher(
+                folder,
+                encoder_for_search(folder, for_one=for_one) if embeds else None,
+                pixel_limit=limit,
+                calibration=None if embeds else calibration_for_search(folder),
+                forced="exact" if exact else "graph" if graph else None,
+            )
+
         try:
-            return opened(embeds=embeds, for_one=for_one)
+            return once()
         except ModelMismatch:  # the index has changed its model between the two looks at it
-            return opened(embeds=embeds, for_one=for_one)
+            return once()
 
     def up_to_date() -> None:
         if update:
@@ -226,8 +273,8 @@ def search(
     if queries is not None:
         if terms or minus or like or crop:
             raise UsageError("--queries has all the terms; leave the others out, and their options")
-        if form in ("paths", "nul"):
-            raise UsageError("--queries answers in JSON Lines; leave --paths and -0 out")
+        if as_csv or paths or nul or preview or delivery.asked:
+            raise UsageError("--queries answers in JSON Lines; leave other forms and ways out")
         up_to_date()
         raise typer.Exit(
             answer_lines(
@@ -251,5 +298,23 @@ def search(
     # What is in the index is asked with without a model, which then need not even be here.
     with searcher(embeds=any(term.kind != "indexed" for term in parsed)) as one:
         answer = one.answer(asked(parsed))
-    if not print_answer(answer, form, explain=explain):
-        raise typer.Exit(1)
+    color, workers = may_color(no_color=no_color), cores()
+    limit = pixels(max_megapixels, workers)
+    try:
+        if not print_answer(
+            answer, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit
+        ):
+            raise typer.Exit(1)
+        code = delivery.deliver(
+            answer.matches,
+            title_of(answer.terms),
+            pixel_limit=limit,
+            workers=workers,
+            quiet=quiet,
+            color=color,
+        )
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left half written")
+        raise typer.Exit(130) from None
+    if code:
+        raise typer.Exit(code)

@@ -18,6 +18,11 @@ The story of one file, each step in the module of its name:
     load        from bytes to model input in one function
     isolation   the same in processes of their own, which a hostile file may crash, hang or starve
 
+And back, for a person:
+
+    thumbnail   paths -> small pictures, decoded in isolation, and their WebP
+    sheet       pictures with words below -> one picture, a contact sheet
+
 The only third-party libraries here are Pillow, pillow-heif, rawpy, xxhash and numpy, each
 imported inside the functions that need it. Nothing here prints; what cannot be used is raised as
 `ImageError` or yielded as `PassedOver`, with exactly one `SkipReason`.

@@ -268,4 +268,4 @@ def _matches(found: Found, relevances: Sequence[float] | None) -> Iterator[Match
         path = os.path.join(record.root, record.path)
         relevant = None if relevances is None else relevances[place]
         weak = relevant is not None and relevant < WEAK
-        yield Match(place + 1, path, score, relevant, record.facts, weak)
+        yield Match(place + 1, path, score, relevant, record.facts, weak, record.size)
