@@ -58,7 +58,12 @@ def test_words_find_pictures_best_first(photos: Path) -> None:
 def test_a_match_says_all_there_is(photos: Path) -> None:
     (match,) = ask(photos, "red", k=1).matches
     assert match == Match(
-        1, str(photos / "red.png"), match.score, match.relevance, ImageFacts(40, 20, "PNG")
+        1,
+        str(photos / "red.png"),
+        match.score,
+        match.relevance,
+        ImageFacts(40, 20, "PNG"),
+        size=(photos / "red.png").stat().st_size,
     )
     assert match.score == pytest.approx(1.0)
     assert match.relevance == pytest.approx(expected_relevance(1.0, 4))
