@@ -65,7 +65,9 @@ def test_nothing_that_is_there_is_touched(tmp_path: Path, how: How) -> None:
     (folder / "IMG.jpg").mkdir(parents=True)
     (folder / "IMG (2).jpg").symlink_to("nowhere")
     os.mkfifo(folder / "IMG (3).jpg")
-    made(folder / "IMG (4).jpg", "b")  # of the same length
+    made(folder / "IMG (4).jpg", "b")  # of the same length and time
+    for path in (source, folder / "IMG (4).jpg"):
+        os.utime(path, (1, 1))
     (done,) = place([source], folder, how)
     assert done == Placed(source, os.fspath(folder / "IMG (5).jpg"), new=True)
     assert sorted(os.listdir(folder)) == ["IMG (2).jpg", "IMG (3).jpg", "IMG (4).jpg",
@@ -164,6 +166,22 @@ def test_a_file_system_without_hard_links_is_copied_to_all_the_same(
     sources = [made(tmp_path / f"{n}/IMG.jpg", n) for n in ("a", "b")]
     assert all(one.new for one in place(sources, tmp_path / "out", "copy"))
     assert tree(tmp_path / "out") == {"IMG (2).jpg": "b", "IMG.jpg": "a"}
+
+
+def test_without_hard_links_what_came_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+
+    def none(source: str, target: str) -> None:
+        if os.path.basename(target) == "IMG.jpg":
+            Path(target).write_text("theirs")  # in the moment before it is renamed
+        raise PermissionError(errno.EPERM, "Operation not permitted", source)
+
+    monkeypatch.setattr("vsearch.files.place.os.link", none)
+    (done,) = place([made(tmp_path / "a/IMG.jpg", "a")], folder, "copy")
+    assert done.path == os.fspath(folder / "IMG (2).jpg")
+    assert tree(folder) == {"IMG (2).jpg": "a", "IMG.jpg": "theirs"}
 
 
 COPY = """

@@ -102,3 +102,24 @@ def test_where_there_is_no_terminal_nobody_is_asked() -> None:
     )  # fmt: skip
     assert done.stdout.split()[:2] == [b"seen:", b"blocks"]
     assert done.stderr == b""
+
+
+def test_in_the_background_nobody_is_asked() -> None:
+    """A program there that changes the terminal is stopped, and the search with it."""
+    pid, master = pty.fork()
+    if not pid:
+        child = subprocess.Popen([sys.executable, "-c", ASK], process_group=0)
+        try:
+            os._exit(child.wait(timeout=30))
+        finally:
+            child.kill()
+            os._exit(99)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(master, 4096)
+        except OSError:
+            break
+    os.close(master)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, seen
+    assert seen.split()[:2] == [b"seen:", b"blocks"]

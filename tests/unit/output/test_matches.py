@@ -406,6 +406,13 @@ def test_a_path_is_a_hyperlink_to_its_bytes_on_this_machine(here: str, terminal:
     assert links == [f"file://{socket.gethostname()}{quote(here)}/50%25%20caf%E9%3B%1B.png"]
 
 
+def test_a_weak_match_is_dim(terminal: Shown) -> None:
+    given = answer(replace(match(1, "/a.png", 0.5, 0.1), weak=True), match(2, "/b.png", 0.4, 0.1))
+    weak, usual = terminal(given, "table").splitlines()[2:4]
+    assert re.search(r"\x1b\[2m[^\x1b]*weak 10%", weak)
+    assert not re.search(r"\x1b\[2m[^\x1b]*10%", usual)
+
+
 def test_without_colour_there_is_none(here: str, terminal: Shown) -> None:
     colours = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d)[;m]")
     given = answer(match(1, f"{here}/a.png", 0.5, 0.9))

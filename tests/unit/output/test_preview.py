@@ -90,10 +90,15 @@ def sent(
 ) -> str:
     """Return what a terminal of that kind is sent; what Kitty is sent comes past the console."""
     stream = io.StringIO()
-    made = Console(
-        file=stream, width=columns, height=24, color_system="truecolor", force_terminal=True
-    )
-    monkeypatch.setattr(preview, "console", lambda **_: made)
+
+    def made(*, color: bool, exact: bool) -> Console:
+        # Only a console that is to be exact has the colours that Kitty reads numbers from.
+        return Console(
+            file=stream, width=columns, height=24, force_terminal=True,
+            color_system="truecolor" if exact or protocol == "blocks" else "standard",
+        )  # fmt: skip
+
+    monkeypatch.setattr(preview, "console", made)
     monkeypatch.setattr(preview, "graphics", lambda **_: Graphics(protocol, *CELL))
     monkeypatch.setattr("sys.__stdout__", stream)
     print_preview(matches, color=protocol != "shades", workers=2, pixel_limit=10_000_000)
