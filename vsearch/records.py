@@ -127,7 +127,8 @@ class Match:
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is the calibrated probability that the picture matches, in [0, 1]; None
-    where the model has no calibration for this kind of query.
+    where the model has no calibration for this kind of query. `names` is how far the picture's
+    names have the words of the query, in [0, 1]; None where they did not count.
     """
 
     rank: int
@@ -135,6 +136,7 @@ class Match:
     score: float
     relevance: float | None
     facts: ImageFacts
+    names: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

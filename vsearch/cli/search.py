@@ -72,6 +72,16 @@ def search(
             rich_help_panel=QUERY,
         ),
     ] = None,
+    names: Annotated[
+        float,
+        typer.Option(
+            "--names",
+            metavar="W",
+            help="How much the words in names of files and folders count, 0 to 1; try 0.3.",
+            show_default=False,
+            rich_help_panel=QUERY,
+        ),
+    ] = 0.0,
     update: Annotated[
         bool,
         typer.Option(
@@ -147,6 +157,7 @@ def search(
     vsearch search 2:horse sunset --minus people
     vsearch search - < photo.jpg                what looks like it; or words, a term a line
     vsearch search group.jpg --crop 10%,20%,30%,50%
+    vsearch search penguins --names 0.3         the words in names of files and folders count, too
     vsearch search --queries captions.txt       many at once, as JSON Lines
     vsearch search "a dog" --in . --update      index this folder first, and search below it
     vsearch search --like ~/Pictures/a.jpg      without embedding it again
@@ -166,6 +177,10 @@ def search(
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
+    if not 0 <= names <= 1:  # which "nan" is not, either
+        raise UsageError(f"a weight of {names:g} for names; choose one from 0 to 1")
+    if names and graph:
+        raise UsageError("no graph knows names; leave --graph or --names out")
     form = form_of(as_json=as_json, paths=paths, nul=nul)
     folder = index_location(index_folder)
     condition = condition_of(
@@ -212,7 +227,7 @@ def search(
             answer_lines(
                 queries,
                 lambda: searcher(for_one=False),
-                lambda line: Query(parse([line], offline=offline), k, condition, sort),
+                lambda line: Query(parse([line], offline=offline), k, condition, sort, names),
                 explain=explain,
             )
         )
@@ -229,6 +244,6 @@ def search(
     up_to_date()
     # What is in the index is asked with without a model, which then need not even be here.
     with searcher(embeds=any(term.kind != "indexed" for term in parsed)) as one:
-        answer = one.answer(Query(parsed, k, condition, sort))
+        answer = one.answer(Query(parsed, k, condition, sort, names))
     if not print_answer(answer, form, explain=explain):
         raise typer.Exit(1)

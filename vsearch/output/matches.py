@@ -122,6 +122,8 @@ def json_line(match: Match, *, terminal: bool, **first: int | str) -> bytes:
         "region": None,
         "duplicates": None,
     }
+    if match.names is not None:
+        entry["names"] = round(match.names, 4)
     if terminal:
         return json.dumps(entry).encode()
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from vsearch.errors import UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.records import Match
+from vsearch.searching.names import names_for
 from vsearch.searching.query import Term, embed_each
 from vsearch.searching.search import search
 
@@ -35,14 +36,16 @@ Order = Literal["relevance", "date", "path"]
 class Query:
     """What is asked: `terms`, and the `k` files most like them, fewer where there are fewer.
 
-    With a `condition`, only files that meet it are an answer. `sort` is the order of those that
-    are; their ranks stay those by relevance.
+    With a `condition`, only files that meet it are an answer. `names` in [0, 1] is how much the
+    names of files and folders count, beside the pictures (see `searching.names`). `sort` is the
+    order of those that are; their ranks stay those by relevance.
     """
 
     terms: Sequence[Term]
     k: int = 10
     condition: Condition | None = None
     sort: Order = "relevance"
+    names: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,10 @@ class Searcher:
     def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
         known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
         named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
+        names = names_for(self._index, query.terms, query.names) if query.names else None
+        notes = [note for one in known if (note := _changed(one))]
+        if query.names and names is None:
+            notes.append("there are no words in the query that names could have: they do not count")
         found = search(
             self._index,
             vector,
@@ -147,6 +154,7 @@ class Searcher:
             condition=query.condition,
             forced=self._forced,
             queries=max(self._queries, self._asked),
+            names=names,
         )
         clock.lap("search")
         calibration = self._encoder.calibration if self._encoder else None
@@ -159,7 +167,7 @@ class Searcher:
             self._index.rows,
             clock.seconds,
             narrowed=query.condition is not None,
-            notes=tuple(note for one in known if (note := _changed(one))),
+            notes=notes,
         )
 
     def _indexed(self, path: str) -> NDArray[np.float32]:
@@ -241,4 +249,5 @@ def _matches(
     for rank, (record, score) in enumerate(found.records, start=1):
         relevance = calibration.relevance(score) if calibration and speaks else None
         path = os.path.join(record.root, record.path)
-        yield Match(rank, path, score, relevance, record.facts)
+        said = found.names.evidence.get(record.row, 0.0) if found.names else None
+        yield Match(rank, path, score, relevance, record.facts, names=said)
