@@ -133,7 +133,9 @@ class Match:
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is how likely the picture is an answer, in [0, 1] (see
     `searching.relevance`); None where too few pictures tell. `weak`: it is rather none. `size`
-    is the file's when it was indexed, in bytes; None where it is not known.
+    is the file's when it was indexed, in bytes; None where it is not known. `names`
+    is how far the picture's names have the words of the query, in [0, 1]; None where they did not
+    count.
     """
 
     rank: int
@@ -143,6 +145,7 @@ class Match:
     facts: ImageFacts
     weak: bool = False
     size: int | None = None
+    names: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

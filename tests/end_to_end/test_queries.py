@@ -375,3 +375,37 @@ def test_many_queries_of_an_index_brought_up_to_date(vsearch: Run, album: Path) 
     assert [os.path.basename(json.loads(line)["path"]) for line in done.stdout.splitlines()] == [
         "IMG_0034.png", "IMG_0001.jpg",
     ]  # fmt: skip
+
+
+def test_names_count_where_they_are_asked_to(vsearch: Run, album: Path, tmp_path: Path) -> None:
+    (album / "IMG_0001.jpg").rename(album / "myDogs.jpg")  # it shows a castle
+    index = tmp_path / "index"
+    assert vsearch("index", album, "--index", index).returncode == 0
+
+    def found(*options: str) -> list[tuple[str, object]]:
+        done = vsearch("search", "a dog", "--json", "--index", index, *options)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return [
+            (os.path.basename(one["path"]), one.get("names", "no"))
+            for one in map(json.loads, done.stdout.splitlines())
+        ]
+
+    assert found() == [("IMG_0034.png", "no"), ("myDogs.jpg", "no")]
+    assert found("--names", "0.2") == [("IMG_0034.png", 0), ("myDogs.jpg", 1)]
+    assert found("--names", "0.9") == [("myDogs.jpg", 1), ("IMG_0034.png", 0)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--names", "1.5"], "a weight of 1.5 for names; choose one from 0 to 1"),
+        (["--names", "nan"], "a weight of nan for names; choose one from 0 to 1"),
+        (["--names", "-1"], "a weight of -1 for names; choose one from 0 to 1"),
+        (["--names", "1", "--graph"], "no graph knows names; leave --graph or --names out"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_weights_of_names_that_are_none(
+    vsearch: Run, photos_index: Path, arguments: list[str], said: str
+) -> None:
+    assert refused(vsearch, photos_index, "a dog", *arguments) == said

@@ -86,6 +86,16 @@ def search(
             rich_help_panel=QUERY,
         ),
     ] = None,
+    names: Annotated[
+        float,
+        typer.Option(
+            "--names",
+            metavar="W",
+            help="How much the words in names of files and folders count, 0 to 1; try 0.3.",
+            show_default=False,
+            rich_help_panel=QUERY,
+        ),
+    ] = 0.0,
     update: Annotated[
         bool,
         typer.Option(
@@ -196,6 +206,7 @@ def search(
     vsearch search 2:horse sunset --minus people
     vsearch search - < photo.jpg              # what looks like it; or words, a term a line
     vsearch search group.jpg --crop 10%,20%,30%,50%
+    vsearch search penguins --names 0.3       # words in names of files count, too
     vsearch search --queries captions.txt     # many at once, as JSON Lines
     vsearch search "a dog" --in . --update    # indexes this folder first
     vsearch search --like ~/Pictures/a.jpg    # without embedding it again
@@ -221,6 +232,10 @@ def search(
         raise UsageError("--exact and --graph exclude each other; choose one")
     if not 0 <= min_relevance <= 1:  # nor is nan
         raise UsageError(f"a relevance of {min_relevance}; --min-relevance is from 0 to 1")
+    if not 0 <= names <= 1:  # which "nan" is not, either
+        raise UsageError(f"a weight of {names:g} for names; choose one from 0 to 1")
+    if names and graph:
+        raise UsageError("no graph knows names; leave --graph or --names out")
     form = form_of(
         as_json=as_json,
         as_csv=as_csv,
@@ -247,7 +262,7 @@ def search(
     offline = offline or is_set(OFFLINE_VARIABLE)
 
     def asked(parsed: Sequence[Term]) -> Query:
-        return Query(parsed, k, condition, sort, min_relevance)
+        return Query(parsed, k, condition, sort, min_relevance, names)
 
     def searcher(*, embeds: bool = True, for_one: bool = True) -> Searcher:
         def once() -> Searcher:

@@ -388,6 +388,17 @@ class Catalog:
             return Entry(root.path, path, size, mtime, digest, row, ImageFacts(*facts))
         return None
 
+    def named(self, vector_set: str, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, path below its root) of each file whose path has one of `parts` in it."""
+        has = " OR ".join("instr(lower(CAST(images.path AS TEXT)), ?)" for _ in parts) or "0"
+        for row, path in self._each(
+            "SELECT rows.row, images.path FROM images"  # noqa: S608  # values are parameters
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            f" WHERE images.content IS NOT NULL AND ({has})",
+            (vector_set, *parts),
+        ):
+            yield row, os.fsdecode(path)
+
     def selected(self, vector_set: str, condition: Condition) -> list[int]:
         """Return the set's rows of which a file meets the condition, ascending.
 

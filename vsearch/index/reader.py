@@ -139,6 +139,13 @@ class Index:
         """
         return self._catalog.images_of(self._name, rows, condition)
 
+    def named(self, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, path below its root) of each file whose path has one of `parts` in it.
+
+        ASCII capitals in a path count as the small letters they are; parts have none.
+        """
+        return self._catalog.named(self._name, parts)
+
     def images(self) -> int:
         """Return how many files the index can answer with."""
         return self._catalog.images(self._name)

@@ -149,7 +149,7 @@ def explain_answer(answer: Answer) -> None:
 
 def _entry(match: Match) -> dict[str, Any]:
     """Return what programs are told of a match: the fields of JSON, the columns of CSV."""
-    return {
+    entry = {
         "rank": match.rank,
         "path": match.path,
         "score": round(match.score, 6),
@@ -161,6 +161,9 @@ def _entry(match: Match) -> dict[str, Any]:
         "duplicates": None,
         "weak": match.weak,
     }
+    if match.names is not None:
+        entry["names"] = round(match.names, 4)
+    return entry
 
 
 def json_line(match: Match, *, terminal: bool, **first: int | str) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from vsearch.errors import UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.records import Calibration, Match
+from vsearch.searching.names import names_for
 from vsearch.searching.query import Term, embed_each
 from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
@@ -36,8 +37,10 @@ Order = Literal["relevance", "date", "path"]
 class Query:
     """What is asked: `terms`, and the `k` files most like them, fewer where there are fewer.
 
-    With a `condition`, only files that meet it are an answer. `sort` is the order of those that
-    are; their ranks stay those by relevance. So are only those of at least `min_relevance`.
+    With a `condition`, only files that meet it are an answer. So are only those of at least
+    `min_relevance`. `names` in [0, 1] is how much the names of files and folders count, beside the
+    pictures (see `searching.names`). `sort` is the order of those that are; their ranks stay those
+    by relevance.
     """
 
     terms: Sequence[Term]
@@ -45,6 +48,7 @@ class Query:
     condition: Condition | None = None
     sort: Order = "relevance"
     min_relevance: float = 0.0
+    names: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,10 @@ class Searcher:
     def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
         known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
         named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
+        names = names_for(self._index, query.terms, query.names) if query.names else None
+        notes = [note for one in known if (note := _changed(one))]
+        if query.names and names is None:
+            notes.append("there are no words in the query that names could have: they do not count")
         found = search(
             self._index,
             vector,
@@ -153,13 +161,15 @@ class Searcher:
             condition=query.condition,
             forced=self._forced,
             queries=max(self._queries, self._asked),
+            names=names,
         )
         clock.lap("search")
         relevances = self._relevances(vector, found, query)
         clock.lap("judge the relevance")
         matches = list(_matches(found, relevances))
-        wanted = [one for one in matches if (one.relevance or 0.0) >= query.min_relevance]
-        refused = [one.relevance for one in matches[len(wanted) :]]
+        least = query.min_relevance
+        wanted = [one for one in matches if (one.relevance or 0.0) >= least]
+        refused = [one.relevance for one in matches if one.relevance and one.relevance < least]
         return Answer(
             _ordered(wanted, query.sort),
             query.terms,
@@ -168,8 +178,8 @@ class Searcher:
             self._index.rows,
             clock.seconds,
             narrowed=query.condition is not None,
-            refused=refused[0] if refused else None,
-            notes=tuple(note for one in known if (note := _changed(one))),
+            refused=max(refused) if refused else None,
+            notes=notes,
         )
 
     def _relevances(
@@ -268,4 +278,5 @@ def _matches(found: Found, relevances: Sequence[float] | None) -> Iterator[Match
         path = os.path.join(record.root, record.path)
         relevant = None if relevances is None else relevances[place]
         weak = relevant is not None and relevant < WEAK
-        yield Match(place + 1, path, score, relevant, record.facts, weak, record.size)
+        said = found.names.evidence.get(record.row, 0.0) if found.names else None
+        yield Match(place + 1, path, score, relevant, record.facts, weak, record.size, said)
