@@ -109,10 +109,8 @@ def index(
     from vsearch.output.terminal import say
 
     if watch and (dry_run or strict):
-        raise UsageError(
-            f"--watch has no end to report at, which {'--dry-run' if dry_run else '--strict'} "
-            "does; choose one"
-        )
+        other = "--dry-run" if dry_run else "--strict"
+        raise UsageError(f"--watch goes on for ever, {other} is for one run; leave one out")
     folder = index_location(index_folder)
     workers = cores()
     limit = pixels(max_megapixels, workers)

@@ -91,7 +91,7 @@ class _Watcher:
             Scope, tuple[int, int] | None
         ] = {}  # what each folder was, when looked at
         self._polling = False
-        self._told: tuple[str, ...] = ()
+        self._told: tuple[str, ...] | None = None
         self._rest_until = 0.0
 
     def events(self) -> Iterator[Event]:
@@ -130,8 +130,10 @@ class _Watcher:
                     since = since if due else now
                     latest = now
                     due.add(scope)
-                    # A folder that has come may have been filled before it was watched.
-                    anew = anew or (change == _ADDED and os.path.isdir(path))
+                    # A folder that has come may have been filled before it was watched; the one
+                    # that is watched may be another now, with the old one's number.
+                    came = change == _ADDED and os.path.isdir(path)
+                    anew = anew or came or path == _place(scope)
             if any(_disk(scope) != self._disks.get(scope) for scope in watched):
                 return  # it has gone, has come back, or is another one under the same name
             quiet = now - latest >= SETTLE_SECONDS or now - since >= PATIENCE_SECONDS

@@ -101,4 +101,6 @@ def _remark(event: Event) -> str | None:
 
 
 def _named(folders: tuple[str, ...]) -> str:
+    if not folders:
+        return "single files, from time to time"
     return folders[0] if len(folders) == 1 else count_of(len(folders), "folder")
