@@ -18,7 +18,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import bench, index, interchange, models, search, status, upkeep
+from vsearch.cli import bench, config, index, interchange, models, search, settings, status, upkeep
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -47,6 +47,7 @@ app.command("export")(interchange.export)
 app.command("import")(interchange.import_index)
 app.add_typer(models.models, name="models")
 app.add_typer(bench.bench, name="bench")
+app.add_typer(config.config, name="config")
 
 
 def _version(wanted: bool) -> None:
@@ -57,6 +58,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def vsearch_command(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool,
@@ -70,6 +72,7 @@ def vsearch_command(
     vsearch search "a dog on a beach"
     vsearch search holiday.jpg --minus people
     """
+    settings.apply(context)
 
 
 def main() -> NoReturn:
