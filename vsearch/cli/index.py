@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.options import (
     DeviceOption,
     IndexOption,
@@ -37,6 +38,7 @@ def index(
             metavar="NAME",
             help="The model, fetched if need be; see `vsearch models list`. Default: the index's "
             "own, mini for a new one.",
+            autocompletion=candidates.models,
         ),
     ] = None,
     drop_old: Annotated[

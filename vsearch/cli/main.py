@@ -18,7 +18,19 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import bench, config, index, interchange, models, search, settings, status, upkeep
+from vsearch.cli import (
+    bench,
+    completion,
+    config,
+    index,
+    interchange,
+    models,
+    search,
+    settings,
+    status,
+    upkeep,
+)
+from vsearch.cli.completion import PROGRAM
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -48,6 +60,7 @@ app.command("import")(interchange.import_index)
 app.add_typer(models.models, name="models")
 app.add_typer(bench.bench, name="bench")
 app.add_typer(config.config, name="config")
+app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:
@@ -59,8 +72,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def vsearch_command(
     context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  # looked for by _failed
+    version: Annotated[  # noqa: ARG001  # acts by its callback
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
@@ -90,9 +103,11 @@ def run() -> int:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     _mend_streams()
+    if completion.is_asked():
+        return completion.answer(app)
     try:
         try:
-            app()
+            app(prog_name=PROGRAM)
         except SystemExit as ended:  # typer always ends so
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else 0

@@ -1,8 +1,8 @@
 """What a person has set for good: options of commands, in files and the environment.
 
 A setting is an option's default. What is given on the command line beats the environment
-(`VSEARCH_SEARCH_COUNT`), that beats the project's file (config.toml in the nearest `.vsearch/`), and
-that the user's. Values are checked by the parameters of the commands themselves.
+(`VSEARCH_SEARCH_COUNT`), that beats the project's file (config.toml in the nearest `.vsearch/`),
+and that the user's. Values are checked by the parameters of the commands themselves.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def checked(context: typer.Context, file: Path, *, project: bool) -> Iterator[tu
             yield from _table(context, file, key, value)
         elif key == DEFAULT_INDEX:
             raise ConfigError(
-                f"{DEFAULT_INDEX} is for the user's own file, not for that of a project, in {file}; "
+                f"{DEFAULT_INDEX} is for the user's own file, not for a project's, in {file}; "
                 "remove it"
             )
         else:
@@ -171,7 +171,8 @@ def _option(context: typer.Context, command: str, name: str) -> TyperOption:
     for part in command.split("."):
         group: TyperGroup = place
         place = group.commands[part]
-    return next(one for one in place.params if f"--{name}" in one.opts)
+    option: TyperOption = next(one for one in place.params if f"--{name}" in one.opts)
+    return option
 
 
 def variable_of(command: str, name: str) -> str:
