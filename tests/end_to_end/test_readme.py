@@ -36,10 +36,11 @@ def test_every_command_is_in_readme() -> None:
     commands = re.findall(r"^  (\w+)  ", help_text.partition("Commands:")[2], re.MULTILINE)
     assert commands == [
         "index", "search", "status", "forget", "check", "compact", "export", "import", "models",
-        "bench",
+        "bench", "config", "completion",
     ]  # fmt: skip
     readme = README.read_text(encoding="utf-8")
-    below = {"models": ["list", "info", "get", "remove", "export", "import"], "bench": ["model"]}
+    below = {"models": ["list", "info", "get", "remove", "export", "import"], "bench": ["model"],
+             "config": ["show", "path", "edit"]}  # fmt: skip
     for command in [
         *commands,
         *(f"{group} {name}" for group, names in below.items() for name in names),
