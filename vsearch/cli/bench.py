@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
 
@@ -40,7 +41,12 @@ def bench_command() -> None:
 @bench.command()
 def model(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model, or with --random an architecture.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A model, or with --random an architecture.",
+            autocompletion=candidates.models,
+        ),
     ],
     precisions: Annotated[
         list[Precision] | None,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from vsearch.cli import candidates
+
 if TYPE_CHECKING:
     from vsearch.conditions import Condition
 
@@ -17,6 +19,7 @@ InOption = Annotated[
         "--in",
         metavar="DIR",
         help="Only below this folder; may be repeated.",
+        autocompletion=candidates.folders,
         rich_help_panel=PANEL,
     ),
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
 
 
@@ -76,6 +77,7 @@ def import_index(
             "--model",
             metavar="NAME",
             help="The model that made the embeddings, where SOURCE does not say; it must be here.",
+            autocompletion=candidates.installed_models,
         ),
     ] = None,
     root: Annotated[

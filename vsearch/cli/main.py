@@ -18,7 +18,19 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import bench, index, interchange, models, search, status, upkeep
+from vsearch.cli import (
+    bench,
+    completion,
+    config,
+    index,
+    interchange,
+    models,
+    search,
+    settings,
+    status,
+    upkeep,
+)
+from vsearch.cli.completion import PROGRAM
 from vsearch.cli.help import App
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
@@ -40,6 +52,8 @@ app.command("export")(interchange.export)
 app.command("import")(interchange.import_index)
 app.add_typer(models.models, name="models")
 app.add_typer(bench.bench, name="bench")
+app.add_typer(config.config, name="config")
+app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:
@@ -50,8 +64,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def vsearch_command(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  # looked for by _failed
+    version: Annotated[  # noqa: ARG001  # acts by its callback
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
@@ -63,6 +78,7 @@ def vsearch_command(
     vsearch search "a dog on a beach"
     vsearch search holiday.jpg --minus people
     """
+    settings.apply(context)
 
 
 def main() -> NoReturn:
@@ -80,9 +96,11 @@ def run() -> int:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     _mend_streams()
+    if completion.is_asked():
+        return completion.answer(app)
     try:
         try:
-            app(prog_name="vsearch")
+            app(prog_name=PROGRAM)
         except SystemExit as ended:  # typer always ends so
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
 
@@ -26,6 +27,15 @@ NameArgument = Annotated[
         metavar="NAME",
         help="mini, fast, balanced, best, multilingual, ARCH/PRETRAINED, or hf-hub:org/name; "
         "@fp32, @fp16, @int8 or @bf16 after it fixes the precision.",
+        autocompletion=candidates.models,
+    ),
+]
+HereArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A model that `vsearch models list` shows to be here.",
+        autocompletion=candidates.installed_models,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -172,7 +182,7 @@ def prepared(data: bytes, spec: Preprocessing) -> NDArray[np.uint8]:
 
 
 @models.command()
-def remove(name: NameArgument) -> None:
+def remove(name: HereArgument) -> None:
     """Delete a model from this machine.
 
     \b
@@ -190,7 +200,7 @@ def remove(name: NameArgument) -> None:
 
 @models.command()
 def export(
-    name: NameArgument,
+    name: HereArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
 ) -> None:
     """Write a model to one file, for a machine without a network.

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.options import IndexOption
 
 
@@ -69,7 +70,9 @@ def forget(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...", help="Files, folders, or a pattern in quotes: * ? [...]."
+            metavar="NAME...",
+            help="Files, folders, or a pattern in quotes: * ? [...].",
+            autocompletion=candidates.folders,
         ),
     ],
     index_folder: IndexOption = None,
