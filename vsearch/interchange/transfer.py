@@ -54,7 +54,7 @@ def export(
     OSError when `target` cannot be written.
     """
     from vsearch.interchange import npy, parquet
-    from vsearch.interchange.whole import whole
+    from vsearch.files.whole import whole
 
     with Index(folder) as index:
         model, count = index.model, index.images()
