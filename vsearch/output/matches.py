@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from vsearch.errors import UsageError
 from vsearch.output.terminal import console, is_terminal, printable, say, shown_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from vsearch.records import Match
     from vsearch.searching.searcher import Answer
 
@@ -59,14 +62,30 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
     elif form == "table":
         _print_table(answer.matches)
     else:
-        _print_lines(answer.matches, form)
+        print_matches(answer.matches, form)
     return bool(answer.matches)
 
 
-def _print_lines(matches: list[Match], form: Form) -> None:
-    terminal = sys.stdout.isatty()
+def print_matches(matches: Sequence[Match], form: Form) -> None:
+    """Print matches on stdout in one of the forms of lines (see `print_answer`)."""
+    _write_lines(matches, form, sys.stdout.buffer, terminal=sys.stdout.isatty())
+
+
+def write_matches(matches: Sequence[Match], path: Path, form: Form) -> None:
+    """Write matches to a new file, in one of the forms of lines. Raises OSError; then it is gone.
+
+    FileExistsError where there is a file already.
+    """
+    with path.open("xb") as file:
+        try:
+            _write_lines(matches, form, file, terminal=False)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _write_lines(matches: Sequence[Match], form: Form, out: IO[bytes], *, terminal: bool) -> None:
     here = os.getcwd()
-    out = sys.stdout.buffer
     for match in matches:
         path = shown_path(match.path, here)
         if form == "json":

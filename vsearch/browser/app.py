@@ -1,0 +1,560 @@
+"""What the keys do; the screens, and what is said on them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import App
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from vsearch.browser.details import as_lines, in_brief
+from vsearch.browser.drawing import pixels_of_cell, widget_for
+from vsearch.browser.grid import Grid, Picture, shortened
+from vsearch.browser.history import History, Marks, Question, View
+from vsearch.browser.thumbnails import Thumbnail, Thumbnails, Wanted
+from vsearch.browser.viewer import show_file
+from vsearch.errors import VsearchError
+from vsearch.output.terminal import count_of, printable, shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.events import Resize
+    from textual.timer import Timer
+
+    from vsearch.browser.session import Reply, Session
+    from vsearch.browser.terminal import Terminal
+    from vsearch.records import Match
+
+PAUSE = 0.06
+"""Seconds after a key in which another one is waited for before the line is searched for."""
+
+_PAGES = 3  # that are asked for at a time
+_LEAST = 60  # matches that are asked for at a time
+_WIDE = 100  # characters of a window from which on the details stand beside the pictures
+_TALL = 20  # lines from which on they stand below them
+_LARGE = (32, 14)  # characters of the picture among them
+
+_KEYS = "↑↓←→ move  space mark  l like this  enter open  / search  ? help  q quit"
+_KEYS_TYPING = "type what you look for  enter or ↓ to the pictures  F1 help  ctrl+c quit"
+_TYPE = "Type what you look for; the pictures come as you type."
+
+HELP = """\
+In the line
+  type          search; terms are joined by " + ", a term after " - " is what
+                the pictures should be unlike: castle - snow
+  enter ↓ tab   to the pictures
+  esc           to the pictures; where there are none, clear the line
+
+Among the pictures
+  ↑ ↓ ← →       move; also h j k, PgUp and PgDn, Home and End
+  space         mark, unmark
+  a             mark all on this page; again: unmark them
+  A             mark all that were found
+  v             show the marked ones
+  l             more like this
+  b  backspace  back to what was shown before
+  enter  o      open with the system's viewer
+  c             copy the path to the clipboard (OSC 52)
+  w             write the paths of the marked ones to a file
+  d             details beside the pictures, or not
+  + -           larger, smaller pictures
+  /  i          to the line
+  r             read the index anew: it shows what it was when it was opened
+  q             quit, and print the paths of the marked ones
+
+Mouse: click to choose, double click to open, right click to mark, wheel to turn pages.
+Ctrl+C quits and prints nothing.
+"""
+
+
+class HelpScreen(ModalScreen[None]):
+    """What the keys do."""
+
+    CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen > VerticalScroll {
+        border: round $primary; width: 84; max-width: 100%; height: auto; max-height: 100%;
+        padding: 0 1;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1,enter", "dismiss", "Close"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Make the parts."""
+        with VerticalScroll():
+            yield Static(Text(HELP), markup=False)
+
+
+class FileScreen(ModalScreen[str | None]):
+    """Asks for the name of a file."""
+
+    CSS = """
+    FileScreen { align: center middle; }
+    FileScreen > Input { border: round $primary; width: 60; max-width: 100%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+
+    def compose(self) -> ComposeResult:
+        """Make the parts."""
+        line = Input(placeholder="a new file for the paths of the marked ones")
+        line.border_title = "write to"
+        yield line
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the name."""
+        event.stop()
+        self.dismiss(event.value.strip() or None)
+
+    def action_cancel(self) -> None:
+        """Write nothing."""
+        self.dismiss(None)
+
+
+class Browser(App[bool]):
+    """The browser. It returns whether the marked pictures are to be printed; None: an error."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { background: ansi_default; color: ansi_default; }
+    #line { height: 1; }
+    #prompt { width: auto; color: ansi_blue; text-style: bold; }
+    #query, #query:focus {
+        border: none; height: 1; padding: 0; background: ansi_default; width: 1fr;
+    }
+    #status, #keys { height: 1; }
+    #keys { text-style: dim; }
+    #status.fault { color: ansi_red; }
+    #details { display: none; }
+    #details.beside {
+        display: block; width: 36; padding: 0 1; border-left: solid ansi_bright_black;
+    }
+    #details.below { display: block; dock: bottom; height: 3; padding: 0 1; }
+    #details.below Picture { display: none; }
+    #details Picture { height: 14; padding: 0; margin-bottom: 1; }
+    #body { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "abort", priority=True),
+        Binding("ctrl+q", "finish", priority=True),
+        Binding("f1", "help"),
+        Binding("escape", "escape"),
+        Binding("down", "pictures"),
+    ]
+
+    def __init__(
+        self,
+        session: Session,
+        terminal: Terminal,
+        *,
+        line: str,
+        write: Callable[[Sequence[Match], Path], None],
+        pixel_limit: int,
+        workers: int,
+    ) -> None:
+        """Begin with the answer to `line`.
+
+        `write` makes a new file of matches; it raises OSError. At most `pixel_limit` pixels are
+        decoded at a time, `workers` pictures at once.
+        """
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self.marks = Marks()
+        self._session = session
+        self._terminal = terminal
+        self._line = line
+        self._write = write
+        self._thumbnails = partial(Thumbnails, workers=workers, pixel_limit=pixel_limit)
+        self._made: Thumbnails | None = None
+        self._history = History()
+        self._view = View(Question("line"))
+        self._asked = self._view.question  # what is shown, or will be
+        self._details: bool | None = None
+        self._pause: Timer | None = None
+        self._warned = False
+        self._here = os.getcwd()
+
+    # Parts
+
+    def compose(self) -> ComposeResult:
+        """Make the parts."""
+        cell = pixels_of_cell(self._terminal)
+        drawn = widget_for(self._terminal)
+        with Horizontal(id="line"):
+            yield Static("› ", id="prompt")
+            yield Input(self._line, id="query", select_on_focus=False, placeholder="search")
+        yield Static("", id="status", markup=False)
+        with Horizontal(id="body"):
+            yield Grid(drawn, cell)
+            with VerticalScroll(id="details", can_focus=False):
+                yield Picture(drawn, cell)
+                yield Static("", id="facts", markup=False)
+        yield Static(_KEYS_TYPING, id="keys", markup=False)
+
+    @property
+    def grid(self) -> Grid:
+        """The pictures."""
+        return self.screen_stack[0].query_one(Grid)
+
+    @property
+    def query_line(self) -> Input:
+        """The line in which one types."""
+        return self.screen_stack[0].query_one("#query", Input)
+
+    def on_mount(self) -> None:
+        """Start what goes on in the background."""
+        for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+            with suppress(NotImplementedError):  # on Windows
+                asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
+        self._made = self._thumbnails(self._decoded)
+        self.query_line.cursor_position = len(self._line)
+        self.query_line.focus()
+        self._lay_out()
+        self._say(_TYPE)
+        self.call_after_refresh(self._typed)
+
+    def on_unmount(self) -> None:
+        """End what was started."""
+        if self._made:
+            self._made.close()
+
+    def _end(self, code: int) -> None:
+        self.exit(None, return_code=code)
+
+    # Asking
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search for the line, once no key follows for a moment."""
+        if event.input is self.query_line:
+            if self._pause:
+                self._pause.stop()
+            self._pause = self.set_timer(PAUSE, self._typed)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Search at once, and go to the pictures."""
+        if event.input is self.query_line:
+            self._typed()
+            self.grid.focus()
+
+    def _typed(self) -> None:
+        line = self.query_line.value.strip()
+        question = Question("line", line)
+        if question == self._asked or (not line and self._asked.kind != "line"):
+            return
+        if line:
+            self._ask(question)
+        else:
+            self._asked = question
+            self.workers.cancel_group(self, "ask")
+            self._leave_for(View(question))
+            self._say(_TYPE)
+
+    def _ask(self, question: Question, count: int = 0) -> None:
+        self._asked = question
+        count = count or max(_LEAST, _PAGES * self.grid.plan.page)
+        self.run_worker(self._answer(question, count), group="ask", exclusive=True)
+
+    async def _answer(self, question: Question, count: int) -> None:
+        reply = await self._session.ask(question, count)
+        if reply is None:
+            return
+        if reply.answer is None:
+            self._say(reply.fault, fault=True)
+        else:
+            self._take(reply)
+
+    def _take(self, reply: Reply) -> None:
+        assert reply.answer  # noqa: S101  # looked at by who calls this
+        matches = reply.answer.matches
+        whole = len(matches) < reply.count
+        took = f"{1000 * sum(reply.answer.seconds.values()):.0f} ms"
+        if reply.question == self._view.question:  # more of it, or read anew
+            self._view.matches, self._view.whole, self._view.note = matches, whole, took
+            self._show()
+        else:
+            self._leave_for(View(reply.question, matches, whole=whole, note=took))
+        if reply.answer.warning:
+            self._say(reply.answer.warning, fault=True)
+        elif not matches:
+            self._say("nothing found; no picture meets the conditions, or the index is empty")
+
+    def _leave_for(self, view: View) -> None:
+        if view.question != self._view.question:
+            self._history.leave(self._view)
+        self._view = view
+        self._show()
+
+    def _show(self) -> None:
+        question = self._view.question
+        self._asked = question
+        name = shortened(printable(os.path.basename(question.text)), max(8, self.size.width // 3))
+        prompt = {"line": "› ", "like": f"like {name} › ", "marked": "marked › "}[question.kind]
+        self.screen_stack[0].query_one("#prompt", Static).update(Text(prompt))
+        line = question.text if question.kind == "line" else ""
+        typed = self.query_line.value
+        if typed.strip() != line and (question.kind != "line" or not self.query_line.has_focus):
+            with self.prevent(Input.Changed):
+                self.query_line.value = line
+        self._view.visited = self._view.visited or self.grid.has_focus
+        self.grid.show(self._view.matches, self._view.cursor, self.marks.__contains__)
+
+    # What the grid shows
+
+    def on_grid_chosen(self) -> None:
+        """Show what is known of the chosen picture, and fetch the thumbnails of the page."""
+        grid = self.grid
+        self._view.cursor = grid.cursor
+        self._say_where()
+        self._want()
+        self.run_worker(self._describe(grid.match), group="details", exclusive=True)
+        close = grid.first + 2 * grid.plan.page >= len(self._view.matches)
+        if close and not self._view.whole and self._view.question.kind != "marked":
+            self._view.whole = True  # until the answer says otherwise: it is asked for once
+            self._ask(self._view.question, 4 * len(self._view.matches))
+
+    def _want(self) -> None:
+        grid, panel = self.grid, self._panel
+        wanted: list[Wanted] = []
+        if grid.match and panel.has_class("beside"):
+            wanted.append((grid.match.path, self._large))
+        wanted += [(match.path, grid.longest) for match in grid.on_page]
+        if self._made:
+            for one, thumbnail in self._made.want(wanted).items():
+                self._arrived(one, thumbnail)
+
+    def _decoded(self, one: Wanted, thumbnail: Thumbnail) -> None:
+        """Hand a thumbnail over to the thread of the screen."""
+        self.call_later(self._arrived, one, thumbnail)
+
+    def _arrived(self, one: Wanted, thumbnail: Thumbnail) -> None:
+        path, longest = one
+        if longest == self.grid.longest:
+            self.grid.picture(path, thumbnail)
+        chosen = self.grid.match
+        if longest == self._large and chosen and chosen.path == path:
+            picture = self._panel.query_one(Picture)
+            if picture.shown is not thumbnail:
+                picture.show(thumbnail, _LARGE)
+
+    async def _describe(self, match: Match | None) -> None:
+        panel = self._panel
+        facts = panel.query_one("#facts", Static)
+        if match is None:
+            facts.update("")
+            panel.query_one(Picture).show(None, _LARGE)
+            return
+        try:  # a share that does not answer must not hold up the screen
+            file = await asyncio.to_thread(os.stat, match.path)
+        except (OSError, ValueError):
+            file = None
+        form = as_lines if panel.has_class("beside") else in_brief
+        facts.update(form(match, file, self._here))
+
+    @property
+    def _panel(self) -> VerticalScroll:
+        return self.screen_stack[0].query_one("#details", VerticalScroll)
+
+    @property
+    def _large(self) -> int:
+        """How many pixels the longer side of the picture among the details has."""
+        cell = pixels_of_cell(self._terminal)
+        # Never that of the grid, so that each is known by its size.
+        longest = max(side * unit for side, unit in zip(_LARGE, cell, strict=True))
+        return longest + (longest == self.grid.longest)
+
+    def on_resize(self, _event: Resize) -> None:
+        """Fit the window."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        beside = self.size.width >= _WIDE
+        wanted = self._details
+        if wanted is None:  # not asked for: where there is room
+            wanted = beside or self.size.height >= _TALL
+        self._panel.set_class(wanted and beside, "beside")
+        self._panel.set_class(wanted and not beside, "below")
+        self.call_after_refresh(self.on_grid_chosen)
+
+    def _say(self, message: str, *, fault: bool = False) -> None:
+        status = self.screen_stack[0].query_one("#status", Static)
+        status.set_class(fault, "fault")
+        status.update(Text(printable(message), no_wrap=True, overflow="ellipsis"))
+
+    def _say_where(self) -> None:
+        view, grid = self._view, self.grid
+        marked = f"{len(self.marks):,} marked" if self.marks else ""
+        if not view.matches:
+            if marked:
+                self._say(marked)
+            return
+        last = min(grid.first + grid.plan.page, len(view.matches))
+        of = f"{len(view.matches):,}{'' if view.whole else '+'}"
+        where = f"{grid.first + 1:,}–{last:,} of {of}"
+        self._say("  ".join(part for part in (where, marked, view.note) if part))
+
+    def on_descendant_focus(self) -> None:
+        """Say which keys there are now."""
+        among = self.grid.has_focus
+        self._view.visited = self._view.visited or among
+        self.screen_stack[0].query_one("#keys", Static).update(_KEYS if among else _KEYS_TYPING)
+
+    # Keys
+
+    def action_line(self) -> None:
+        """Go to the line."""
+        self.query_line.focus()
+
+    def action_pictures(self) -> None:
+        """Go to the pictures."""
+        self.grid.focus()
+
+    def action_escape(self) -> None:
+        """Go to the other of the two; where there are no pictures, clear the line."""
+        if self.grid.has_focus:
+            self.query_line.focus()
+        elif self._view.matches:
+            self.grid.focus()
+        else:
+            self.query_line.value = ""
+
+    def action_mark(self) -> None:
+        """Mark the chosen picture or unmark it, and go on to the next."""
+        if match := self.grid.match:
+            self.marks.toggle(match)
+            if not self.grid.go(self.grid.cursor + 1):
+                self.grid.update()
+
+    def on_grid_marked(self) -> None:
+        """Mark what was clicked."""
+        if match := self.grid.match:
+            self.marks.toggle(match)
+            self.grid.update()
+
+    def action_mark_page(self) -> None:
+        """Mark all on this page, or unmark them."""
+        self.marks.toggle_all(self.grid.on_page)
+        self.grid.update()
+
+    def action_mark_all(self) -> None:
+        """Mark all that were found so far, or unmark them."""
+        self.marks.toggle_all(self._view.matches)
+        self.grid.update()
+
+    def action_marked(self) -> None:
+        """Show the marked ones."""
+        if not self.marks:
+            self._say("nothing is marked; the space bar marks a picture")
+            return
+        self._leave_for(View(Question("marked"), self.marks.all()))
+
+    def action_like(self) -> None:
+        """Show what looks like the chosen picture."""
+        if match := self.grid.match:
+            self._ask(Question("like", match.path))
+
+    def action_earlier(self) -> None:
+        """Show what was left last."""
+        view = self._history.back()
+        if view is None:
+            self._say("nothing was shown before this")
+            return
+        self.workers.cancel_group(self, "ask")
+        self._view = view
+        self._show()
+
+    def action_open(self) -> None:
+        """Open the chosen picture with the system's viewer."""
+        if match := self.grid.match:
+            self.run_worker(self._open(match.path), group="open")
+
+    def on_grid_opened(self) -> None:
+        """Open what was clicked twice."""
+        self.action_open()
+
+    async def _open(self, path: str) -> None:
+        fault = await asyncio.to_thread(show_file, path)
+        name = shown_path(path, self._here)
+        self._say(f"{fault}, for {name}" if fault else f"opened {name}", fault=bool(fault))
+
+    def action_copy(self) -> None:
+        """Copy the path of the chosen picture to the clipboard of the terminal."""
+        if match := self.grid.match:
+            try:
+                self.copy_to_clipboard(match.path)
+            except UnicodeEncodeError:
+                self._say("a clipboard takes no name that is no valid UTF-8", fault=True)
+            else:
+                self._say(f"copied {match.path}")
+
+    def action_write(self) -> None:
+        """Ask for a file and write the paths of the marked ones to it."""
+        if self.marks:
+            self.push_screen(FileScreen(), self._write_to)
+        else:
+            self._say("nothing is marked; the space bar marks a picture")
+
+    def _write_to(self, name: str | None) -> None:
+        if name is None:
+            return
+        path = Path(os.path.expanduser(name))
+        try:
+            self._write(self.marks.all(), path)
+        except (OSError, ValueError, VsearchError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self._say(f"not written: {reason}, {path}; name another file", fault=True)
+        else:
+            self._say(f"{count_of(len(self.marks), 'path')} written to {path}")
+
+    def action_details(self) -> None:
+        """Show the details, or do not."""
+        shown = self._panel.has_class("beside") or self._panel.has_class("below")
+        self._details = not shown
+        self._lay_out()
+
+    def action_zoom(self, step: int) -> None:
+        """Make the pictures larger or smaller."""
+        self.grid.zoom(step)
+
+    async def action_reload(self) -> None:
+        """Answer from the index as it is now."""
+        await self._session.reload()
+        if self._made:
+            self._made.forget()
+        if self._view.question.kind == "marked" or not self._view.matches:
+            self.grid.update()
+        else:
+            self._ask(self._view.question, len(self._view.matches))
+
+    def action_help(self) -> None:
+        """Show what the keys do."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def action_finish(self) -> None:
+        """Quit; the marked ones are printed."""
+        self.exit(True)
+
+    def action_abort(self) -> None:
+        """Quit and print nothing; where something is marked, only when asked twice."""
+        if self.marks and not self._warned:
+            self._warned = True
+            self._say(
+                f"{len(self.marks):,} marked: ctrl+q quits and prints them, ctrl+c drops them",
+                fault=True,
+            )
+        else:
+            self.exit(False)
