@@ -220,12 +220,17 @@ class Browser(App[bool]):
         for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
             with suppress(NotImplementedError):  # on Windows
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
-        self._made = self._thumbnails(self._decoded)
         self.query_line.cursor_position = len(self._line)
         self.query_line.focus()
         self._lay_out()
         self._say(_TYPE)
-        self.call_after_refresh(self._typed)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Do what the first screen need not wait for."""
+        self._session.prepare()
+        self._made = self._thumbnails(self._decoded)
+        self._typed()
 
     def on_unmount(self) -> None:
         """End what was started."""

@@ -43,7 +43,6 @@ def browse(
         from vsearch.browser.session import Session
 
         session = Session(open_searcher, condition)
-        session.prepare()  # while the screen is made and the first words are typed
         try:
             terminal = ask(graphics)
             from vsearch.browser.app import Browser

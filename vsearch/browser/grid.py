@@ -43,9 +43,13 @@ class Layout:
     box: tuple[int, int]
 
     @classmethod
-    def of(cls, width: int, height: int, tile: int) -> Layout:
-        """Return what fits, each tile about `tile` wide, with a line below for its name."""
-        columns = max(1, width // tile)
+    def of(cls, width: int, height: int, columns: int | None = None) -> Layout:
+        """Return what fits in a window, with a line below each picture for its name.
+
+        So many `columns`, or fewer where the tiles would be too narrow; None: as suits the window.
+        """
+        columns = columns or round(width / max(20, width / 6))
+        columns = max(1, min(columns, width // NARROWEST))
         wide = max(1, width // columns)
         lines = max(1, round(_TALL * wide))
         rows = max(1, height // (lines + 1))
@@ -213,7 +217,7 @@ class Grid(Widget, can_focus=True):
         self._matches: Sequence[Match] = ()
         self._is_marked: Callable[[str], bool] = lambda _: False
         self.cursor = 0
-        self.width_of_tile = 20
+        self._columns: int | None = None  # as asked for; None: what suits the window
         self.plan = Layout(1, 1, (1, 1))
         self._tiles: list[Tile] = []
 
@@ -267,7 +271,7 @@ class Grid(Widget, can_focus=True):
         width, height = self.size
         if not width or not height:
             return
-        self.plan = Layout.of(width, height, min(self.width_of_tile, width))
+        self.plan = Layout.of(width, height, self._columns)
         self.styles.grid_size_columns = self.plan.columns
         self.styles.grid_size_rows = self.plan.rows
         while len(self._tiles) > self.plan.page:
@@ -285,7 +289,7 @@ class Grid(Widget, can_focus=True):
         width = self.size.width
         columns = self.plan.columns - step
         if columns >= 1 and width // columns >= NARROWEST:
-            self.width_of_tile = width // columns
+            self._columns = columns
             self.lay_out()
 
     async def action_move(self, key: str) -> None:
