@@ -30,12 +30,14 @@ OUTPUT = "Output"
 
 def search(
     terms: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="TERM...",
-            help="Words, or the path or address of a picture; 2:TERM counts twice.",
+            metavar="[TERM]...",
+            help="Words, or the path or address of a picture; '-': what is on standard input; "
+            "2:TERM counts twice, text:TERM is words, image:TERM a picture.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     # Query
     minus: Annotated[
         list[str] | None,
@@ -43,6 +45,24 @@ def search(
             "--minus",
             metavar="TERM",
             help="What it should be unlike; may be repeated.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="PATH",
+            help="A picture in the index, by its embedding there; may be repeated.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            "--crop",
+            metavar="X,Y,W,H",
+            help="Only this part of the picture, in pixels or percent: 10%,10%,50%,50%.",
             rich_help_panel=QUERY,
         ),
     ] = None,
@@ -110,13 +130,18 @@ def search(
     vsearch search holiday.jpg                  what looks like it
     vsearch search https://example.org/a.jpg    what looks like the picture there
     vsearch search 2:horse sunset --minus people
+    vsearch search - < photo.jpg                what looks like it; or words, a term a line
+    vsearch search group.jpg --crop 10%,20%,30%,50%
+    vsearch search --like ~/Pictures/a.jpg      without embedding it again
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
     vsearch search dog --where "type in ('png', 'webp') and pixels > 2e6" --sort date
     """
     from vsearch.cli.encoders import encoder_for_search
+    from vsearch.cli.stdin import read_stdin
     from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
+    from vsearch.images.limits import byte_limit
     from vsearch.output.matches import form_of, print_answer
     from vsearch.searching.query import parse
     from vsearch.searching.searcher import Query, Searcher
@@ -136,14 +161,26 @@ def search(
         orientation=orientation,
         where=where,
     )
-    parsed = parse(terms, minus or (), offline=offline or is_set(OFFLINE_VARIABLE))
+    if not terms and not like:
+        raise UsageError('nothing to look for; name it: `vsearch search "a dog"`')
+    limit = pixels(max_megapixels, 1)
+    parsed = parse(
+        terms or (),
+        minus or (),
+        like or (),
+        crop=crop,
+        offline=offline or is_set(OFFLINE_VARIABLE),
+        stdin=lambda: read_stdin(byte_limit(limit)),
+    )
+    # What is in the index is asked with without a model, which then need not even be here.
+    embeds = any(term.kind != "indexed" for term in parsed)
     query = Query(parsed, k, condition, sort)
 
     def ask() -> Answer:
         with Searcher(
             folder,
-            encoder_for_search(folder),
-            pixel_limit=pixels(max_megapixels, 1),
+            encoder_for_search(folder) if embeds else None,
+            pixel_limit=limit,
             forced="exact" if exact else "graph" if graph else None,
         ) as searcher:
             return searcher.answer(query)

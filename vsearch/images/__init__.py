@@ -12,6 +12,7 @@ The story of one file, each step in the module of its name:
       extent      where the picture is in one that was decoded at a fraction of its size
       color       any pixel mode -> RGB as a person sees it: transparency on white, 16 bits to 8
       facts       when it was taken and with what: the EXIF part of `ImageFacts`
+    crop        a part of a picture, for a query
     preprocess  an RGB picture -> model input (size, size, 3) uint8
     limits      how much of this machine's memory one picture may take
     load        from bytes to model input in one function

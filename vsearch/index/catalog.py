@@ -375,6 +375,19 @@ class Catalog:
             facts_ = ImageFacts(*facts)
             yield Entry(roots[root], os.fsdecode(path), size, mtime, digest, row, facts_)
 
+    def entry(self, vector_set: str, root: Root, path: str) -> Entry | None:
+        """Return what is known of the file `path` of `root`; None: it is not in the set."""
+        found = self._all(
+            "SELECT size, mtime_ns, hash, rows.row, width, height, format, taken_at, camera"
+            " FROM images JOIN contents ON contents.id=images.content"
+            " JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            " WHERE images.root=? AND images.path=?",
+            (vector_set, root.id, os.fsencode(path)),
+        )
+        for size, mtime, digest, row, *facts in found:
+            return Entry(root.path, path, size, mtime, digest, row, ImageFacts(*facts))
+        return None
+
     def selected(self, vector_set: str, condition: Condition) -> list[int]:
         """Return the set's rows of which a file meets the condition, ascending.
 

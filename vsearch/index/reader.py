@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from vsearch.errors import IndexLocked, ModelMismatch, SkipReason
-from vsearch.index.catalog import Catalog, Known, Root, VectorSet
+from vsearch.index.catalog import Catalog, Known, Root, VectorSet, within
 from vsearch.index.folder import FIRST_SET, place_of
 from vsearch.index.graph import Graph, GraphUnusable, graph_rows, load_graph
 from vsearch.index.matrix import Matrix
@@ -142,6 +142,21 @@ class Index:
     def entries(self) -> Iterator[Entry]:
         """Yield every file the index can answer with, by row, those of one row by path."""
         return self._catalog.entries(self._name)
+
+    def entry(self, path: str) -> Entry | None:
+        """Return what is known of the picture file at `path`; None: it is not in the index.
+
+        It may be named by any path that leads to it, and need not be there any more.
+        """
+        folder, name = os.path.split(os.path.abspath(path))
+        names = (os.path.join(os.path.realpath(folder), name), os.path.realpath(path))
+        for place in dict.fromkeys((os.path.join(folder, name), *names)):
+            for root in self.roots():
+                if within(place, root.path):
+                    below = os.path.relpath(place, root.path)
+                    if found := self._catalog.entry(self._name, root, below):
+                        return found
+        return None
 
     def roots(self) -> list[Root]:
         """Return the roots, by path."""

@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vsearch.records import Match
+    from vsearch.searching.query import Kind
     from vsearch.searching.searcher import Answer
 
 Form = Literal["table", "tab", "json", "paths", "nul"]
+
+_KINDS: dict[Kind, str] = {
+    "words": "words",
+    "picture": "picture",
+    "url": "picture at",
+    "stdin": "picture on standard input,",
+    "indexed": "picture in the index",
+}
 
 
 def form_of(*, as_json: bool, paths: bool, nul: bool) -> Form:
@@ -46,14 +55,16 @@ def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
     terminal, control characters are written out in every form; elsewhere "paths" and "nul" give
     a name's exact bytes, and "tab" writes them out to keep its columns.
     """
-    if answer.warning:
-        say(f"vsearch: {answer.warning}")
+    for line in (*answer.notes, *filter(None, [answer.warning])):
+        say(f"vsearch: {line}")
     if explain:
         _explain(answer)
     if not answer.matches and answer.narrowed:
         say("vsearch: nothing found, no picture meets the conditions")
     elif (
-        not answer.matches and answer.rows and any(term.kind == "picture" for term in answer.terms)
+        not answer.matches
+        and answer.rows
+        and any(term.kind in ("picture", "indexed") for term in answer.terms)
     ):
         say("vsearch: nothing found besides the query itself")
     elif not answer.matches:
@@ -100,8 +111,8 @@ def _write_lines(matches: Sequence[Match], form: Form, out: IO[bytes], *, termin
 
 def _explain(answer: Answer) -> None:
     for term in answer.terms:
-        kind = "picture at" if term.kind == "url" else term.kind
-        say(f"term: {kind} {term.shown!r}, weight {term.weight:g}")
+        part = f", the part {term.crop}" if term.crop else ""
+        say(f"term: {_KINDS[term.kind]} {term.shown!r}{part}, weight {term.weight:g}")
     way = answer.strategy
     graph = "none" if way.graph_s is None else f"{1000 * way.graph_s:.1f} ms"
     say(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
-from vsearch.index import Index
+from vsearch.errors import UsageError
+from vsearch.index import UNSETTLED, Index
 from vsearch.records import Match
 from vsearch.searching.query import Term, embed
 from vsearch.searching.search import search
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vsearch.conditions import Condition
     from vsearch.models.encoder import Encoder
-    from vsearch.records import Calibration
+    from vsearch.records import Calibration, Entry
     from vsearch.searching.search import Found
     from vsearch.searching.strategy import Method, Strategy
 
@@ -46,6 +50,7 @@ class Answer:
     """What a query found, and how: `terms` as understood, `seconds` each step took, by its name.
 
     `rows` is how many embeddings there are; `narrowed`: only some of them could be an answer.
+    `notes` are sentences about the terms that a person should know of.
     """
 
     matches: list[Match]
@@ -55,6 +60,7 @@ class Answer:
     rows: int
     seconds: dict[str, float]
     narrowed: bool = False
+    notes: Sequence[str] = ()
 
 
 class Searcher:
@@ -66,7 +72,7 @@ class Searcher:
     def __init__(
         self,
         folder: Path,
-        encoder: Encoder,
+        encoder: Encoder | None,
         *,
         pixel_limit: int,
         forced: Method | None = None,
@@ -74,7 +80,8 @@ class Searcher:
     ) -> None:
         """Open the index in `folder`. `queries`: how many are likely to be asked.
 
-        `pixel_limit` is the most a query's picture may have. Raises IndexMissing, ModelMismatch, or
+        `pixel_limit` is the most a query's picture may have. Without an `encoder`, only pictures in
+        the index can be asked with. Raises IndexMissing, ModelMismatch, or
         StoreError when the index cannot be used.
         """
         self._encoder = encoder
@@ -84,7 +91,8 @@ class Searcher:
         self._clock = _Clock()
         self._index = Index(folder)
         try:
-            self._index.require_model(encoder.identity)
+            if encoder:
+                self._index.require_model(encoder.identity)
         except BaseException:
             self._index.__exit__()
             raise
@@ -102,19 +110,25 @@ class Searcher:
         Raises UsageError for terms that cannot be used, StoreError when the index cannot.
         """
         clock = self._clock.started()
-        vector = embed(query.terms, self._encoder, self._pixel_limit)  # (dim,) float32
+        vector = embed(query.terms, self._encoder, self._pixel_limit, self._indexed)
         clock.lap("embed the query")
+        return self._answered(query, vector, clock)
+
+    def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
+        known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
+        named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
         found = search(
             self._index,
             vector,
             query.k,
-            exclude={os.path.realpath(term.text) for term in query.terms if term.kind == "picture"},
+            exclude={*named, *(os.path.join(one.root, one.path) for one in known)},
             condition=query.condition,
             forced=self._forced,
             queries=self._queries,
         )
         clock.lap("search")
-        matches = _matches(found, query.terms, self._encoder.calibration)
+        calibration = self._encoder.calibration if self._encoder else None
+        matches = _matches(found, query.terms, calibration)
         return Answer(
             _ordered(matches, query.sort),
             query.terms,
@@ -123,7 +137,37 @@ class Searcher:
             self._index.rows,
             clock.seconds,
             narrowed=query.condition is not None,
+            notes=tuple(note for one in known if (note := _changed(one))),
         )
+
+    def _indexed(self, path: str) -> NDArray[np.float32]:
+        """Return the embedding (dim,) of a picture in the index. Raises UsageError."""
+        import numpy as np
+
+        rows = np.array([self._entry(path).row], dtype=np.int64)
+        return np.asarray(self._index.vectors(rows)[0])
+
+    def _entry(self, path: str) -> Entry:
+        entry = self._index.entry(path)
+        if entry is None:
+            raise UsageError(
+                f"no such picture in the index, named {path!r}; name it as a term to embed it, "
+                "or `vsearch index` its folder"
+            )
+        return entry
+
+
+def _changed(entry: Entry) -> str | None:
+    """Say that a file is another now than the one in the index; None where it is not, or gone."""
+    path = os.path.join(entry.root, entry.path)
+    with suppress(OSError):
+        now = os.stat(path)
+        if now.st_size != entry.size or entry.mtime_ns not in (now.st_mtime_ns, UNSETTLED):
+            return (
+                f"{path!r} has changed since it was indexed, and counts as it was then; "
+                "bring the index up to date with `vsearch index`"
+            )
+    return None
 
 
 class _Clock:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_encoder import AXES, BLUE, GREEN, RED, FakeEncoder, paint
 
-from vsearch.errors import IndexMissing, ModelMismatch
+from vsearch.errors import IndexMissing, ModelMismatch, UsageError
 from vsearch.index import Graph
 from vsearch.index.graph import load_graph
 from vsearch.index.matrix import Matrix
@@ -34,10 +34,11 @@ def ask(
     photos: Path,
     *terms: str,
     minus: Sequence[str] = (),
+    like: Sequence[str] = (),
     k: int = 10,
     encoder: FakeEncoder | None = None,
 ) -> Answer:
-    query = Query(parse(terms, minus), k)
+    query = Query(parse(terms, minus, like), k)
     with Searcher(photos / ".vsearch", encoder or FakeEncoder(), pixel_limit=10_000) as searcher:
         return searcher.answer(query)
 
@@ -165,3 +166,59 @@ def test_a_graph_is_loaded_once_for_many_queries(
 def test_every_axis_finds_its_own(photos: Path) -> None:
     for name in AXES:
         assert listed(ask(photos, name, k=1)) == [(1, f"{name}.png", 1.0)]
+
+
+def like(photos: Path, *paths: str) -> Answer:
+    with Searcher(photos / ".vsearch", None, pixel_limit=10_000) as searcher:
+        return searcher.answer(Query(parse([], like=paths), 2))
+
+
+def test_a_picture_in_the_index_is_asked_with_its_embedding_there(photos: Path) -> None:
+    expected = [(1, "green.png", 0.8), (2, "red.png", 0.6)]
+    assert listed(like(photos, "olive.png")) == expected
+    assert listed(like(photos, str(photos / "olive.png"))) == expected
+    (photos.parent / "link").symlink_to(photos)
+    assert listed(like(photos, "../link/olive.png")) == expected
+    (photos / "other").symlink_to("olive.png")
+    assert listed(like(photos, "other")) == expected
+    (photos / "olive.png").unlink()
+    given = like(photos, "olive.png")
+    assert (listed(given), given.notes) == (expected, ())
+
+
+def test_pictures_in_the_index_blend_with_others(photos: Path) -> None:
+    encoder = FakeEncoder()
+    given = ask(photos, "3:green", like=["4:red.png"], encoder=encoder)
+    assert listed(given)[0] == (1, "olive.png", 0.96)
+    assert "red.png" not in [name for _, name, _ in listed(given)]
+    assert (encoder.pictures, encoder.loaded) == (0, 0)
+    assert [one.relevance for one in given.matches] == [None] * 3
+
+
+def test_a_copy_of_a_picture_in_the_index_is_an_answer(photos: Path) -> None:
+    paint(photos / "copy.png", RED, (40, 20))
+    list(update(photos / ".vsearch", FakeEncoder(), [], Options(2, 10_000)))
+    assert listed(like(photos, "red.png"))[0] == (1, "copy.png", 1.0)
+
+
+def test_a_picture_that_has_changed_since_is_told(photos: Path) -> None:
+    paint(photos / "olive.png", BLUE, (50, 50))
+    given = like(photos, "olive.png")
+    assert listed(given) == [(1, "green.png", 0.8), (2, "red.png", 0.6)]
+    assert given.notes == (
+        (
+            f"{str(photos / 'olive.png')!r} has changed since it was indexed, and counts as it was "
+            "then; bring the index up to date with `vsearch index`"
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", ["none.png", "note.txt", ".", "/"])
+def test_a_picture_that_is_not_in_the_index(photos: Path, name: str) -> None:
+    (photos / "note.txt").write_text("no picture")
+    with pytest.raises(UsageError) as caught:
+        like(photos, name)
+    assert str(caught.value) == (
+        f"no such picture in the index, named {name!r}; name it as a term to embed it, "
+        "or `vsearch index` its folder"
+    )
