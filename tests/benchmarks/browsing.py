@@ -43,7 +43,7 @@ from vsearch.records import ImageFacts
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 WORDS = ("a dog", "castle", "snow", "an orange flower", "boats", "night", "a cat", "people", "food")
-READY = "Type what you look for".encode()
+READY = b"Type what you look for"
 ANSWERED = re.compile(rb"\d ms")
 QUIET = 0.5  # seconds without output after which all is drawn
 
@@ -154,7 +154,9 @@ def measure(index: Path, columns: int, lines: int, graphics: str) -> dict[str, f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--size", default="80x24")
     parser.add_argument("--graphics", default="blocks")

@@ -143,7 +143,7 @@ class Browser(App[bool]):
     #details.beside {
         display: block; width: 36; padding: 0 1; border-left: solid ansi_bright_black;
     }
-    #details.below { display: block; dock: bottom; height: 3; padding: 0 1; }
+    #details.below { display: block; dock: bottom; height: 2; padding: 0 1; overflow: hidden; }
     #details.below Picture { display: none; }
     #details Picture { height: 14; padding: 0; margin-bottom: 1; }
     #body { height: 1fr; }
@@ -292,8 +292,8 @@ class Browser(App[bool]):
             self._show()
         else:
             self._leave_for(View(reply.question, matches, whole=whole, note=took))
-        if reply.answer.warning:
-            self._say(reply.answer.warning, fault=True)
+        if notes := [*reply.answer.notes, *filter(None, [reply.answer.warning])]:
+            self._say(notes[0], fault=True)
         elif not matches:
             self._say("nothing found; no picture meets the conditions, or the index is empty")
 

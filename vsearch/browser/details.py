@@ -28,7 +28,7 @@ def facts_of(match: Match, file: os.stat_result | None) -> list[tuple[str, str]]
     if file is None:
         lines.append(("file", "gone"))
     else:
-        lines.append(("file", f"{size(file.st_size)}, changed {_date(file.st_mtime)}"))
+        lines.append(("file", f"{size(file.st_size)}, {_date(file.st_mtime)}"))
     return [(name, printable(text)) for name, text in lines if text]
 
 
@@ -43,7 +43,7 @@ def as_lines(match: Match, file: os.stat_result | None, here: str) -> Text:
     """Return them a line each, the path first."""
     text = Text(printable(shown_path(match.path, here)) + "\n", "bold", overflow="fold")
     for name, value in facts_of(match, file):
-        text.append(f"\n{name}  ".rjust(12), "dim")
+        text.append(f"\n{name:<11}", "not bold dim")
         text.append(value, "not bold")
     return text
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vsearch.browser.prompt import terms_of
 from vsearch.errors import UsageError, VsearchError
-from vsearch.searching.query import Term, parse
+from vsearch.searching.query import parse
 from vsearch.searching.searcher import Query
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from vsearch.browser.history import Question
     from vsearch.conditions import Condition
+    from vsearch.searching.query import Term
     from vsearch.searching.searcher import Answer, Searcher
 
 
@@ -96,20 +97,30 @@ class Session:
         if number != self._newest:
             return None
         try:
-            query = Query(_terms(question), count, self._condition)
-            return Reply(question, count, self._opened().answer(query))
+            searcher = self._opened()
+            query = Query(_terms(question, searcher), count, self._condition)
+            return Reply(question, count, searcher.answer(query))
         except VsearchError as error:
             return Reply(question, count, None, str(error))
         except (OSError, ValueError) as error:  # of a disk, or a condition that nothing can meet
             return Reply(question, count, None, getattr(error, "strerror", None) or str(error))
 
 
-def _terms(question: Question) -> list[Term]:
-    """Return the terms of a question. Raises UsageError for those that cannot be used here."""
+def _terms(question: Question, searcher: Searcher) -> list[Term]:
+    """Return the terms of a question. Raises UsageError for those that cannot be used here.
+
+    Pictures are asked with by their embedding in the index. Others would have to be decoded in a
+    fork of this process, which has threads.
+    """
     if question.kind == "like":
-        return [Term(question.text, "picture", 1.0)]
-    terms, minus = terms_of(question.text)
-    parsed = parse(terms, minus)
-    if any(term.kind == "url" for term in parsed):
-        raise UsageError("addresses are not fetched while one types; use `vsearch search`")
-    return parsed
+        return parse((), like=[question.text])
+    found = []
+    for term in parse(*terms_of(question.text)):
+        if term.kind == "url":
+            raise UsageError("addresses are not fetched while one types; use `vsearch search`")
+        if term.kind == "picture" and not searcher.knows(term.text):
+            raise UsageError(
+                f"not in the index, {term.text!r}; `vsearch search` finds what looks like it"
+            )
+        found.append(replace(term, kind="indexed") if term.kind == "picture" else term)
+    return found
