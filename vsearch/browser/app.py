@@ -149,12 +149,49 @@ class Browser(App[bool]):
     #body { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "abort", priority=True),
-        Binding("ctrl+q", "finish", priority=True),
-        Binding("f1", "help"),
-        Binding("escape", "escape"),
-        Binding("down", "pictures"),
+        Binding(keys, action, priority=True)
+        for keys, action in (
+            # Anywhere
+            ("ctrl+c", "abort"),
+            ("ctrl+q", "finish"),
+            ("f1", "help"),
+            # In the line
+            ("enter,down,tab", "pictures"),
+            ("escape", "leave_line"),
+            # Among the pictures
+            ("left,h", "move('left')"),
+            ("right", "move('right')"),
+            ("up,k", "move('up')"),
+            ("down,j", "move('down')"),
+            ("pageup", "move('pageup')"),
+            ("pagedown", "move('pagedown')"),
+            ("home", "end(False)"),
+            ("end", "end(True)"),
+            ("space", "mark"),
+            ("a", "mark_page"),
+            ("A", "mark_all"),
+            ("v", "marked"),
+            ("l", "like"),
+            ("b,backspace", "earlier"),
+            ("enter,o", "open"),
+            ("c", "copy"),
+            ("w", "write"),
+            ("d", "details"),
+            ("plus,equals_sign", "zoom(1)"),
+            ("minus", "zoom(-1)"),
+            ("slash,i,escape,tab,shift+tab", "line"),
+            ("r", "reload"),
+            ("question_mark", "ask_help"),
+            ("q", "leave"),
+        )
     ]
+    # Keys that come in one burst (a slow line) must each mean what they do where the one before has
+    # led. So all that are no text have priority: those go to whoever has the focus later.
+    _IN_LINE: ClassVar = {"pictures", "leave_line"}
+    _AMONG_PICTURES: ClassVar = {
+        "move", "end", "mark", "mark_page", "mark_all", "marked", "like", "earlier", "open", "copy",
+        "write", "details", "zoom", "line", "reload", "ask_help", "leave",
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -249,12 +286,6 @@ class Browser(App[bool]):
                 self._pause.stop()
             self._pause = self.set_timer(PAUSE, self._typed)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Search at once, and go to the pictures."""
-        if event.input is self.query_line:
-            self._typed()
-            self.grid.focus()
-
     def _typed(self) -> None:
         line = self.query_line.value.strip()
         question = Question("line", line)
@@ -311,10 +342,12 @@ class Browser(App[bool]):
         self.screen_stack[0].query_one("#prompt", Static).update(Text(prompt))
         line = question.text if question.kind == "line" else ""
         typed = self.query_line.value
-        if typed.strip() != line and (question.kind != "line" or not self.query_line.has_focus):
+        if typed.strip() != line and (
+            question.kind != "line" or not self.focused is self.query_line
+        ):
             with self.prevent(Input.Changed):
                 self.query_line.value = line
-        self._view.visited = self._view.visited or self.grid.has_focus
+        self._view.visited = self._view.visited or self.focused is self.grid
         self.grid.show(self._view.matches, self._view.cursor, self.marks.__contains__)
 
     # What the grid shows
@@ -413,11 +446,26 @@ class Browser(App[bool]):
 
     def on_descendant_focus(self) -> None:
         """Say which keys there are now."""
-        among = self.grid.has_focus
+        among = self.focused is self.grid
         self._view.visited = self._view.visited or among
         self.screen_stack[0].query_one("#keys", Static).update(_KEYS if among else _KEYS_TYPING)
 
     # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  # Textual's
+        """Whether a key means this where the focus is."""
+        if action in self._IN_LINE:
+            return self.focused is self.query_line
+        return action not in self._AMONG_PICTURES or self.focused is self.grid
+
+    def action_move(self, key: str) -> None:
+        """Move the cursor as an arrow key says; up from the first row is the line."""
+        if not self.grid.move(key) and key == "up":
+            self.action_line()
+
+    def action_end(self, last: bool) -> None:
+        """Go to the first picture or the last."""
+        self.grid.end(last=last)
 
     def action_line(self) -> None:
         """Go to the line."""
@@ -427,11 +475,9 @@ class Browser(App[bool]):
         """Go to the pictures."""
         self.grid.focus()
 
-    def action_escape(self) -> None:
-        """Go to the other of the two; where there are no pictures, clear the line."""
-        if self.grid.has_focus:
-            self.query_line.focus()
-        elif self._view.matches:
+    def action_leave_line(self) -> None:
+        """Go to the pictures; where there are none, clear the line."""
+        if self._view.matches:
             self.grid.focus()
         else:
             self.query_line.value = ""
@@ -548,6 +594,14 @@ class Browser(App[bool]):
         """Show what the keys do."""
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
+
+    def action_ask_help(self) -> None:
+        """Show what the keys do, by a key that is a character elsewhere."""
+        self.action_help()
+
+    def action_leave(self) -> None:
+        """Quit, by a key that is a letter elsewhere."""
+        self.action_finish()
 
     def action_finish(self) -> None:
         """Quit; the marked ones are printed."""

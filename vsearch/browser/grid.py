@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
-from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.widget import Widget
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import ComposeResult
-    from textual.binding import BindingType
 
     from vsearch.browser.thumbnails import Thumbnail
     from vsearch.records import Match
@@ -162,32 +160,6 @@ def caption(match: Match, width: int, *, marked: bool) -> str:
 class Grid(Widget, can_focus=True):
     """A page of tiles. It knows where the cursor is; what is asked of it goes out as messages."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move('left')"),
-        Binding("right", "move('right')"),
-        Binding("up,k", "move('up')"),
-        Binding("down,j", "move('down')"),
-        Binding("pageup", "move('pageup')"),
-        Binding("pagedown", "move('pagedown')"),
-        Binding("home", "end(False)"),
-        Binding("end", "end(True)"),
-        Binding("space", "app.mark"),
-        Binding("a", "app.mark_page"),
-        Binding("A", "app.mark_all"),
-        Binding("v", "app.marked"),
-        Binding("l", "app.like"),
-        Binding("b,backspace", "app.earlier"),
-        Binding("enter,o", "app.open"),
-        Binding("c", "app.copy"),
-        Binding("w", "app.write"),
-        Binding("d", "app.details"),
-        Binding("plus,equals_sign", "app.zoom(1)"),
-        Binding("minus", "app.zoom(-1)"),
-        Binding("slash,i", "app.line"),
-        Binding("r", "app.reload"),
-        Binding("question_mark", "app.help"),
-        Binding("q", "app.finish"),
-    ]
     DEFAULT_CSS = """
     Grid { layout: grid; grid-rows: 1fr; grid-columns: 1fr; height: 1fr; width: 1fr; }
     """
@@ -292,15 +264,6 @@ class Grid(Widget, can_focus=True):
             self._columns = columns
             self.lay_out()
 
-    async def action_move(self, key: str) -> None:
-        """Move the cursor as an arrow key says; up from the first row is the line."""
-        if not self.move(key) and key == "up":
-            await self.run_action("app.line")
-
-    def action_end(self, last: bool) -> None:
-        """Go to the first picture or the last."""
-        self.go(len(self._matches) - 1 if last else 0)
-
     def move(self, key: str) -> bool:
         """Move the cursor as an arrow key says; return whether there was anywhere to go."""
         last = len(self._matches) - 1
@@ -309,6 +272,10 @@ class Grid(Widget, can_focus=True):
         if pages or rows > 0:
             to = max(0, min(to, last))
         return self.go(to)
+
+    def end(self, *, last: bool) -> None:
+        """Go to the first picture or the last."""
+        self.go(len(self._matches) - 1 if last else 0)
 
     def go(self, to: int) -> bool:
         """Choose the picture at a place of the answer; return whether that is another one."""
