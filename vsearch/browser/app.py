@@ -258,7 +258,7 @@ class Browser(App[bool]):
             with suppress(NotImplementedError):  # on Windows
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
         self.query_line.cursor_position = len(self._line)
-        self.query_line.focus()
+        self.screen.set_focus(self.query_line)
         self._lay_out()
         self._say(_TYPE)
         self.call_after_refresh(self._begin)
@@ -302,7 +302,7 @@ class Browser(App[bool]):
     def _ask(self, question: Question, count: int = 0) -> None:
         self._asked = question
         count = count or max(_LEAST, _PAGES * self.grid.plan.page)
-        self.run_worker(self._answer(question, count), group="ask", exclusive=True)
+        self.run_worker(partial(self._answer, question, count), group="ask", exclusive=True)
 
     async def _answer(self, question: Question, count: int) -> None:
         reply = await self._session.ask(question, count)
@@ -342,9 +342,8 @@ class Browser(App[bool]):
         self.screen_stack[0].query_one("#prompt", Static).update(Text(prompt))
         line = question.text if question.kind == "line" else ""
         typed = self.query_line.value
-        if typed.strip() != line and (
-            question.kind != "line" or not self.focused is self.query_line
-        ):
+        # What is being typed there stays, whatever comes of an earlier question.
+        if typed.strip() != line and self.focused is not self.query_line:
             with self.prevent(Input.Changed):
                 self.query_line.value = line
         self._view.visited = self._view.visited or self.focused is self.grid
@@ -358,7 +357,7 @@ class Browser(App[bool]):
         self._view.cursor = grid.cursor
         self._say_where()
         self._want()
-        self.run_worker(self._describe(grid.match), group="details", exclusive=True)
+        self.run_worker(partial(self._describe, grid.match), group="details", exclusive=True)
         close = grid.first + 2 * grid.plan.page >= len(self._view.matches)
         if close and not self._view.whole and self._view.question.kind != "marked":
             self._view.whole = True  # until the answer says otherwise: it is asked for once
@@ -469,16 +468,16 @@ class Browser(App[bool]):
 
     def action_line(self) -> None:
         """Go to the line."""
-        self.query_line.focus()
+        self.screen.set_focus(self.query_line)
 
     def action_pictures(self) -> None:
         """Go to the pictures."""
-        self.grid.focus()
+        self.screen.set_focus(self.grid)
 
     def action_leave_line(self) -> None:
         """Go to the pictures; where there are none, clear the line."""
         if self._view.matches:
-            self.grid.focus()
+            self.screen.set_focus(self.grid)
         else:
             self.query_line.value = ""
 
@@ -530,7 +529,7 @@ class Browser(App[bool]):
     def action_open(self) -> None:
         """Open the chosen picture with the system's viewer."""
         if match := self.grid.match:
-            self.run_worker(self._open(match.path), group="open")
+            self.run_worker(partial(self._open, match.path), group="open")
 
     def on_grid_opened(self) -> None:
         """Open what was clicked twice."""

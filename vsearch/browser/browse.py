@@ -60,4 +60,6 @@ def browse(
             session.close()
     if done:
         return app.marks.all()
-    raise Interrupted(130 if done is False else app.return_code or 2)
+    if done is False:
+        raise Interrupted(130)
+    raise Interrupted(app.return_code if app.return_code and app.return_code > 128 else 2)

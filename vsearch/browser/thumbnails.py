@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Condition, Thread
@@ -104,6 +105,8 @@ class Thumbnails:
                 if self._closed:
                     return
                 self._keep(one, made)
+                if one in self._wanted:  # again, while it was made
+                    self._wanted.remove(one)
             self._ready(one, made)
 
     def _next(self) -> Wanted | None:
@@ -122,7 +125,7 @@ class Thumbnails:
         try:
             return Thumbnail(thumbnail(path, longest, self._decoders))
         except ImageError as error:
-            return Thumbnail(None, str(error.reason))
+            return Thumbnail(None, str(error.reason) if os.path.lexists(path) else "gone")
         except DecoderError:  # the system has no process to give
             return Thumbnail(None, "cannot be decoded now")
 
