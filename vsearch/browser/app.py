@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.app import App
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from vsearch.browser.details import as_lines, in_brief
@@ -125,12 +126,10 @@ class FileScreen(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class Browser(App[bool]):
-    """The browser. It returns whether the marked pictures are to be printed; None: an error."""
+class Browsing(Screen[None]):
+    """The screen with the line, the pictures and what is known of one."""
 
-    ENABLE_COMMAND_PALETTE = False
-    CSS = """
-    Screen { background: ansi_default; color: ansi_default; }
+    DEFAULT_CSS = """
     #line { height: 1; }
     #prompt { width: auto; color: ansi_blue; text-style: bold; }
     #query, #query:focus {
@@ -151,9 +150,6 @@ class Browser(App[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(keys, action, priority=True)
         for keys, action in (
-            # Anywhere
-            ("ctrl+c", "abort"),
-            ("ctrl+q", "finish"),
             ("f1", "help"),
             # In the line
             ("enter,down,tab", "pictures"),
@@ -203,13 +199,7 @@ class Browser(App[bool]):
         pixel_limit: int,
         workers: int,
     ) -> None:
-        """Begin with the answer to `line`.
-
-        `write` makes a new file of matches; it raises OSError. At most `pixel_limit` pixels are
-        decoded at a time, `workers` pictures at once.
-        """
-        super().__init__(ansi_color=True)
-        self.theme = "ansi-dark"
+        super().__init__()
         self.marks = Marks()
         self._session = session
         self._terminal = terminal
@@ -224,41 +214,36 @@ class Browser(App[bool]):
         self._pause: Timer | None = None
         self._warned = False
         self._here = os.getcwd()
-
-    # Parts
+        # Kept and not looked up: what comes late, while the screen is taken down, does no harm.
+        cell = pixels_of_cell(terminal)
+        drawn = widget_for(terminal)
+        self._prompt = Static("› ", id="prompt", markup=False)
+        self.query_line = Input(id="query", select_on_focus=False, placeholder="search")
+        self._status = Static("", id="status", markup=False)
+        self.grid = Grid(drawn, cell)
+        self._panel = VerticalScroll(id="details", can_focus=False)
+        self._picture = Picture(drawn, cell)
+        self._facts = Static("", id="facts", markup=False)
+        self._keys = Static(_KEYS_TYPING, id="keys", markup=False)
 
     def compose(self) -> ComposeResult:
-        """Make the parts."""
-        cell = pixels_of_cell(self._terminal)
-        drawn = widget_for(self._terminal)
+        """Lay out the parts."""
         with Horizontal(id="line"):
-            yield Static("› ", id="prompt")
-            yield Input(self._line, id="query", select_on_focus=False, placeholder="search")
-        yield Static("", id="status", markup=False)
+            yield self._prompt
+            yield self.query_line
+        yield self._status
         with Horizontal(id="body"):
-            yield Grid(drawn, cell)
-            with VerticalScroll(id="details", can_focus=False):
-                yield Picture(drawn, cell)
-                yield Static("", id="facts", markup=False)
-        yield Static(_KEYS_TYPING, id="keys", markup=False)
-
-    @property
-    def grid(self) -> Grid:
-        """The pictures."""
-        return self.screen_stack[0].query_one(Grid)
-
-    @property
-    def query_line(self) -> Input:
-        """The line in which one types."""
-        return self.screen_stack[0].query_one("#query", Input)
+            yield self.grid
+            with self._panel:
+                yield self._picture
+                yield self._facts
+        yield self._keys
 
     def on_mount(self) -> None:
         """Start what goes on in the background."""
-        for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
-            with suppress(NotImplementedError):  # on Windows
-                asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
-        self.query_line.cursor_position = len(self._line)
-        self.screen.set_focus(self.query_line)
+        with self.prevent(Input.Changed):
+            self.query_line.value = self._line
+        self.set_focus(self.query_line)
         self._lay_out()
         self._say(_TYPE)
         self.call_after_refresh(self._begin)
@@ -273,9 +258,6 @@ class Browser(App[bool]):
         """End what was started."""
         if self._made:
             self._made.close()
-
-    def _end(self, code: int) -> None:
-        self.exit(None, return_code=code)
 
     # Asking
 
@@ -302,8 +284,9 @@ class Browser(App[bool]):
     def _ask(self, question: Question, count: int = 0) -> None:
         self._asked = question
         count = count or max(_LEAST, _PAGES * self.grid.plan.page)
-        self.run_worker(partial(self._answer, question, count), group="ask", exclusive=True)
+        self._answer(question, count)
 
+    @work(group="ask", exclusive=True)
     async def _answer(self, question: Question, count: int) -> None:
         reply = await self._session.ask(question, count)
         if reply is None:
@@ -318,14 +301,13 @@ class Browser(App[bool]):
         matches = reply.answer.matches
         whole = len(matches) < reply.count
         took = f"{1000 * sum(reply.answer.seconds.values()):.0f} ms"
+        note = "  ".join([took, *reply.answer.notes, *filter(None, [reply.answer.warning])])
         if reply.question == self._view.question:  # more of it, or read anew
-            self._view.matches, self._view.whole, self._view.note = matches, whole, took
+            self._view.matches, self._view.whole, self._view.note = matches, whole, note
             self._show()
         else:
-            self._leave_for(View(reply.question, matches, whole=whole, note=took))
-        if notes := [*reply.answer.notes, *filter(None, [reply.answer.warning])]:
-            self._say(notes[0], fault=True)
-        elif not matches:
+            self._leave_for(View(reply.question, matches, whole=whole, note=note))
+        if not matches:
             self._say("nothing found; no picture meets the conditions, or the index is empty")
 
     def _leave_for(self, view: View) -> None:
@@ -339,7 +321,7 @@ class Browser(App[bool]):
         self._asked = question
         name = shortened(printable(os.path.basename(question.text)), max(8, self.size.width // 3))
         prompt = {"line": "› ", "like": f"like {name} › ", "marked": "marked › "}[question.kind]
-        self.screen_stack[0].query_one("#prompt", Static).update(Text(prompt))
+        self._prompt.update(Text(prompt))
         line = question.text if question.kind == "line" else ""
         typed = self.query_line.value
         # What is being typed there stays, whatever comes of an earlier question.
@@ -357,16 +339,16 @@ class Browser(App[bool]):
         self._view.cursor = grid.cursor
         self._say_where()
         self._want()
-        self.run_worker(partial(self._describe, grid.match), group="details", exclusive=True)
+        self._describe(grid.match)
         close = grid.first + 2 * grid.plan.page >= len(self._view.matches)
         if close and not self._view.whole and self._view.question.kind != "marked":
             self._view.whole = True  # until the answer says otherwise: it is asked for once
             self._ask(self._view.question, 4 * len(self._view.matches))
 
     def _want(self) -> None:
-        grid, panel = self.grid, self._panel
+        grid = self.grid
         wanted: list[Wanted] = []
-        if grid.match and panel.has_class("beside"):
+        if grid.match and self._panel.has_class("beside"):
             wanted.append((grid.match.path, self._large))
         wanted += [(match.path, grid.longest) for match in grid.on_page]
         if self._made:
@@ -382,28 +364,22 @@ class Browser(App[bool]):
         if longest == self.grid.longest:
             self.grid.picture(path, thumbnail)
         chosen = self.grid.match
-        if longest == self._large and chosen and chosen.path == path:
-            picture = self._panel.query_one(Picture)
-            if picture.shown is not thumbnail:
-                picture.show(thumbnail, _LARGE)
+        known = self._picture.shown is thumbnail
+        if longest == self._large and chosen and chosen.path == path and not known:
+            self._picture.show(thumbnail, _LARGE)
 
+    @work(group="details", exclusive=True)
     async def _describe(self, match: Match | None) -> None:
-        panel = self._panel
-        facts = panel.query_one("#facts", Static)
         if match is None:
-            facts.update("")
-            panel.query_one(Picture).show(None, _LARGE)
+            self._facts.update("")
+            self._picture.show(None, _LARGE)
             return
         try:  # a share that does not answer must not hold up the screen
             file = await asyncio.to_thread(os.stat, match.path)
         except (OSError, ValueError):
             file = None
-        form = as_lines if panel.has_class("beside") else in_brief
-        facts.update(form(match, file, self._here))
-
-    @property
-    def _panel(self) -> VerticalScroll:
-        return self.screen_stack[0].query_one("#details", VerticalScroll)
+        form = as_lines if self._panel.has_class("beside") else in_brief
+        self._facts.update(form(match, file, self._here))
 
     @property
     def _large(self) -> int:
@@ -427,9 +403,8 @@ class Browser(App[bool]):
         self.call_after_refresh(self.on_grid_chosen)
 
     def _say(self, message: str, *, fault: bool = False) -> None:
-        status = self.screen_stack[0].query_one("#status", Static)
-        status.set_class(fault, "fault")
-        status.update(Text(printable(message), no_wrap=True, overflow="ellipsis"))
+        self._status.set_class(fault, "fault")
+        self._status.update(Text(printable(message), no_wrap=True, overflow="ellipsis"))
 
     def _say_where(self) -> None:
         view, grid = self._view, self.grid
@@ -447,7 +422,7 @@ class Browser(App[bool]):
         """Say which keys there are now."""
         among = self.focused is self.grid
         self._view.visited = self._view.visited or among
-        self.screen_stack[0].query_one("#keys", Static).update(_KEYS if among else _KEYS_TYPING)
+        self._keys.update(_KEYS if among else _KEYS_TYPING)
 
     # Keys
 
@@ -468,16 +443,16 @@ class Browser(App[bool]):
 
     def action_line(self) -> None:
         """Go to the line."""
-        self.screen.set_focus(self.query_line)
+        self.set_focus(self.query_line)
 
     def action_pictures(self) -> None:
         """Go to the pictures."""
-        self.screen.set_focus(self.grid)
+        self.set_focus(self.grid)
 
     def action_leave_line(self) -> None:
         """Go to the pictures; where there are none, clear the line."""
         if self._view.matches:
-            self.screen.set_focus(self.grid)
+            self.set_focus(self.grid)
         else:
             self.query_line.value = ""
 
@@ -529,12 +504,13 @@ class Browser(App[bool]):
     def action_open(self) -> None:
         """Open the chosen picture with the system's viewer."""
         if match := self.grid.match:
-            self.run_worker(partial(self._open, match.path), group="open")
+            self._open(match.path)
 
     def on_grid_opened(self) -> None:
         """Open what was clicked twice."""
         self.action_open()
 
+    @work(group="open")
     async def _open(self, path: str) -> None:
         fault = await asyncio.to_thread(show_file, path)
         name = shown_path(path, self._here)
@@ -544,7 +520,7 @@ class Browser(App[bool]):
         """Copy the path of the chosen picture to the clipboard of the terminal."""
         if match := self.grid.match:
             try:
-                self.copy_to_clipboard(match.path)
+                self.app.copy_to_clipboard(match.path)
             except UnicodeEncodeError:
                 self._say("a clipboard takes no name that is no valid UTF-8", fault=True)
             else:
@@ -553,7 +529,7 @@ class Browser(App[bool]):
     def action_write(self) -> None:
         """Ask for a file and write the paths of the marked ones to it."""
         if self.marks:
-            self.push_screen(FileScreen(), self._write_to)
+            self.app.push_screen(FileScreen(), self._write_to)
         else:
             self._say("nothing is marked; the space bar marks a picture")
 
@@ -591,16 +567,70 @@ class Browser(App[bool]):
 
     def action_help(self) -> None:
         """Show what the keys do."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen())
 
     def action_ask_help(self) -> None:
         """Show what the keys do, by a key that is a character elsewhere."""
         self.action_help()
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Quit, by a key that is a letter elsewhere."""
-        self.action_finish()
+        await self.run_action("app.finish")
+
+    def warn(self) -> bool:
+        """Say that marks would be lost; return whether that was not said before."""
+        if not self.marks or self._warned:
+            return False
+        self._warned = True
+        self._say(
+            f"{len(self.marks):,} marked: ctrl+q quits and prints them, ctrl+c drops them",
+            fault=True,
+        )
+        return True
+
+
+class Browser(App[bool]):
+    """The browser. It returns whether the marked pictures are to be printed; None: an error."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "abort", priority=True),
+        Binding("ctrl+q", "finish", priority=True),
+    ]
+
+    def __init__(
+        self,
+        session: Session,
+        terminal: Terminal,
+        *,
+        line: str,
+        write: Callable[[Sequence[Match], Path], None],
+        pixel_limit: int,
+        workers: int,
+    ) -> None:
+        """Begin with the answer to `line`.
+
+        `write` makes a new file of matches; it raises OSError. At most `pixel_limit` pixels are
+        decoded at a time, `workers` pictures at once.
+        """
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self.browsing = Browsing(
+            session, terminal, line=line, write=write, pixel_limit=pixel_limit, workers=workers
+        )
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the one screen that stays."""
+        return self.browsing
+
+    def on_mount(self) -> None:
+        """Quit as well, the terminal as it was before, when the system wants to."""
+        for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+            with suppress(NotImplementedError):  # on Windows
+                asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
+
+    def _end(self, code: int) -> None:
+        self.exit(None, return_code=code)
 
     def action_finish(self) -> None:
         """Quit; the marked ones are printed."""
@@ -608,11 +638,5 @@ class Browser(App[bool]):
 
     def action_abort(self) -> None:
         """Quit and print nothing; where something is marked, only when asked twice."""
-        if self.marks and not self._warned:
-            self._warned = True
-            self._say(
-                f"{len(self.marks):,} marked: ctrl+q quits and prints them, ctrl+c drops them",
-                fault=True,
-            )
-        else:
+        if not self.browsing.warn():
             self.exit(False)

@@ -59,7 +59,7 @@ def browse(
         finally:
             session.close()
     if done:
-        return app.marks.all()
+        return app.browsing.marks.all()
     if done is False:
         raise Interrupted(130)
     raise Interrupted(app.return_code if app.return_code and app.return_code > 128 else 2)

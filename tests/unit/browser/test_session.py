@@ -55,11 +55,13 @@ def session(photos: Path) -> Iterator[Session]:
     session.close()
 
 
-def opened(photos: Path, encoder: FakeEncoder | None = None, **filters: str) -> Session:
+def opened(
+    photos: Path, encoder: FakeEncoder | None = None, filters: Filters | None = None
+) -> Session:
     def searcher() -> Searcher:
         return Searcher(photos / ".vsearch", encoder or FakeEncoder(), pixel_limit=10_000)
 
-    return Session(searcher, Filters(**filters).condition() if filters else None)
+    return Session(searcher, filters.condition() if filters else None)
 
 
 def ask(session: Session, question: Question, count: int = 10) -> Reply:
@@ -114,7 +116,7 @@ def test_what_cannot_be_used_is_one_line(session: Session, line: str, words: str
 
 
 def test_only_what_meets_the_condition_is_an_answer(photos: Path) -> None:
-    session = opened(photos, where="name != 'red.png'")
+    session = opened(photos, filters=Filters(where="name != 'red.png'"))
     assert names(ask(session, Question("line", "red"))) == ["olive", "blue", "green"]
     session.close()
 

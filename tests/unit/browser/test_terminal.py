@@ -120,8 +120,10 @@ def test_streams_lead_to_the_terminal_and_back_again(tmp_path: Path) -> None:
         for stream, path in enumerate((Path(os.devnull), out, err)):
             flags = os.O_RDWR | os.O_CREAT if stream else os.O_RDONLY
             os.dup2(os.open(path, flags), stream)
-        os.execv(sys.executable, [sys.executable, str(tmp_path / "script.py")])
-    shown = os.read(fd, 1000)
+        os.execv(sys.executable, [sys.executable, str(tmp_path / "script.py")])  # noqa: S606  # no shell
+    shown = b""
+    while not shown.endswith(b"\n"):
+        shown += os.read(fd, 1000)
     _, status = os.waitpid(pid, 0)
     os.close(fd)
     assert (status, err.read_text(), out.read_text()) == (0, "said\n", "done\n")
