@@ -15,6 +15,7 @@ from textual import work
 from textual.app import App
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
+from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.events import Resize
     from textual.timer import Timer
+    from textual.widget import Widget
 
     from vsearch.browser.session import Reply, Session
     from vsearch.browser.terminal import Terminal
@@ -129,6 +131,10 @@ class FileScreen(ModalScreen[str | None]):
 class Browsing(Screen[None]):
     """The screen with the line, the pictures and what is known of one."""
 
+    AUTO_FOCUS = ""
+    # A page of pictures is a lot to send over a slow line. What gets the focus or loses it draws
+    # itself anew; all the rest, which Textual would draw too, looks as before.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     DEFAULT_CSS = """
     #line { height: 1; }
     #prompt { width: auto; color: ansi_blue; text-style: bold; }
@@ -212,6 +218,7 @@ class Browsing(Screen[None]):
         self._asked = self._view.question  # what is shown, or will be
         self._details: bool | None = None
         self._pause: Timer | None = None
+        self._typing = True  # else the keys are for the pictures
         self._warned = False
         self._here = os.getcwd()
         # Kept and not looked up: what comes late, while the screen is taken down, does no harm.
@@ -220,7 +227,7 @@ class Browsing(Screen[None]):
         self._prompt = Static("› ", id="prompt", markup=False)
         self.query_line = Input(id="query", select_on_focus=False, placeholder="search")
         self._status = Static("", id="status", markup=False)
-        self.grid = Grid(drawn, cell)
+        self.grid = Grid(drawn, cell, self._chosen)
         self._panel = VerticalScroll(id="details", can_focus=False)
         self._picture = Picture(drawn, cell)
         self._facts = Static("", id="facts", markup=False)
@@ -243,7 +250,8 @@ class Browsing(Screen[None]):
         """Start what goes on in the background."""
         with self.prevent(Input.Changed):
             self.query_line.value = self._line
-        self.set_focus(self.query_line)
+        self.query_line.cursor_blink = False  # nothing is sent while nothing is done
+        self._go(typing=True)
         self._lay_out()
         self._say(_TYPE)
         self.call_after_refresh(self._begin)
@@ -325,15 +333,15 @@ class Browsing(Screen[None]):
         line = question.text if question.kind == "line" else ""
         typed = self.query_line.value
         # What is being typed there stays, whatever comes of an earlier question.
-        if typed.strip() != line and self.focused is not self.query_line:
+        if typed.strip() != line and not self._typing:
             with self.prevent(Input.Changed):
                 self.query_line.value = line
-        self._view.visited = self._view.visited or self.focused is self.grid
+        self._view.visited = self._view.visited or not self._typing
         self.grid.show(self._view.matches, self._view.cursor, self.marks.__contains__)
 
     # What the grid shows
 
-    def on_grid_chosen(self) -> None:
+    def _chosen(self) -> None:
         """Show what is known of the chosen picture, and fetch the thumbnails of the page."""
         grid = self.grid
         self._view.cursor = grid.cursor
@@ -400,7 +408,7 @@ class Browsing(Screen[None]):
             wanted = beside or self.size.height >= _TALL
         self._panel.set_class(wanted and beside, "beside")
         self._panel.set_class(wanted and not beside, "below")
-        self.call_after_refresh(self.on_grid_chosen)
+        self.call_after_refresh(self._chosen)
 
     def _say(self, message: str, *, fault: bool = False) -> None:
         self._status.set_class(fault, "fault")
@@ -419,18 +427,27 @@ class Browsing(Screen[None]):
         self._say("  ".join(part for part in (where, marked, view.note) if part))
 
     def on_descendant_focus(self) -> None:
-        """Say which keys there are now."""
-        among = self.focused is self.grid
-        self._view.visited = self._view.visited or among
-        self._keys.update(_KEYS if among else _KEYS_TYPING)
+        """Notice that the line was clicked."""
+        if self.focused is self.query_line:  # and has not lost it again meanwhile
+            self._go(typing=True)
+
+    def _go(self, *, typing: bool) -> None:
+        """Let keys be typed into the line, or move about among the pictures.
+
+        For these nothing has the focus: a grid that gets it would draw all its pictures anew.
+        """
+        self._typing = typing
+        self._view.visited = self._view.visited or not typing
+        self.set_focus(self.query_line if typing else None)
+        self._keys.update(_KEYS_TYPING if typing else _KEYS)
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  # Textual's
         """Whether a key means this where the focus is."""
         if action in self._IN_LINE:
-            return self.focused is self.query_line
-        return action not in self._AMONG_PICTURES or self.focused is self.grid
+            return self._typing
+        return action not in self._AMONG_PICTURES or not self._typing
 
     def action_move(self, key: str) -> None:
         """Move the cursor as an arrow key says; up from the first row is the line."""
@@ -443,16 +460,16 @@ class Browsing(Screen[None]):
 
     def action_line(self) -> None:
         """Go to the line."""
-        self.set_focus(self.query_line)
+        self._go(typing=True)
 
     def action_pictures(self) -> None:
         """Go to the pictures."""
-        self.set_focus(self.grid)
+        self._go(typing=False)
 
     def action_leave_line(self) -> None:
         """Go to the pictures; where there are none, clear the line."""
         if self._view.matches:
-            self.set_focus(self.grid)
+            self._go(typing=False)
         else:
             self.query_line.value = ""
 
@@ -462,6 +479,10 @@ class Browsing(Screen[None]):
             self.marks.toggle(match)
             if not self.grid.go(self.grid.cursor + 1):
                 self.grid.update()
+
+    def on_grid_clicked(self) -> None:
+        """Go to the pictures."""
+        self._go(typing=False)
 
     def on_grid_marked(self) -> None:
         """Mark what was clicked."""

@@ -111,12 +111,17 @@ class Picture(Container):
         self._drawn.display = image is not None
         self._fault.display = thumbnail is not None and image is None
         if image:
-            self._drawn.styles.width, self._drawn.styles.height = fitted(
-                image.size, box, self._cell
-            )
-            self._drawn.image = image  # type: ignore[attr-defined]  # as textual-image's widgets have
+            self._drawn.image = None  # type: ignore[attr-defined]  # as textual-image's widgets have
+            wide, high = fitted(image.size, box, self._cell)
+            self._drawn.styles.width, self._drawn.styles.height = wide, high
+            # Drawn as soon as it has its place: drawn at once, it would be sent twice.
+            self.call_after_refresh(self._draw, thumbnail)
         elif thumbnail:
             self._fault.update(Text(f"({thumbnail.fault})"))
+
+    def _draw(self, thumbnail: Thumbnail) -> None:
+        if thumbnail is self.shown:
+            self._drawn.image = thumbnail.image  # type: ignore[attr-defined]  # as above
 
 
 class Tile(Vertical):
@@ -157,15 +162,15 @@ def caption(match: Match, width: int, *, marked: bool) -> str:
     return f"{mark}{percent}{name}"
 
 
-class Grid(Widget, can_focus=True):
+class Grid(Widget):
     """A page of tiles. It knows where the cursor is; what is asked of it goes out as messages."""
 
     DEFAULT_CSS = """
     Grid { layout: grid; grid-rows: 1fr; grid-columns: 1fr; height: 1fr; width: 1fr; }
     """
 
-    class Chosen(Message):
-        """The cursor is at another place of the answer, or on another page."""
+    class Clicked(Message):
+        """A picture was clicked."""
 
     class Opened(Message):
         """A picture was clicked twice."""
@@ -182,8 +187,12 @@ class Grid(Widget, can_focus=True):
         "pagedown": (0, 0, 1),
     }
 
-    def __init__(self, drawn: Callable[[], Widget], cell: tuple[int, int]) -> None:
+    def __init__(
+        self, drawn: Callable[[], Widget], cell: tuple[int, int], changed: Callable[[], None]
+    ) -> None:
+        """Call `changed` whenever another picture is chosen or another page shown."""
         super().__init__()
+        self._changed = changed
         self._drawn = drawn
         self._cell = cell
         self._matches: Sequence[Match] = ()
@@ -230,7 +239,7 @@ class Grid(Widget, can_focus=True):
             marked = match is not None and self._is_marked(match.path)
             tile.show(match, place, self.plan.box[0] + 2, marked=marked)
             tile.set_class(match is not None and place == self.cursor, "chosen")
-        self.post_message(self.Chosen())
+        self._changed()
 
     def picture(self, path: str, thumbnail: Thumbnail) -> None:
         """Show the thumbnail of a file wherever it is on this page."""
@@ -306,6 +315,7 @@ class Grid(Widget, can_focus=True):
         if tile is None or tile.match is None:
             return
         self.go(tile.place)
+        self.post_message(self.Clicked())
         if event.button != 1 or event.ctrl:
             self.post_message(self.Marked())
         elif event.chain == 2:
