@@ -28,7 +28,7 @@ def facts_of(match: Match, file: os.stat_result | None) -> list[tuple[str, str]]
     if file is None:
         lines.append(("file", "gone"))
     else:
-        lines.append(("file", f"{size(file.st_size)}, {_date(file.st_mtime)}"))
+        lines += [("file", size(file.st_size)), ("changed", _date(file.st_mtime))]
     return [(name, printable(text)) for name, text in lines if text]
 
 

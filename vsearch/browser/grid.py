@@ -50,7 +50,7 @@ class Layout:
         columns = max(1, min(columns, width // NARROWEST))
         wide = max(1, width // columns)
         lines = max(1, round(_TALL * wide))
-        rows = max(1, height // (lines + 1))
+        rows = max(1, min(round(height / (lines + 1)), height // 2))
         return cls(columns, rows, (max(1, wide - 2), max(1, height // rows - 1)))
 
     @property
@@ -83,10 +83,10 @@ def shortened(text: str, width: int) -> str:
 
 
 class Picture(Container):
-    """A thumbnail in the middle of its place; a word where there is none to be had."""
+    """A thumbnail above its name; a word where there is none to be had."""
 
     DEFAULT_CSS = """
-    Picture { align: center middle; height: 1fr; padding: 0 1; }
+    Picture { align: center bottom; height: 1fr; padding: 0 1; }
     Picture > .fault { width: auto; height: auto; max-width: 100%; text-style: dim; }
     """
 

@@ -10,13 +10,13 @@ from vsearch.records import ImageFacts, Match
 
 LAYOUTS = [
     pytest.param(80, 19, None, Layout(4, 2, (18, 8)), id="80x24"),
-    pytest.param(164, 47, None, Layout(6, 3, (25, 14)), id="200x50 beside details"),
+    pytest.param(164, 47, None, Layout(6, 4, (25, 10)), id="200x50 beside details"),
     pytest.param(40, 9, None, Layout(2, 1, (18, 8)), id="40x12"),
     pytest.param(10, 2, None, Layout(1, 1, (8, 1)), id="hardly anything"),
     pytest.param(1, 1, None, Layout(1, 1, (1, 1)), id="nothing"),
     pytest.param(80, 19, 1, Layout(1, 1, (78, 18)), id="one large"),
     pytest.param(80, 19, 6, Layout(6, 3, (11, 5)), id="small"),
-    pytest.param(40, 9, 6, Layout(3, 1, (11, 8)), id="as many as asked for do not fit"),
+    pytest.param(40, 9, 6, Layout(3, 2, (11, 3)), id="as many as asked for do not fit"),
 ]
 
 
