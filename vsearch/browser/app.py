@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from rich.text import Text
 from textual import work
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from vsearch.browser.terminal import Terminal
     from vsearch.records import Match
 
+_Result = TypeVar("_Result")
+
 PAUSE = 0.06
 """Seconds after a key in which another one is waited for before the line is searched for."""
 
@@ -56,10 +59,10 @@ _TYPE = "Type what you look for; the pictures come as you type."
 
 HELP = """\
 In the line
-  type          search; terms are joined by " + ", a term after " - " is what
-                the pictures should be unlike: castle - snow
+  type          search; " + " joins terms, and after " - " comes what the
+                pictures should be unlike: castle - snow
   enter ↓ tab   to the pictures
-  esc           to the pictures; where there are none, clear the line
+  esc           the same; where there are none, clear the line
 
 Among the pictures
   ↑ ↓ ← →       move; also h j k, PgUp and PgDn, Home and End
@@ -72,13 +75,13 @@ Among the pictures
   enter  o      open with the system's viewer
   c             copy the path to the clipboard (OSC 52)
   w             write the paths of the marked ones to a file
-  d             details beside the pictures, or not
+  d             show the details, or do not
   + -           larger, smaller pictures
-  /  i          to the line
-  r             read the index anew: it shows what it was when it was opened
-  q             quit, and print the paths of the marked ones
+  /  i  tab     to the line
+  r             read the index anew; until then it is as at the start
+  q  ctrl+q     quit, and print the paths of the marked ones
 
-Mouse: click to choose, double click to open, right click to mark, wheel to turn pages.
+Mouse: click to choose, twice to open, right to mark; wheel to turn pages.
 Ctrl+C quits and prints nothing.
 """
 
@@ -218,6 +221,8 @@ class Browsing(Screen[None]):
         self._asked = self._view.question  # what is shown, or will be
         self._details: bool | None = None
         self._pause: Timer | None = None
+        # What may take long, as for a share that does not answer: nobody waits for its threads.
+        self._patient = ThreadPoolExecutor(2, thread_name_prefix="vsearch-aside")
         self._typing = True  # else the keys are for the pictures
         self._warned = False
         self._here = os.getcwd()
@@ -264,8 +269,13 @@ class Browsing(Screen[None]):
 
     def on_unmount(self) -> None:
         """End what was started."""
+        self._patient.shutdown(wait=False, cancel_futures=True)
         if self._made:
             self._made.close()
+
+    async def _aside(self, work: Callable[[str], _Result], path: str) -> _Result:
+        """Do something with a file in another thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._patient, work, path)
 
     # Asking
 
@@ -382,8 +392,8 @@ class Browsing(Screen[None]):
             self._facts.update("")
             self._picture.show(None, _LARGE)
             return
-        try:  # a share that does not answer must not hold up the screen
-            file = await asyncio.to_thread(os.stat, match.path)
+        try:
+            file = await self._aside(os.stat, match.path)
         except (OSError, ValueError):
             file = None
         form = as_lines if self._panel.has_class("beside") else in_brief
@@ -533,7 +543,7 @@ class Browsing(Screen[None]):
 
     @work(group="open")
     async def _open(self, path: str) -> None:
-        fault = await asyncio.to_thread(show_file, path)
+        fault = await self._aside(show_file, path)
         name = shown_path(path, self._here)
         self._say(f"{fault}, for {name}" if fault else f"opened {name}", fault=bool(fault))
 

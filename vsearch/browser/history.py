@@ -62,7 +62,6 @@ class Marks:
 
     def __init__(self) -> None:
         self._matches: dict[str, Match] = {}
-        self.changed = False  # since they were last written to a file
 
     def __contains__(self, path: object) -> bool:
         return path in self._matches
@@ -76,7 +75,6 @@ class Marks:
 
     def toggle(self, match: Match) -> None:
         """Mark a picture, or unmark it."""
-        self.changed = True
         if self._matches.pop(match.path, None) is None:
             self._matches[match.path] = match
 

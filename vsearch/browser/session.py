@@ -71,10 +71,13 @@ class Session:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
 
     def close(self) -> None:
-        """Close the index, after what is being answered."""
+        """Close the index, after what is being answered, and do not wait for that.
+
+        A large model may still be on its way from the disk.
+        """
         self._newest += 1
         self._thread.submit(self._close)
-        self._thread.shutdown()
+        self._thread.shutdown(wait=False)
 
     # In the thread
 

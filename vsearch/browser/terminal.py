@@ -104,7 +104,7 @@ def ask(wanted: Graphics | None = None) -> Terminal:
 
 def _answers() -> bytes:
     """Return what came from the terminal until it answered the last question."""
-    if os.environ.get("TERM", "").startswith(_WITHOUT_ANSWERS):
+    if sys.platform == "win32" or os.environ.get("TERM", "").startswith(_WITHOUT_ANSWERS):
         return b""
     import select
     import termios
