@@ -346,7 +346,6 @@ class Browsing(Screen[None]):
         if typed.strip() != line and not self._typing:
             with self.prevent(Input.Changed):
                 self.query_line.value = line
-        self._view.visited = self._view.visited or not self._typing
         self.grid.show(self._view.matches, self._view.cursor, self.marks.__contains__)
 
     # What the grid shows
@@ -446,8 +445,9 @@ class Browsing(Screen[None]):
 
         For these nothing has the focus: a grid that gets it would draw all its pictures anew.
         """
+        if not self._typing:
+            self._view.visited = True
         self._typing = typing
-        self._view.visited = self._view.visited or not typing
         self.set_focus(self.query_line if typing else None)
         self._keys.update(_KEYS_TYPING if typing else _KEYS)
 
@@ -515,11 +515,13 @@ class Browsing(Screen[None]):
         if not self.marks:
             self._say("nothing is marked; the space bar marks a picture")
             return
+        self._view.visited = True
         self._leave_for(View(Question("marked"), self.marks.all()))
 
     def action_like(self) -> None:
         """Show what looks like the chosen picture."""
         if match := self.grid.match:
+            self._view.visited = True
             self._ask(Question("like", match.path))
 
     def action_earlier(self) -> None:
