@@ -20,6 +20,7 @@ import typer
 import vsearch
 from vsearch.cli import (
     bench,
+    browse,
     completion,
     config,
     index,
@@ -44,6 +45,7 @@ gc.set_threshold(100_000, 50, 100)
 app = App()
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("browse")(browse.browse)
 app.command("status")(status.status)
 app.command("forget")(upkeep.forget)
 app.command("check")(upkeep.check)

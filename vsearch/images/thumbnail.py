@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from vsearch.errors import ImageError
+from vsearch.errors import ImageError, SkipReason
 from vsearch.images.isolation.decoders import Decoders
 from vsearch.records import Preprocessing
 
@@ -32,20 +32,12 @@ def thumbnails(
     decoded as for indexing, in a process of its own (see `isolation`), `workers` at a time, at most
     `pixel_limit` pixels. Raises DecoderError when no process can be started.
     """
-    # "longest" puts the whole picture into the middle of a square; mean and std are the encoder's.
-    spec = Preprocessing(longest, "longest", "bicubic", (0.0,) * 3, (1.0,) * 3)
 
     def one(path: str) -> Image | None:
-        from PIL import Image
-
         try:
-            loaded = decoders.load(path, spec)
+            return thumbnail(path, longest, decoders)
         except ImageError:
             return None
-        if loaded.prepared is None:  # only for a content that was said to be known
-            return None
-        facts = loaded.prepared.facts
-        return _cut_out(Image.fromarray(loaded.prepared.pixels), facts.width, facts.height)
 
     # The decoders are closed first: that releases the threads, which the pool then waits for.
     with ThreadPoolExecutor(workers) as pool, Decoders(pixel_limit, SECONDS) as decoders:
@@ -56,6 +48,22 @@ def thumbnails(
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
+
+
+def thumbnail(path: str, longest: int, decoders: Decoders) -> Image:
+    """Return the picture of a file, upright RGB, its longer side `longest` pixels or fewer.
+
+    Raises `ImageError` when there is none to be had, and DecoderError.
+    """
+    from PIL import Image
+
+    # "longest" puts the whole picture into the middle of a square; mean and std are the encoder's.
+    spec = Preprocessing(longest, "longest", "bicubic", (0.0,) * 3, (1.0,) * 3)
+    loaded = decoders.load(path, spec)
+    if loaded.prepared is None:  # only for a content that was said to be known
+        raise ImageError(SkipReason.CRASHED)
+    facts = loaded.prepared.facts
+    return _cut_out(Image.fromarray(loaded.prepared.pixels), facts.width, facts.height)
 
 
 def _cut_out(square: Image, width: int, height: int) -> Image:

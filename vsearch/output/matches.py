@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from vsearch.config import cores
 from vsearch.errors import UsageError
@@ -15,6 +15,9 @@ from vsearch.output.table import print_table
 from vsearch.output.terminal import is_terminal, printable, say, shown_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from vsearch.records import Match
     from vsearch.searching.query import Kind
     from vsearch.searching.searcher import Answer
@@ -97,7 +100,7 @@ def print_answer(
 
         print_preview(answer.matches, color=color, workers=cores(), pixel_limit=pixel_limit)
     elif form != "nothing":
-        _print_lines(answer.matches, form)
+        print_matches(answer.matches, form)
     return bool(answer.matches)
 
 
@@ -112,10 +115,26 @@ def _why_nothing(answer: Answer) -> str:
     return "nothing found, the index is empty; add pictures with `vsearch index FOLDER`"
 
 
-def _print_lines(matches: list[Match], form: Form) -> None:
-    terminal = sys.stdout.isatty()
+def print_matches(matches: Sequence[Match], form: Form) -> None:
+    """Print matches on stdout in one of the forms of lines (see `print_answer`)."""
+    _write_lines(matches, form, sys.stdout.buffer, terminal=sys.stdout.isatty())
+
+
+def write_matches(matches: Sequence[Match], path: Path, form: Form) -> None:
+    """Write matches to a new file, in one of the forms of lines. Raises OSError; then it is gone.
+
+    FileExistsError where there is a file already.
+    """
+    with path.open("xb") as file:
+        try:
+            _write_lines(matches, form, file, terminal=False)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _write_lines(matches: Sequence[Match], form: Form, out: IO[bytes], *, terminal: bool) -> None:
     here = os.getcwd()
-    out = sys.stdout.buffer
     if form == "csv":
         out.write(_csv(matches, terminal=terminal))
         out.flush()
@@ -181,7 +200,7 @@ def json_line(match: Match, *, terminal: bool, **first: int | str) -> bytes:
         return json.dumps(entry).encode()
 
 
-def _csv(matches: list[Match], *, terminal: bool) -> bytes:
+def _csv(matches: Sequence[Match], *, terminal: bool) -> bytes:
     """Return lines of comma-separated values, ended by CRLF; numbers as in JSON, null is empty."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)

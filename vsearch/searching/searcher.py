@@ -204,6 +204,10 @@ class Searcher:
             )
         return None
 
+    def knows(self, path: str) -> bool:
+        """Whether a picture is in the index, to be asked with by its embedding there."""
+        return self._index.entry(path) is not None
+
     def _indexed(self, path: str) -> NDArray[np.float32]:
         """Return the embedding (dim,) of a picture in the index. Raises UsageError."""
         import numpy as np
