@@ -14,6 +14,7 @@ The story of one file, each step in the module of its name:
       facts       when it was taken and with what: the EXIF part of `ImageFacts`
     preprocess  an RGB picture -> model input (size, size, 3) uint8
     limits      how much of this machine's memory one picture may take
+    perceptual  an RGB picture -> 256 bits that edits hardly change, for telling near-duplicates
     load        from bytes to model input in one function
     isolation   the same in processes of their own, which a hostile file may crash, hang or starve
 
