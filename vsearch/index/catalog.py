@@ -361,16 +361,33 @@ class Catalog:
                 (vector_set, block, checksum),
             )
 
-    def entries(self, vector_set: str) -> Iterator[Entry]:
-        """Yield every file with an embedding in the set, by row, those of one row by path."""
+    def entries(
+        self,
+        vector_set: str,
+        condition: Condition | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> Iterator[Entry]:
+        """Yield every file with an embedding in the set, by row, those of one row by path.
+
+        With a `condition`, those that meet it; with `rows`, those of these rows. Raises ValueError
+        as `as_sql`.
+        """
         roots = {root.id: root.path for root in self.roots()}
+        where, values = "1", list[Any]()
+        if condition is not None:
+            from vsearch.index.selection import as_sql
+
+            where, values = as_sql(condition, self.roots())
+        if rows is not None:
+            where += " AND rows.row IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(rows)))
         for root, path, size, mtime, digest, row, *facts in self._each(
-            "SELECT images.root, images.path, size, mtime_ns, hash, rows.row,"
+            "SELECT images.root, images.path, size, mtime_ns, hash, rows.row,"  # noqa: S608  # values are parameters
             " width, height, format, taken_at, camera"
             " FROM rows CROSS JOIN contents ON contents.id=rows.content"
             " CROSS JOIN images ON images.content=rows.content"
-            " WHERE rows.vector_set=? ORDER BY rows.row, images.root, images.path",
-            (vector_set,),
+            f" WHERE rows.vector_set=? AND {where} ORDER BY rows.row, images.root, images.path",
+            (vector_set, *values),
         ):
             facts_ = ImageFacts(*facts)
             yield Entry(roots[root], os.fsdecode(path), size, mtime, digest, row, facts_)

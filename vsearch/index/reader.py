@@ -139,9 +139,15 @@ class Index:
         """Return how many files the index can answer with."""
         return self._catalog.images(self._name)
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield every file the index can answer with, by row, those of one row by path."""
-        return self._catalog.entries(self._name)
+    def entries(
+        self, condition: Condition | None = None, rows: Sequence[int] | None = None
+    ) -> Iterator[Entry]:
+        """Yield every file the index can answer with, by row, those of one row by path.
+
+        With a `condition`, those that meet it; with `rows`, those of these rows. Raises ValueError
+        for a condition that cannot be met by anything (see `selected`).
+        """
+        return self._catalog.entries(self._name, condition, rows)
 
     def roots(self) -> list[Root]:
         """Return the roots, by path."""
