@@ -18,7 +18,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import bench, index, interchange, models, search, status, upkeep
+from vsearch.cli import bench, duplicates, index, interchange, models, search, status, upkeep
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("duplicates")(duplicates.duplicates)
 app.command("status")(status.status)
 app.command("forget")(upkeep.forget)
 app.command("check")(upkeep.check)

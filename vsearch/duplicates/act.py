@@ -61,19 +61,21 @@ def link(group: Group, *, really: bool) -> Iterator[Action]:
     for other in group.others:
         if other.why != "exact":
             continue
-        path, why_not = path_of(other.entry), None
+        path, freed, why_not = path_of(other.entry), 0, None
         try:
             data = _verified(group.kept)
             if _verified(other.entry) != data:  # equal hashes, which prove nothing to the last bit
                 raise _Refused("its content differs from the kept file's")
-            _check_linkable(kept, path)
+            freed = _check_linkable(kept, path)
             if really:
                 _replace_by_link(kept, other.entry)
-        except _Refused as refused:
-            why_not = str(refused)
-        except OSError as error:
-            why_not = error.strerror or type(error).__name__
-        yield Action("link", path, kept, other.entry.size if why_not is None else 0, why_not)
+        except (_Refused, OSError) as error:
+            freed, why_not = 0, _words(error)
+        yield Action("link", path, kept, freed, why_not)
+
+
+def _words(error: _Refused | OSError) -> str:
+    return str(error) if isinstance(error, _Refused) else error.strerror or type(error).__name__
 
 
 def _verified(entry: Entry) -> bytes:
@@ -89,12 +91,14 @@ def _verified(entry: Entry) -> bytes:
     raise _Refused(f"changed since it was indexed: {path}")
 
 
-def _check_linkable(kept: str, path: str) -> None:
+def _check_linkable(kept: str, path: str) -> int:
+    """Return how many bytes a link in place of the file frees. Raises _Refused."""
     one, other = os.lstat(kept), os.lstat(path)
     if one.st_dev != other.st_dev:
         raise _Refused("on another file system than the kept file")
     if (one.st_mode, one.st_uid, one.st_gid) != (other.st_mode, other.st_uid, other.st_gid):
         raise _Refused("owner or permissions differ from the kept file's")
+    return other.st_size if other.st_nlink == 1 else 0
 
 
 def _replace_by_link(kept: str, other: Entry) -> None:
@@ -136,7 +140,7 @@ def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
     try:
         _verified(group.kept)
     except (_Refused, OSError) as error:
-        fault = f"the file to keep: {error}"
+        fault = f"the file to keep: {_words(error)}"
     for other in group.others:
         if other.why == "linked":
             continue
@@ -149,10 +153,8 @@ def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
             if really and not fault:
                 os.makedirs(os.path.dirname(to), exist_ok=True)
                 _move(other.entry, to)
-        except _Refused as refused:
-            why_not = str(refused)
-        except OSError as error:
-            why_not = error.strerror or type(error).__name__
+        except (_Refused, OSError) as error:
+            why_not = _words(error)
         yield Action("move", path_of(other.entry), to, 0, why_not)
 
 

@@ -241,12 +241,10 @@ class _Pictures:
     def cosines(self, first: Positions, second: Positions) -> NDArray[np.float32]:
         import numpy as np
 
-        rows, places = np.unique(
-            self._rows[np.concatenate([first, second])], return_inverse=True
-        )
+        rows, places = np.unique(self._rows[np.concatenate([first, second])], return_inverse=True)
         vectors = self._index.vectors(rows)
         one, other = places[: len(first)], places[len(first) :]
-        return np.einsum("nd,nd->n", vectors[one], vectors[other])
+        return np.asarray(np.einsum("nd,nd->n", vectors[one], vectors[other]), dtype=np.float32)
 
     def stored(self) -> NDArray[np.uint8]:
         """Return the hashes of all."""
@@ -255,8 +253,9 @@ class _Pictures:
         return self.hashes(np.arange(len(self._rows)))
 
     def hashes(self, positions: Positions) -> NDArray[np.uint8]:
-        import numpy as np
         from concurrent.futures import ThreadPoolExecutor
+
+        import numpy as np
 
         rows = self._rows[positions]
         one_of = {entry.row: entry for entry in self._index.entries(self._condition, rows.tolist())}

@@ -291,8 +291,9 @@ class _Bands:
             ends = np.cumsum(counts)
             places = np.arange(ends[-1] if len(ends) else 0)
             places += np.repeat(begins - (ends - counts), counts)
-            yield np.repeat(hit // len(self._flips), counts), self._listed[band][places].astype(
-                np.int64
+            yield (
+                np.repeat(hit // len(self._flips), counts),
+                self._listed[band][places].astype(np.int64),
             )
 
 
