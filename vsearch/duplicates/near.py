@@ -101,9 +101,9 @@ def stars(
     """Yield a star for each picture that is kept, in the order of preference.
 
     Row i of `sketches` (n, s), `hashes` (n, 32) and `known` (n,) belongs to the picture at position
-    i. A sketch of zeros stands for an embedding that is damaged, which is near by hash only. Where
-    a hash is not `known`, `pictures` is asked for it once the embedding is near to another; such a
-    picture is not found by its hash alone.
+    i. A hash of zeros that is `known` is near to nothing, whatever its sketch. Where a hash is not
+    known, `pictures` is asked for it once the embedding is near to another; such a picture is not
+    found by its hash alone.
     """
     import numpy as np
 
