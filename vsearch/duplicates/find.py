@@ -258,7 +258,8 @@ class _Pictures:
         import numpy as np
 
         rows = self._rows[positions]
-        one_of = {entry.row: entry for entry in self._index.entries(self._condition, rows.tolist())}
+        entries = self._index.entries(self._condition, rows.tolist())
+        one_of = {entry.row: entry for entry in entries if is_as_recorded(entry)}
         with ThreadPoolExecutor(self._workers) as pool:
             found = pool.map(self._decoded, [one_of.get(row) for row in rows.tolist()])
             joined = b"".join(found)
