@@ -188,8 +188,8 @@ def test_a_change_in_the_last_moment_is_seen(
 ) -> None:
     link = os.link
 
-    def changing(*arguments: str, **options: bool) -> None:
-        link(*arguments, **options)
+    def changing(source: str, target: str, *, follow_symlinks: bool) -> None:
+        link(source, target, follow_symlinks=follow_symlinks)
         (root / "sub/copy.jpg").write_bytes(b"mine")
 
     monkeypatch.setattr(os, "link", changing)

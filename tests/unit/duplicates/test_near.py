@@ -177,7 +177,7 @@ def test_no_member_is_near_to_another_member_only() -> None:
 def test_very_many_of_one_hash_cost_no_more_memory() -> None:
     random = np.random.default_rng(10)
     hashes = np.repeat(random.integers(0, 256, (1, HASH_BYTES), dtype=np.uint8), 20_000, axis=0)
-    vectors = np.ones((20_000, 4), dtype=np.float32) / 2
+    vectors = np.full((20_000, 4), 0.5, dtype=np.float32)
     tracemalloc.start()
     try:
         groups = found(vectors, hashes)
