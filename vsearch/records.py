@@ -78,7 +78,8 @@ class ImageFacts:
     `width` and `height` are pixels of the full picture as it is seen (upright), whatever smaller
     scale it was decoded at. `taken_at` is ISO 8601 as the camera wrote it, local time without an
     offset unless the camera stored one ("2021-05-04T12:33:10", "...+02:00"); None when unknown.
-    `camera` is maker and model in one string; None when unknown.
+    `camera` is maker and model in one string; None when unknown. `labels` are the keywords in the
+    file, in its order, none twice but for case.
     """
 
     width: int
@@ -86,6 +87,7 @@ class ImageFacts:
     format: str
     taken_at: str | None = None
     camera: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Entry:
 
     `root` and `path` as in `ImageRecord`. `size` in bytes and `mtime_ns` in nanoseconds since 1970
     are those it had when it was read; -1: read so soon after a change that the time proves nothing.
-    `digest` is the xxh3-128 of its content, 16 bytes.
+    `digest` is the xxh3-128 of its content, 16 bytes. `perceptual` is the perceptual hash of the
+    picture, 32 bytes; None when unknown: an older vsearch recorded it, and no labels either.
     """
 
     root: str
@@ -119,6 +122,7 @@ class Entry:
     digest: bytes
     row: int
     facts: ImageFacts
+    perceptual: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

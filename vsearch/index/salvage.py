@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _TABLES = {
     "roots": (1, "id, path, relative, whole, device"),
     "sets": (1, "name, model, rows, state"),
-    "contents": (1, "id, hash, width, height, format, taken_at, camera"),
+    "contents": (1, "id, hash, width, height, format, taken_at, camera, perceptual"),
+    "labels": (2, "content, position, label, folded"),
     "images": (2, "root, path, size, mtime_ns, content, reason, detail"),
     "rows": (2, "vector_set, row, content, checksum"),
     "blocks": (2, "vector_set, block, checksum"),
@@ -35,6 +36,7 @@ _CLEANING = """
 DELETE FROM images WHERE root NOT IN (SELECT id FROM roots);
 DELETE FROM images WHERE content IS NOT NULL AND content NOT IN (SELECT id FROM contents);
 DELETE FROM rows WHERE content NOT IN (SELECT id FROM contents);
+DELETE FROM labels WHERE content NOT IN (SELECT id FROM contents);
 DELETE FROM rows WHERE vector_set NOT IN (SELECT name FROM sets);
 DELETE FROM blocks WHERE vector_set NOT IN (SELECT name FROM sets);
 """
