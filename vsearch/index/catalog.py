@@ -70,7 +70,7 @@ class Known:
     mtime_ns: int
     reason: SkipReason | None
     embedded: bool
-    described: bool = True
+    described: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ from vsearch.index.graph import Graph
 from vsearch.index.matrix import BLOCK_ROWS, Matrix
 from vsearch.index.writer import IndexWriter
 
-OLD = pytest.mark.parametrize("version", [1, 2])
+OLD = pytest.mark.parametrize("version", [1, 2, 3])
+UNCHECKED = pytest.mark.parametrize("version", [1, 2])  # formats without checksums
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_an_older_catalog_is_read_as_it_is(
         reader.begin_reading()
         assert reader.active() == VectorSet("whole", MODEL, len(vectors), "active")
         assert reader.counts("whole") == Counts(len(vectors), lacking=0, live_rows=len(vectors))
-        assert reader.blocks("whole") is None
+        assert (reader.blocks("whole") is None) == (version < 3)
         assert reader.content(digest("7"), "whole") == (8, 7)
     assert (tmp_path / "catalog.sqlite").read_bytes() == before
 
@@ -144,7 +145,7 @@ def test_a_writer_brings_an_older_index_up_to_date_with_all_checksums(
     make_old(tmp_path, version, vectors)
     before, bytes_before = all_of(tmp_path), embeddings(tmp_path)
     with closing(Catalog(tmp_path, write=True)) as writer:
-        assert writer.format == 3
+        assert writer.format == 4
         assert everything(writer) == before
     assert all_of(tmp_path) == before
     assert embeddings(tmp_path) == bytes_before
@@ -230,9 +231,9 @@ def test_an_index_that_is_open_goes_on_while_it_is_brought_up_to_date(
 
 def test_all_ways_lead_to_the_same_tables(tmp_path: Path) -> None:
     shapes = []
-    for version in (1, 2, 3):
+    for version in (1, 2, 3, 4):
         folder = tmp_path / str(version)
-        if version < 3:
+        if version < 4:
             make_old(folder, version, units(2, 3))
         else:
             folder.mkdir()
@@ -250,8 +251,8 @@ def test_all_ways_lead_to_the_same_tables(tmp_path: Path) -> None:
                 for name in ("user_version", "application_id", "journal_mode", "page_size")
             ]
         shapes.append((sorted(tables), sorted(indexes), marks))
-    assert shapes[0] == shapes[1] == shapes[2]
-    assert shapes[0][2] == [(3,), (0x76737263,), ("wal",), (4096,)]
+    assert shapes[0] == shapes[1] == shapes[2] == shapes[3]
+    assert shapes[0][2] == [(4,), (0x76737263,), ("wal",), (4096,)]
 
 
 @OLD
@@ -384,7 +385,7 @@ def test_a_writer_killed_at_any_step_leaves_an_older_format_or_the_new_one(
             break
     assert done
     assert versions == sorted(versions)
-    assert set(versions) == {1, 2, 3}
+    assert set(versions) == {1, 2, 3, 4}
 
 
 _SHORT_OF_SPACE = """
@@ -411,10 +412,10 @@ def test_a_full_disk_leaves_the_older_format_to_be_read(
     make_old(tmp_path, version, vectors)
     right = all_of(tmp_path)
     assert run(_SHORT_OF_SPACE, tmp_path, str(limit)).startswith("the catalog cannot be used (")
-    assert version_of(tmp_path) < 3
+    assert version_of(tmp_path) < 4
     assert all_of(tmp_path) == right
     Catalog(tmp_path, write=True).close()
-    assert version_of(tmp_path) == 3
+    assert version_of(tmp_path) == 4
     assert all_of(tmp_path) == right
 
 
@@ -433,7 +434,7 @@ def test_a_change_of_format_that_fails_leaves_the_old_one(
     assert version_of(tmp_path) == version
     assert all_of(tmp_path) == right
     Catalog(tmp_path, write=True).close()
-    assert version_of(tmp_path) == 3
+    assert version_of(tmp_path) == 4
 
 
 # New
@@ -449,4 +450,4 @@ def test_a_new_catalog_is_there_whole_or_not_at_all(
     with pytest.raises(IndexMissing):
         Catalog(tmp_path, write=False)
     Catalog(tmp_path, write=True).close()
-    assert version_of(tmp_path) == 3
+    assert version_of(tmp_path) == 4

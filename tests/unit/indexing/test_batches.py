@@ -344,5 +344,6 @@ def test_how_far_the_readers_run_ahead(
         size, "shortest", "bicubic", (0, 0, 0), (1, 1, 1)
     )
     with Decoders(10_000) as decoders:
-        reader = run._Reader(encoder, lambda _: False, decoders)
+        nothing = SimpleNamespace(has_vector=lambda _: False, is_described=lambda _: False)
+        reader = run._Reader(encoder, nothing, decoders)  # type: ignore[arg-type]  # what it uses
         assert reader.ahead(workers) == expected
