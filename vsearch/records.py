@@ -176,8 +176,8 @@ class Status:
 
     `images` are files with an embedding, `lacking` pictures that have none by this model, `rows`
     embeddings, of which `live_rows` belong to a file that is still there; `graph_rows` are covered
-    by the graph. `skipped` counts files that are no usable pictures by reason, `bytes` is the size
-    on disk, `changed_at` seconds since 1970.
+    by the graph. `labels` counts files by label, most frequent first, `skipped` files that are no
+    usable pictures by reason. `bytes` is the size on disk, `changed_at` seconds since 1970.
     """
 
     folder: str
@@ -189,6 +189,7 @@ class Status:
     live_rows: int
     graph_rows: int
     others: tuple[SetStatus, ...]
+    labels: dict[str, int]
     skipped: dict[str, int]
     bytes: int
     changed_at: float

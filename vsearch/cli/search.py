@@ -66,6 +66,10 @@ def search(
         list[str] | None,
         typer.Option("--type", metavar="TYPE", help="Only jpeg, png, ...; may be repeated."),
     ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="NAME", help="Only with this label; may be repeated."),
+    ] = None,
     min_size: Annotated[
         str | None,
         typer.Option("--min-size", metavar="PIXELS", help="Only so large: 2000, or 3000x2000."),
@@ -98,6 +102,7 @@ def search(
     vsearch search 2:horse sunset --minus people
     vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
     vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
+    vsearch search "people playing" --label beach --label sea
     vsearch search dog --where "type in ('png', 'webp') and pixels > 2e6" --sort date
     """
     from vsearch.cli.encoders import encoder_for_search
@@ -116,6 +121,7 @@ def search(
         "before": before,
         "cameras": cameras,
         "types": types,
+        "labels": labels,
         "min_size": min_size,
         "orientation": orientation,
         "where": where,

@@ -99,9 +99,7 @@ def decode_raster(
     extent = extent.reduced(round(upright.width / image.width))
     kind = opened.format or name
     kind = _NAMES.get(kind, kind)
-    found = ImageFacts(
-        extent.width, extent.height, kind, taken_at, camera, labels_of(opened, exif)
-    )
+    found = ImageFacts(extent.width, extent.height, kind, taken_at, camera, labels_of(opened, exif))
     return Decoded(image, found, extent)
 
 

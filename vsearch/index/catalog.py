@@ -156,8 +156,7 @@ class Catalog:
         if version < schema.FORMAT and write:
             schema.migrate(self._database, self.folder, version)
             return schema.FORMAT
-        if version < schema.FORMAT:
-            self._run(schema.AS_FORMAT_4)
+        schema.read_as_today(self._database, version)
         return version
 
     def _is_ours(self) -> bool:
@@ -327,9 +326,7 @@ class Catalog:
         )
         return (found[0][0], found[0][1]) if found else None
 
-    def add_content(
-        self, digest: bytes, facts: ImageFacts, perceptual: bytes | None = None
-    ) -> int:
+    def add_content(self, digest: bytes, facts: ImageFacts, perceptual: bytes | None = None) -> int:
         """Record a content that was not seen yet, for all sets, and return its id."""
         content = int(
             self._one(

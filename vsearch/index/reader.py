@@ -140,9 +140,9 @@ class Index:
         return self._catalog.entries(self._name)
 
     def labels(self) -> dict[str, int]:
-        """Return how many files have each label, most frequent first; names of equal counts by name.
+        """Return how many files have each label, most frequent first.
 
-        Labels that differ in case only are one, named as it is most often.
+        Labels that differ in case only are one, written as it is most often.
         """
         return self._catalog.labels(self._name)
 
@@ -208,6 +208,7 @@ class Index:
             counts.live_rows,
             self.graph_rows(),
             tuple(others),
+            self.labels(),
             {str(reason): count for reason, count in self._catalog.skip_counts().items()},
             sum(sizes.values()),
             max((found.st_mtime for found in catalog if found), default=0.0),

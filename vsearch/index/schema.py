@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from vsearch.index.folder import place_of
@@ -119,7 +120,7 @@ CREATE TABLE blocks(
 # Format 3 had no perceptual hashes and no labels.
 FROM_FORMAT_3 = f"ALTER TABLE contents ADD COLUMN perceptual BLOB; {LABELS}"
 # What a reader of an older catalog, which it leaves as it is, sees instead: nothing of either.
-AS_FORMAT_4 = """
+_AS_FORMAT_4 = """
 CREATE TEMP VIEW contents AS SELECT *, NULL AS perceptual FROM main.contents;
 CREATE TEMP TABLE labels(content, position, label, folded);
 """
@@ -127,10 +128,25 @@ CREATE TEMP TABLE labels(content, position, label, folded);
 
 def create(database: Database) -> None:
     """Make the tables of a new catalog."""
+    tables = _without_comments(CREATE + LABELS + COPIES)
     database.run(
-        f"BEGIN IMMEDIATE; {CREATE} {LABELS} {COPIES} PRAGMA application_id={APPLICATION_ID};"
+        f"BEGIN IMMEDIATE; {tables} PRAGMA application_id={APPLICATION_ID};"
         f"PRAGMA user_version={FORMAT}; COMMIT;"
     )
+
+
+def _without_comments(sql: str) -> str:
+    """Return the SQL as it is stored: so short that one page, the first, has room for all of it.
+
+    Without a page that names the tables nothing of a damaged catalog can be saved.
+    """
+    return re.sub(r"\s*--.*", "", sql)
+
+
+def read_as_today(database: Database, version: int) -> None:
+    """Let a connection find the columns and tables of format 4 in an older one, and change none."""
+    if version < FORMAT:
+        database.run(_AS_FORMAT_4)
 
 
 def migrate(database: Database, folder: Path, version: int) -> None:
@@ -140,7 +156,15 @@ def migrate(database: Database, folder: Path, version: int) -> None:
     """
     if version < WITH_CHECKSUMS:
         _add_checksums(database, folder, version)
-    database.run(f"BEGIN IMMEDIATE; {FROM_FORMAT_3} PRAGMA user_version={FORMAT}; COMMIT;")
+    database.begin_writing()
+    # The way that SQLite's manual describes for changes that are none to the data ("Making Other
+    # Kinds Of Table Schema Changes"); what follows lets other connections know.
+    database.run("PRAGMA writable_schema=ON")
+    for name, sql in database.all("SELECT name, sql FROM sqlite_schema WHERE sql LIKE '%--%'"):
+        database.run("UPDATE sqlite_schema SET sql=? WHERE name=?", (_without_comments(sql), name))
+    database.run("PRAGMA writable_schema=RESET")
+    database.run(f"{_without_comments(FROM_FORMAT_3)} PRAGMA user_version={FORMAT}")
+    database.commit()
 
 
 def _add_checksums(database: Database, folder: Path, version: int) -> None:

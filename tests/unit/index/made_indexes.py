@@ -185,22 +185,29 @@ CREATE TABLE blocks(
     vector_set TEXT NOT NULL REFERENCES sets(name), block INTEGER NOT NULL,
     checksum BLOB NOT NULL, PRIMARY KEY(vector_set, block)
 ) WITHOUT ROWID;
-""" + "".join(
-    f"""
-CREATE TABLE {table}_copy AS SELECT * FROM {table};
-CREATE TRIGGER {table}_insert AFTER INSERT ON {table} BEGIN
-    INSERT INTO {table}_copy SELECT * FROM {table} WHERE {key}=new.{key};
+CREATE TABLE roots_copy AS SELECT * FROM roots;
+CREATE TRIGGER roots_insert AFTER INSERT ON roots BEGIN
+    INSERT INTO roots_copy SELECT * FROM roots WHERE id=new.id;
 END;
-CREATE TRIGGER {table}_update AFTER UPDATE ON {table} BEGIN
-    DELETE FROM {table}_copy WHERE {key}=old.{key};
-    INSERT INTO {table}_copy SELECT * FROM {table} WHERE {key}=new.{key};
+CREATE TRIGGER roots_update AFTER UPDATE ON roots BEGIN
+    DELETE FROM roots_copy WHERE id=old.id;
+    INSERT INTO roots_copy SELECT * FROM roots WHERE id=new.id;
 END;
-CREATE TRIGGER {table}_delete AFTER DELETE ON {table} BEGIN
-    DELETE FROM {table}_copy WHERE {key}=old.{key};
+CREATE TRIGGER roots_delete AFTER DELETE ON roots BEGIN
+    DELETE FROM roots_copy WHERE id=old.id;
+END;
+CREATE TABLE sets_copy AS SELECT * FROM sets;
+CREATE TRIGGER sets_insert AFTER INSERT ON sets BEGIN
+    INSERT INTO sets_copy SELECT * FROM sets WHERE name=new.name;
+END;
+CREATE TRIGGER sets_update AFTER UPDATE ON sets BEGIN
+    DELETE FROM sets_copy WHERE name=old.name;
+    INSERT INTO sets_copy SELECT * FROM sets WHERE name=new.name;
+END;
+CREATE TRIGGER sets_delete AFTER DELETE ON sets BEGIN
+    DELETE FROM sets_copy WHERE name=old.name;
 END;
 """
-    for table, key in (("roots", "id"), ("sets", "name"))
-)
 
 
 def make_old(

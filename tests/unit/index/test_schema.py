@@ -33,6 +33,7 @@ from unit.index.made_indexes import (
 )
 from xxhash import xxh3_64_digest
 
+from vsearch.conditions import Compared
 from vsearch.errors import IndexDamaged, IndexMissing, StoreError
 from vsearch.index import GraphUnusable, Index, schema
 from vsearch.index.catalog import Catalog, Counts, VectorSet
@@ -255,7 +256,48 @@ def test_all_ways_lead_to_the_same_tables(tmp_path: Path) -> None:
     assert shapes[0][2] == [(4,), (0x76737263,), ("wal",), (4096,)]
 
 
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_one_page_names_all_tables(tmp_path: Path, version: int) -> None:
+    """A damaged one costs all of a catalog, so there should be no more of them."""
+    if version < 4:
+        make_old(tmp_path, version, units(2, 3))
+    Catalog(tmp_path, write=True).close()
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM dbstat WHERE name='sqlite_schema'"
+        ).fetchone() == (1,)
+        for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"):
+            assert "--" not in sql
+
+
 @OLD
+def test_what_an_older_index_does_not_know_is_unknown_before_and_after(
+    tmp_path: Path, version: int
+) -> None:
+    make_old(tmp_path, version, units(2, 3))
+    for _ in range(2):
+        with Index(tmp_path) as index:
+            assert [one.described for one in index.known(index.roots()[0]).values()] == [
+                False, False, True,  # the last was skipped
+            ]  # fmt: skip
+            assert index.labels() == {}
+            assert [one.perceptual for one in index.entries()] == [None, None]
+            assert index.perceptual_hashes(np.arange(2))[1].tolist() == [False, False]
+            condition = Compared("label", "==", "sea")
+            assert index.selected(condition).tolist() == []
+            assert index.images_of([0, 1], condition) == {}
+        Catalog(tmp_path, write=True).close()
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert not writer.is_described(digest("0"))
+        writer.describe(digest("0"), ["Sea"], bytes(32))
+        writer.commit()
+        assert writer.is_described(digest("0"))
+    with Index(tmp_path) as index:
+        assert index.selected(Compared("label", "==", "sea")).tolist() == [0]
+        assert [one.facts.labels for one in index.entries()] == [("Sea",), ()]
+
+
+@UNCHECKED
 def test_every_set_gets_its_checksums(tmp_path: Path, version: int) -> None:
     """The one of another model too, with rows of another length."""
     make_old(tmp_path, version, units(2, 3))
@@ -404,8 +446,11 @@ except StoreError as error:
 """
 
 
-@OLD
-@pytest.mark.parametrize("limit", [0, 5000, 50_000, 90_000])
+@pytest.mark.parametrize(
+    ("version", "limit"),
+    # Of format 3 little has to be written.
+    [(1, 0), (1, 5000), (1, 50_000), (1, 90_000), (2, 5000), (2, 50_000), (3, 0), (3, 5000)],
+)
 def test_a_full_disk_leaves_the_older_format_to_be_read(
     tmp_path: Path, version: int, limit: int, vectors: NDArray[np.float32]
 ) -> None:

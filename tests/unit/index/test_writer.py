@@ -675,7 +675,9 @@ def test_copies_share_a_row_within_a_commit_and_across(tmp_path: Path) -> None:
             0: ["a", "b", "c", "d"],
             1: ["other"],
         }
-        assert index.known(index.roots()[0])["d"] == Known(3, 4, None, embedded=True, described=False)
+        assert index.known(index.roots()[0])["d"] == Known(
+            3, 4, None, embedded=True, described=False
+        )
         assert index.status().live_rows == 2
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
