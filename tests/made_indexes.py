@@ -48,7 +48,10 @@ Content = dict[tuple[str, str], tuple[int, int, bytes, ImageFacts, bytes, bytes 
 
 
 def content(folder: Path) -> Content:
-    """Return all that an index holds: (root, path) -> size, time, hash, facts, embedding, perceptual."""
+    """Return all that an index holds, by (root, path).
+
+    Size, time of change, hash, facts, embedding, perceptual hash.
+    """
     with Index(folder) as index:
         return {
             (one.root, one.path): (

@@ -51,7 +51,7 @@ def xmp(properties: str) -> bytes:
         ' xmlns:d="http://purl.org/dc/elements/1.1/" xmlns:l="http://ns.adobe.com/lightroom/1.0/"'
         ' xmlns:k="http://www.digikam.org/ns/1.0/"><r:Description r:about="">'
         f"{properties}</r:Description></r:RDF></x:xmpmeta>"
-        + "\n" + " " * 2000 + '<?xpacket end="w"?>'
+         "\n" + " " * 2000 + '<?xpacket end="w"?>'
     ).encode()  # fmt: skip
 
 
@@ -94,7 +94,9 @@ def test_every_kind_of_file_that_has_them(kind: str) -> None:
 CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "a bag": (items("d:subject", "a", "b"), ("a", "b")),
     "a sequence": (items("d:subject", "b", "a", kind="Seq"), ("b", "a")),
-    "ways to them": (items("l:hierarchicalSubject", "Places|France|Paris", "plain"), ("Paris", "plain")),
+    "ways to them": (
+        items("l:hierarchicalSubject", "Places|France|Paris", "plain"), ("Paris", "plain"),
+    ),
     "ways of digiKam": (items("k:TagsList", "Places/France/Paris", kind="Seq"), ("Paris",)),
     "all three": (
         items("l:hierarchicalSubject", "Where|Paris") + items("d:subject", "Where", "paris")
@@ -106,11 +108,11 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "twice but for case": (items("d:subject", "Straße", "STRASSE", "straße", "x"), ("Straße", "x")),
     "white space": (items("d:subject", "  New \n York\t", " ", "\u00a0"), ("New York",)),
     "decomposed": (items("d:subject", "cafe\u0301", "caf\u00e9"), ("caf\u00e9",)),
-    "of an emoji": (items("d:subject", "👩\u200d🚀", "می\u200cخواهم"), ("👩\u200d🚀", "می\u200cخواهم")),
+    "joined": (items("d:subject", "👩\u200d🚀", "a\u200cb"), ("👩\u200d🚀", "a\u200cb")),
     "turned around": (items("d:subject", "\u202eevil\u202c", "\u200b", "\u200d"), ("evil",)),
     "a description": ("<d:description>subject</d:description>", ()),
     "elsewhere": (items("d:title", "subject"), ()),
-    "empty": ("<d:subject/>" + items("d:subject") + "<d:subject><r:Bag><r:li/></r:Bag></d:subject>", ()),
+    "empty": (f"<d:subject/>{items('d:subject')}{items('d:subject', '')}", ()),
 }  # fmt: skip
 
 
@@ -127,7 +129,7 @@ def test_xmp(properties: str, expected: tuple[str, ...]) -> None:
         (iptc("Übung".encode(), charset=b"\x1b%G"), ("Übung",)),
         (iptc("Übung".encode()), ("Übung",)),
         (iptc("Übung".encode("latin-1")), ("Übung",)),
-        (iptc("Übung".encode("latin-1"), "Meer".encode(), charset=b"\x1b%G"), ("\ufffdbung", "Meer")),
+        (iptc(b"\xdcbung", b"Meer", charset=b"\x1b%G"), ("\ufffdbung", "Meer")),
         (iptc(), ()),
         (iptc(b"sea", b"sand")[:-6], ("sea",)),
         (iptc(b"sea") + b"\x1c\x02\x19\xff\xff\0\0\0", ()),
@@ -147,7 +149,7 @@ def test_iptc(block: bytes, expected: tuple[str, ...]) -> None:
         ("sea;sand\0".encode("utf-16-le"), ("sea", "sand")),
         (" sea ;; SEA;\N{SAILBOAT}".encode("utf-16-le"), ("sea", "⛵")),
         (b"s\0e\0a", ("se\ufffd",)),
-        (b"\x00\xd8;\0x\0", ("\ufffd;x",)),
+        (b"\x00\xd8;\0x\0", ("\ufffd", "x")),
         (b"\0\0", ()),
     ],
     ids=["two", "blanks and an emoji", "half a character", "half a pair", "nothing"],
@@ -172,7 +174,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
         + xmp(items("d:subject", "x")).replace(b"<r:li>x<", b"<r:li>&e;<")
     ),
-    "cut short": lambda: xmp(items("d:subject", "x"))[:600],
+    "cut short": lambda: xmp(items("d:subject", "x"))[:360],
     "no XML": lambda: b"subject \0\xff",
     "no UTF-8": lambda: xmp(items("d:subject", "x")).replace(b"<r:li>x<", b"<r:li>\xff<"),
     "another prefix": lambda: xmp(items("z:subject", "x")),
@@ -195,7 +197,7 @@ def test_there_is_an_end_to_labels() -> None:
 
 
 def test_those_of_a_raw_file_and_of_its_preview() -> None:
-    """A DNG that LibRaw takes is a TIFF; what it says, and what its preview does, see `test_raw`."""
+    """Most raw files are a TIFF; how they are decoded, see `test_raw`."""
     from vsearch.images.raster import labels_of
 
     exif = Image.Exif()

@@ -896,7 +896,7 @@ def test_what_cannot_be_decoded_any_more_keeps_its_embedding_and_is_not_tried_ag
     labelled: Path, index: Path
 ) -> None:
     as_of_format_3(index)
-    strict = Options(workers=2, pixel_limit=100)
+    strict = Options(workers=2, pixel_limit=6000)
     events = bring_up(index, labelled, encoder=PixelEncoder(), options=strict)
     assert [one.split()[0] for one in what(events)] == ["Described"] * 7
     assert set(described(index).values()) == {((), None)}
