@@ -78,7 +78,8 @@ class ImageFacts:
     `width` and `height` are pixels of the full picture as it is seen (upright), whatever smaller
     scale it was decoded at. `taken_at` is ISO 8601 as the camera wrote it, local time without an
     offset unless the camera stored one ("2021-05-04T12:33:10", "...+02:00"); None when unknown.
-    `camera` is maker and model in one string; None when unknown.
+    `camera` is maker and model in one string; None when unknown. `labels` are the keywords in the
+    file, in its order, none twice but for case.
     """
 
     width: int
@@ -86,6 +87,7 @@ class ImageFacts:
     format: str
     taken_at: str | None = None
     camera: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Entry:
 
     `root` and `path` as in `ImageRecord`. `size` in bytes and `mtime_ns` in nanoseconds since 1970
     are those it had when it was read; -1: read so soon after a change that the time proves nothing.
-    `digest` is the xxh3-128 of its content, 16 bytes.
+    `digest` is the xxh3-128 of its content, 16 bytes. `perceptual` is the perceptual hash of the
+    picture, 32 bytes; None when unknown: an older vsearch recorded it, and no labels either.
     """
 
     root: str
@@ -119,6 +122,7 @@ class Entry:
     digest: bytes
     row: int
     facts: ImageFacts
+    perceptual: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +176,8 @@ class Status:
 
     `images` are files with an embedding, `lacking` pictures that have none by this model, `rows`
     embeddings, of which `live_rows` belong to a file that is still there; `graph_rows` are covered
-    by the graph. `skipped` counts files that are no usable pictures by reason, `bytes` is the size
-    on disk, `changed_at` seconds since 1970.
+    by the graph. `labels` counts files by label, most frequent first, `skipped` files that are no
+    usable pictures by reason. `bytes` is the size on disk, `changed_at` seconds since 1970.
     """
 
     folder: str
@@ -185,6 +189,7 @@ class Status:
     live_rows: int
     graph_rows: int
     others: tuple[SetStatus, ...]
+    labels: dict[str, int]
     skipped: dict[str, int]
     bytes: int
     changed_at: float

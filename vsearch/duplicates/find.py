@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from vsearch.duplicates.near import SKETCH, axes, sketched, stars
 from vsearch.errors import ImageError
 from vsearch.images.isolation.decoders import Decoders
-from vsearch.images.perceptual import HASH_BYTES, NO_STRUCTURE, SIDE, perceptual_hash
+from vsearch.images.perceptual import HASH_BYTES, NO_STRUCTURE
 from vsearch.index import UNSETTLED, Index
 from vsearch.records import Entry, Preprocessing
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 Keep = Literal["largest", "oldest", "newest"]
 Preference = tuple[int | float | str | bytes, ...]
 
-# Of the whole picture, as `images.perceptual` reduces it.
-_WHOLE = Preprocessing(SIDE, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+# As small as can be: a picture is decoded for its hash only.
+_SMALL = Preprocessing(1, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,9 @@ def find(
         sketches, damaged = _sketches(index, rows)
         if changed or damaged.any():
             yield LeftOut(changed, int(damaged.sum()))
-        hashes, known_ones = pictures.stored(), np.ones(len(rows), dtype=bool)
-        hashes[damaged] = 0
-        for star in stars(sketches, hashes, known_ones, pictures):
+        hashes, are_known = index.perceptual_hashes(rows)
+        hashes[damaged], are_known[damaged] = 0, True
+        for star in stars(sketches, hashes, are_known, pictures):
             progress(star.kept + 1, len(rows))
             if not len(star.near) and int(rows[star.kept]) not in several:
                 continue
@@ -246,12 +246,6 @@ class _Pictures:
         one, other = places[: len(first)], places[len(first) :]
         return np.asarray(np.einsum("nd,nd->n", vectors[one], vectors[other]), dtype=np.float32)
 
-    def stored(self) -> NDArray[np.uint8]:
-        """Return the hashes of all."""
-        import numpy as np
-
-        return self.hashes(np.arange(len(self._rows)))
-
     def hashes(self, positions: Positions) -> NDArray[np.uint8]:
         from concurrent.futures import ThreadPoolExecutor
 
@@ -270,9 +264,9 @@ class _Pictures:
         if entry is None:
             return NO_STRUCTURE
         try:
-            loaded = self._decoders.load(path_of(entry), _WHOLE)
+            loaded = self._decoders.load(path_of(entry), _SMALL)
         except ImageError:
             return NO_STRUCTURE
         if loaded.digest != entry.digest or loaded.prepared is None:
             return NO_STRUCTURE
-        return perceptual_hash(loaded.prepared.pixels)
+        return loaded.prepared.perceptual

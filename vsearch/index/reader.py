@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # How often a reader looks again when the index was switched to another set while it was opening.
 ATTEMPTS = 10
+HASH_BYTES = 32  # of a perceptual hash, see `images.perceptual`
 
 
 class Index:
@@ -149,6 +150,29 @@ class Index:
         """
         return self._catalog.entries(self._name, condition, rows)
 
+    def labels(self) -> dict[str, int]:
+        """Return how many files have each label, most frequent first.
+
+        Labels that differ in case only are one, written as it is most often.
+        """
+        return self._catalog.labels(self._name)
+
+    def perceptual_hashes(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the perceptual hash of each of `rows` (n,): (n, 32), and which are known: (n,).
+
+        Those that are not, of pictures that an older vsearch indexed, are zeros.
+        """
+        import numpy as np
+
+        hashes = np.zeros((len(rows), HASH_BYTES), dtype=np.uint8)
+        known = np.zeros(len(rows), dtype=bool)
+        for place, found in self._catalog.perceptual_hashes(self._name, rows.tolist()):
+            hashes[place] = np.frombuffer(found, np.uint8)
+            known[place] = True
+        return hashes, known
+
     def roots(self) -> list[Root]:
         """Return the roots, by path."""
         return self._catalog.roots()
@@ -195,6 +219,7 @@ class Index:
             counts.live_rows,
             self.graph_rows(),
             tuple(others),
+            self.labels(),
             {str(reason): count for reason, count in self._catalog.skip_counts().items()},
             sum(sizes.values()),
             max((found.st_mtime for found in catalog if found), default=0.0),

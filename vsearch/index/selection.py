@@ -1,4 +1,4 @@
-"""A condition -> SQL over images and contents, with every value as a parameter.
+"""A condition -> SQL over images, contents and labels, with every value as a parameter.
 
 The statement it becomes a part of joins `images` and `contents` under these names.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
@@ -65,6 +66,8 @@ def as_sql(condition: Condition, roots: Sequence[Root]) -> tuple[str, Parameters
 def _compared(one: Compared, roots: Sequence[Root]) -> tuple[str, Parameters]:
     if one.field == "date":
         return _dated(one)
+    if one.field == "label":
+        return _labelled(one)
     if isinstance(one.value, Named):
         return f"({_SQL[one.field]} {one.operator} {_SQL[one.value.field]})", []
     if not isinstance(one.value, str):
@@ -74,6 +77,13 @@ def _compared(one: Compared, roots: Sequence[Root]) -> tuple[str, Parameters]:
     if one.operator == "contains":
         return f"(instr(lower({text}), lower(CAST(? AS TEXT)))>0)", [*values, value]
     return f"(lower({text}) {one.operator} lower(CAST(? AS TEXT)))", [*values, value]
+
+
+def _labelled(one: Compared) -> tuple[str, Parameters]:
+    value = unicodedata.normalize("NFC", " ".join(str(one.value).split())).casefold()
+    fits = "instr(labels.folded, ?)>0" if one.operator == "contains" else "labels.folded=?"
+    among = f"EXISTS(SELECT 1 FROM labels WHERE labels.content=contents.id AND {fits})"  # noqa: S608  # ours
+    return f"(NOT {among})" if one.operator == "!=" else among, [value]
 
 
 def _dated(one: Compared) -> tuple[str, Parameters]:

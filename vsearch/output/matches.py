@@ -104,6 +104,7 @@ def _json(match: Match, *, terminal: bool) -> bytes:
         "taken_at": match.facts.taken_at,
         "region": None,
         "duplicates": None,
+        "labels": list(match.facts.labels),
     }
     if terminal:
         return json.dumps(entry).encode()

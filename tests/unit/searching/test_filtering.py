@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Condition, Matching, Named, Not
+from vsearch.images.labels import tidy
 from vsearch.index import Index
 from vsearch.index.writer import IndexWriter
 from vsearch.records import Entry, ImageFacts, ModelIdentity
@@ -25,6 +26,7 @@ DIM, COUNT = 16, 3000
 MODEL = ModelIdentity("noise", "weights", "preprocessing", DIM)
 FOLDERS = ["", "2023/", "2023/summer/", "2023/summer 2/", "a*[b]/", "ünï/"]
 CAMERAS = [None, "Canon EOS R5", "NIKON Z 6", "canon ixus", "100%_real"]
+LABELS = ["beach", "Beach", "sea", "SEASIDE", "Ärger", "ärgernis", "Straße", "ключ", "it's 100%_"]
 
 
 def make(folder: Path, count: int) -> None:
@@ -45,6 +47,7 @@ def make(folder: Path, count: int) -> None:
                 if facts_random.random() < 0.7
                 else None,
                 CAMERAS[facts_random.integers(len(CAMERAS))],
+                tidy(facts_random.choice(LABELS, facts_random.integers(0, 4)).tolist()),
             )
             name = f"{FOLDERS[random.integers(len(FOLDERS))]}IMG_{number:05}.jpg"
             mtime = -1 if random.random() < 0.1 else int(random.integers(0, 1_700_000_000)) * 10**9
@@ -84,6 +87,7 @@ def value_of(entry: Entry, field: str) -> Any:
         "name": os.path.basename(path),
         "type": entry.facts.format,
         "camera": entry.facts.camera or "",
+        "label": entry.facts.labels,
     }[field]
 
 
@@ -102,6 +106,10 @@ def holds(one: Condition, entry: Entry) -> bool:
             return re.compile(fnmatch.translate(pattern)).match(value_of(entry, field)) is not None
         case Compared(field, operator, value):
             mine = value_of(entry, field)
+            if field == "label":
+                same = [str(value).casefold() == one.casefold() for one in mine]
+                within = [str(value).casefold() in one.casefold() for one in mine]
+                return {"==": any(same), "!=": not any(same), "contains": any(within)}[operator]
             if isinstance(value, Named):
                 value = value_of(entry, value.field)
             if field == "date":
@@ -136,6 +144,9 @@ def random_condition(random: np.random.Generator, depth: int = 0) -> Condition:
         Compared("type", ["==", "!="][random.integers(2)], ["jpeg", "Png"][random.integers(2)]),  # type: ignore[arg-type]  # a choice of two
         Compared("camera", "contains", ["canon", "z", "", "%_", "'"][random.integers(5)]),
         Compared("camera", "==", ["nikon z 6", ""][random.integers(2)]),
+        Compared("label", ["==", "!=", "contains"][random.integers(3)],  # type: ignore[arg-type]  # a choice of three
+                 ["SEA", "beach", "äRGER", "STRASSE", "Ключ", "s", "", "%_", "'", "none"][
+                     random.integers(10)]),
         Compared("path", "contains", ["summer", "ünï", "PHOTOS"][random.integers(3)]),
         Compared("name", "==", "img_00017.JPG"),
         Matching("name", ["IMG_00*.jpg", "*[!0]?.jpg", "*.JPG", "IMG_0000[1-5].jpg"][
