@@ -131,7 +131,8 @@ class Match:
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is the calibrated probability that the picture matches, in [0, 1]; None
-    where the model has no calibration for this kind of query.
+    where the model has no calibration for this kind of query. `duplicates` are the absolute paths
+    of the files that are folded into it; None where nothing was to be folded.
     """
 
     rank: int
@@ -139,6 +140,7 @@ class Match:
     score: float
     relevance: float | None
     facts: ImageFacts
+    duplicates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,14 @@ def search(
             rich_help_panel=ANSWER,
         ),
     ] = "relevance",
+    collapse: Annotated[
+        bool,
+        typer.Option(
+            "--collapse",
+            help="Make one answer of bursts, edits, copies, and a raw file with its JPEG.",
+            rich_help_panel=ANSWER,
+        ),
+    ] = False,
     index_folder: IndexOption = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Scan every vector.", rich_help_panel=ANSWER)
@@ -137,7 +145,7 @@ def search(
         where=where,
     )
     parsed = parse(terms, minus or (), offline=offline or is_set(OFFLINE_VARIABLE))
-    query = Query(parsed, k, condition, sort)
+    query = Query(parsed, k, condition, sort, collapse)
 
     def ask() -> Answer:
         with Searcher(

@@ -49,6 +49,14 @@ _PAIRS = 1 << 16  # looked at at once: 16 MB of their eight forms
 _ROUNDED = 1e-4  # what float32 may have taken off a bound
 
 
+def is_near(cosines: NDArray[np.float32], bits: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which pairs of pictures are near, by their cosines (n,) and how many bits differ."""
+    import numpy as np
+
+    confirmed = (cosines >= COSINE) & (bits <= BITS_CONFIRMING)
+    return np.asarray(confirmed | (bits <= BITS_ALONE))
+
+
 class Pictures(Protocol):
     """What is asked about single pictures, by their positions in the order of preference."""
 

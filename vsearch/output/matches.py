@@ -103,7 +103,7 @@ def _json(match: Match, *, terminal: bool) -> bytes:
         "height": match.facts.height,
         "taken_at": match.facts.taken_at,
         "region": None,
-        "duplicates": None,
+        "duplicates": match.duplicates,
         "labels": list(match.facts.labels),
     }
     if terminal:
@@ -137,6 +137,7 @@ def _print_table(matches: list[Match]) -> None:
     here = os.getcwd()
     out = console()
     with_relevance = any(match.relevance is not None for match in matches)
+    with_others = any(match.duplicates for match in matches)
     with_size, with_date = out.width >= 60, out.width >= 72  # a narrow terminal keeps the names
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", justify="right", style="dim", no_wrap=True)
@@ -144,6 +145,8 @@ def _print_table(matches: list[Match]) -> None:
     if with_relevance:
         table.add_column("relevance" if with_size else "rel.", justify="right", no_wrap=True)
     table.add_column("picture", overflow="fold", ratio=1)
+    if with_others:
+        table.add_column("alike", justify="right", no_wrap=True)
     if with_size:
         table.add_column("size", justify="right", style="dim", no_wrap=True)
     if with_date:
@@ -153,6 +156,8 @@ def _print_table(matches: list[Match]) -> None:
         if with_relevance:
             cells.append("" if match.relevance is None else f"{match.relevance:.0%}")
         cells.append(Text(printable(shown_path(match.path, here)), style="bold"))
+        if with_others:
+            cells.append(f"+{len(match.duplicates)}" if match.duplicates else "")
         if with_size:
             cells.append(f"{match.facts.width} × {match.facts.height}")
         if with_date:

@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vsearch.conditions import Condition
     from vsearch.models.encoder import Encoder
-    from vsearch.records import Calibration
+    from vsearch.records import Calibration, ImageRecord
+    from vsearch.searching.collapse import Folded
     from vsearch.searching.search import Found
     from vsearch.searching.strategy import Method, Strategy
+
+# Answers looked at for one that is wanted, where they are folded; as many again where too few come.
+_LOOKED_AT = 5
 
 Order = Literal["relevance", "date", "path"]
 
@@ -32,13 +39,15 @@ class Query:
     """What is asked: `terms`, and the `k` files most like them, fewer where there are fewer.
 
     With a `condition`, only files that meet it are an answer. `sort` is the order of those that
-    are; their ranks stay those by relevance.
+    are; their ranks stay those by relevance. `collapse`: what shows the same is one answer, and
+    there are `k` of these.
     """
 
     terms: Sequence[Term]
     k: int = 10
     condition: Condition | None = None
     sort: Order = "relevance"
+    collapse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +113,13 @@ class Searcher:
         clock = self._clock.started()
         vector = embed(query.terms, self._encoder, self._pixel_limit)  # (dim,) float32
         clock.lap("embed the query")
-        found = search(
-            self._index,
-            vector,
-            query.k,
-            exclude={os.path.realpath(term.text) for term in query.terms if term.kind == "picture"},
-            condition=query.condition,
-            forced=self._forced,
-            queries=self._queries,
-        )
+        folded = None
+        if query.collapse:
+            found, folded = self._folded(vector, query)
+        else:
+            found = self._found(vector, query, query.k)
         clock.lap("search")
-        matches = _matches(found, query.terms, self._encoder.calibration)
+        matches = _matches(found, query.terms, self._encoder.calibration, folded)
         return Answer(
             _ordered(matches, query.sort),
             query.terms,
@@ -124,6 +129,29 @@ class Searcher:
             clock.seconds,
             narrowed=query.condition is not None,
         )
+
+    def _found(self, vector: NDArray[np.float32], query: Query, count: int) -> Found:
+        return search(
+            self._index,
+            vector,
+            count,
+            exclude={os.path.realpath(term.text) for term in query.terms if term.kind == "picture"},
+            condition=query.condition,
+            forced=self._forced,
+            queries=self._queries,
+        )
+
+    def _folded(self, vector: NDArray[np.float32], query: Query) -> tuple[Found, list[Folded]]:
+        """Return what was looked at, and `k` answers it folds into, fewer where there are fewer."""
+        from vsearch.searching.collapse import fold
+
+        count = query.k
+        while True:
+            count *= _LOOKED_AT
+            found = self._found(vector, query, count)
+            folded = fold(self._index, found.records, query.k)
+            if len(folded) == query.k or len(found.records) < count:
+                return found, folded
 
 
 class _Clock:
@@ -165,14 +193,22 @@ def _date(match: Match) -> str:
 
 
 def _matches(
-    found: Found, terms: Sequence[Term], calibration: Calibration | None
+    found: Found,
+    terms: Sequence[Term],
+    calibration: Calibration | None,
+    folded: Sequence[Folded] | None,
 ) -> Iterator[Match]:
     """Yield what was found as matches; relevance only where the calibration speaks of it.
 
     It was fitted on one text against pictures: blends and query pictures have other cosines.
     """
     speaks = len(terms) == 1 and terms[0].kind == "words" and terms[0].weight > 0
-    for rank, (record, score) in enumerate(found.records, start=1):
+    records = found.records if folded is None else [(one.record, one.score) for one in folded]
+    for place, (record, score) in enumerate(records):
         relevance = calibration.relevance(score) if calibration and speaks else None
-        path = os.path.join(record.root, record.path)
-        yield Match(rank, path, score, relevance, record.facts)
+        others = None if folded is None else tuple(map(_path, folded[place].others))
+        yield Match(place + 1, _path(record), score, relevance, record.facts, others)
+
+
+def _path(record: ImageRecord) -> str:
+    return os.path.join(record.root, record.path)
