@@ -9,8 +9,8 @@ model, and prints for each way, as a line or a JSON object: recall, the share of
 group with their original; precision, the share of files in groups that belong there (1 where there
 are none); cosine and bits, medians between original and edit. The second makes an index of N
 pictures that are only numbers, clustered random embeddings and random hashes, of which every
-twentieth is an edit of another, and prints seconds and peak memory of finding the groups, in a
-process of its own.
+twentieth is an edit of another, and prints seconds (on the clock, and of processors)
+and peak memory of `vsearch duplicates`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ import argparse
 import io
 import json
 import math
+import os
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from exact_or_graph import clustered
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from PIL.Image import Resampling, Transpose
 
@@ -33,11 +39,15 @@ from vsearch.config import cores
 from vsearch.duplicates.find import Group, find
 from vsearch.images.decode import decode
 from vsearch.images.limits import pixel_limit
-from vsearch.images.perceptual import distances, perceptual_hash
+from vsearch.images.perceptual import HASH_BYTES, distances, perceptual_hash
 from vsearch.images.preprocess import to_model_input
+from vsearch.index import UNSETTLED
+from vsearch.index.writer import IndexWriter
 from vsearch.indexing.run import Options, update
 from vsearch.models.folder import built_in
 from vsearch.models.onnx import OnnxEncoder
+from vsearch.records import ImageFacts, ModelIdentity
+from vsearch.vectors import unit
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 EDITS_AMONG_THEM = {"IMG_0001_crop", "IMG_0010_q30", "IMG_0036_small"}
@@ -210,6 +220,54 @@ def figures(
     }
 
 
+def fill(folder: Path, rows: int) -> Path:
+    """Write an index of so many made-up pictures, and files of their names."""
+    random = np.random.default_rng(1)
+    vectors = clustered(rows, 384, seed=1)
+    hashes = random.integers(0, 256, (rows, HASH_BYTES), dtype=np.uint8)
+    edits, sources = random.permutation(rows)[: 2 * (rows // 20)].reshape(2, -1)
+    noise = random.standard_normal((len(edits), 384), dtype=np.float32)
+    vectors[edits] = unit(vectors[sources] + 0.01 * noise)
+    flips = random.random((len(edits), 8 * HASH_BYTES)) < 20 / 256
+    hashes[edits] = hashes[sources] ^ np.packbits(flips, axis=1)
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    identity = ModelIdentity("made up", "", "", 384)
+    facts = ImageFacts(640, 480, "JPEG")
+    with IndexWriter(folder / "index", identity) as writer:
+        root = writer.add_root(str(pictures), whole=True)
+        for number, vector in enumerate(vectors):
+            name = f"{number:07d}.jpg"
+            (pictures / name).touch()
+            digest = number.to_bytes(16, "big")
+            perceptual = hashes[number].tobytes()
+            writer.add(root, name, 0, UNSETTLED, digest, facts, vector, perceptual)
+        writer.commit()
+    return folder / "index"
+
+
+def at_scale(rows: int) -> dict[str, object]:
+    """Return what finding the groups among so many pictures costs."""
+    with tempfile.TemporaryDirectory() as made, (Path(made) / "groups").open("wb") as groups:
+        # In a process of its own: what is forked from a large one counts as large itself.
+        with ProcessPoolExecutor(1) as filling:
+            index = filling.submit(fill, Path(made), rows).result()
+        command = [sys.executable, "-m", "vsearch", "duplicates", "--index", str(index), "--json"]
+        begun = time.perf_counter()
+        process = subprocess.Popen(command, stdout=groups, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begun
+        if status:
+            raise SystemExit("vsearch duplicates failed")
+        return {
+            "rows": rows,
+            "groups": Path(groups.name).read_bytes().count(b"\n"),
+            "seconds": round(seconds, 1),
+            "processor_seconds": round(used.ru_utime + used.ru_stime, 1),
+            "peak_mb": round(used.ru_maxrss * 1024 / 1e6),
+        }
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(
@@ -217,7 +275,12 @@ def main() -> None:
     )
     parser.add_argument("--pictures", type=Path, default=PHOTOS)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rows", type=int)
     asked = parser.parse_args()
+    if asked.rows:
+        entry = at_scale(asked.rows)
+        print(json.dumps(entry) if asked.json else "  ".join(f"{k} {v}" for k, v in entry.items()))
+        return
     for entry in by_edit(asked.pictures):
         if asked.json:
             print(json.dumps(entry), flush=True)
