@@ -35,8 +35,8 @@ def test_every_command_is_in_readme() -> None:
     ).stdout
     commands = re.findall(r"^  (\w+)  ", help_text.partition("Commands:")[2], re.MULTILINE)
     assert commands == [
-        "index", "search", "status", "forget", "check", "compact", "export", "import", "models",
-        "bench",
+        "index", "search", "duplicates", "status", "forget", "check", "compact", "export", "import",
+        "models", "bench",
     ]  # fmt: skip
     readme = README.read_text(encoding="utf-8")
     below = {"models": ["list", "info", "get", "remove", "export", "import"], "bench": ["model"]}

@@ -102,6 +102,7 @@ def duplicates(
     from vsearch.errors import UsageError
     from vsearch.output.duplicates import DuplicatesOutput
     from vsearch.output.matches import form_of
+    from vsearch.output.terminal import say
 
     if link and move_to:
         raise UsageError("--link and --move-to exclude each other; choose one")
@@ -124,26 +125,37 @@ def duplicates(
         orientation=orientation,
         where=where,
     )
-    with DuplicatesOutput(form) as output:
-        for found in find(
-            folder,
-            keep,
-            condition=condition,
-            workers=cores(),
-            pixel_limit=pixels(max_megapixels, cores()),
-            progress=output.progress,
-        ):
-            if isinstance(found, LeftOut):
-                output.left_out(found)
-            elif link or move_to:
-                output.count(found)
-                actions = (
-                    act.move(found, move_to, really=yes) if move_to else act.link(found, really=yes)
-                )
-                for action in actions:
-                    output.action(action, really=yes)
-            else:
-                output.group(found)
+    output = DuplicatesOutput(form)
+    try:
+        with output:
+            for found in find(
+                folder,
+                keep,
+                condition=condition,
+                workers=cores(),
+                pixel_limit=pixels(max_megapixels, cores()),
+                progress=output.progress,
+            ):
+                if isinstance(found, LeftOut):
+                    output.left_out(found)
+                elif link or move_to:
+                    output.count(found)
+                    actions = (
+                        act.move(found, move_to, really=yes)
+                        if move_to
+                        else act.link(found, really=yes)
+                    )
+                    for action in actions:
+                        output.action(action, really=yes)
+                else:
+                    output.group(found)
+    except KeyboardInterrupt:
+        say(
+            "interrupted; what is printed is done, and no file is half done"
+            if yes
+            else "interrupted"
+        )
+        raise typer.Exit(130) from None
     if link or move_to:
         output.say_actions("link" if link else "move", really=yes)
     else:
