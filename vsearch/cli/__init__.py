@@ -8,5 +8,6 @@ interchange.py  vsearch export, vsearch import
 models.py       vsearch models
 bench.py        vsearch bench
 encoders.py     which model a command means
+filters.py      the filters that several commands share
 options.py      options that several commands share
 """

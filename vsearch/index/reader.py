@@ -48,6 +48,7 @@ class Index:
             self._matrix = found[0][1] if found else nothing
             opened.callback(self._matrix.close)
             self._opened = opened.pop_all()
+        self._graph: Graph | None = None
         self.model = self._set.model if self._set else None
         self._name = self._set.name if self._set else FIRST_SET
 
@@ -99,15 +100,19 @@ class Index:
         return self._matrix.blocks()
 
     def graph(self) -> Graph:
-        """Load the graph. Raises GraphUnusable with the reason when there is none to trust."""
-        return load_graph(self._matrix)
+        """Return the graph, loaded once. Raises GraphUnusable with the reason not to trust it."""
+        if self._graph is None:
+            self._graph = load_graph(self._matrix)
+        return self._graph
 
     def graph_rows(self) -> int:
         """Return how many rows the graph's card says it covers; 0 when there is no usable card."""
         return graph_rows(self._matrix)
 
     def graph_bytes(self) -> int:
-        """Return the length of the graph file in bytes; 0 when there is no usable card."""
+        """Return how many bytes of the graph are still to be loaded; 0 for no usable card, too."""
+        if self._graph is not None:
+            return 0
         try:
             return Graph.card(self._matrix.path.parent).bytes
         except GraphUnusable:

@@ -12,7 +12,7 @@ from vsearch.output.terminal import console, is_terminal, printable, say, shown_
 
 if TYPE_CHECKING:
     from vsearch.records import Match
-    from vsearch.searching.search import Answer
+    from vsearch.searching.searcher import Answer
 
 Form = Literal["table", "tab", "json", "paths", "nul"]
 

@@ -1,7 +1,9 @@
 """Query -> matches.
 
 query.py     what a person typed -> terms -> the query vector
+filters.py   what narrows an answer down -> one condition
 fetch.py     an address -> the bytes of the picture there
 strategy.py  scan everything or ask the graph: the one place that decides, from costs
-search.py    the search itself
+search.py    the search itself: query vector -> rows -> files
+searcher.py  an index and its model, open for one query after the other: terms -> matches
 """

@@ -1,32 +1,25 @@
-"""The search itself: query vector -> rows and cosines -> files -> matches."""
+"""The search itself: query vector -> rows and cosines -> files."""
 
 from __future__ import annotations
 
 import os
-import time
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vsearch.errors import IndexDamaged
 from vsearch.index import GraphUnusable, Index
-from vsearch.records import ImageRecord, Match
-from vsearch.searching.query import Term, embed, parse
+from vsearch.records import ImageRecord
 from vsearch.searching.strategy import Strategy, choose
 from vsearch.vectors import best
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Collection
 
     import numpy as np
     from numpy.typing import NDArray
 
     from vsearch.conditions import Condition
     from vsearch.index import Graph
-    from vsearch.models.encoder import Encoder
-    from vsearch.records import Calibration
     from vsearch.searching.strategy import Method
 
 
@@ -96,12 +89,14 @@ def search(
     exclude: Collection[str] = (),
     condition: Condition | None = None,
     forced: Method | None = None,
+    queries: int = 1,
 ) -> Found:
     """Return the `k` files most like the unit vector `query` (dim,), fewer where there are fewer.
 
     Files of equal cosine come by row, those that share a row by path. `exclude` are real
     paths that are never an answer: the query's own pictures. With a `condition`, only files that
-    meet it are. Raises ValueError for one that nothing can meet (see `Index.selected`).
+    meet it are. `queries`: how many are likely to be asked of this index while it is open. Raises
+    ValueError for a condition that nothing can meet (see `Index.selected`).
     """
     selected = index.selected(condition) if condition else None
     strategy = choose(
@@ -109,6 +104,7 @@ def search(
         rows=index.rows,
         graph_rows=index.graph_rows(),
         graph_bytes=index.graph_bytes(),
+        queries=queries,
         selected=None if selected is None else len(selected),
         forced=forced,
     )
@@ -171,110 +167,3 @@ def _files(
 def _is_one_of(path: str, exclude: Collection[str]) -> bool:
     """Whether `path`, perhaps through links, is one of the real paths `exclude`."""
     return bool(exclude) and (path in exclude or os.path.realpath(path) in exclude)
-
-
-Order = Literal["relevance", "date", "path"]
-
-
-def _ordered(matches: Iterator[Match], sort: Order) -> list[Match]:
-    """Sort matches that come by relevance; those of one date stay so."""
-    if sort == "path":
-        return sorted(matches, key=lambda match: os.fsencode(match.path))
-    return sorted(matches, key=_date, reverse=True) if sort == "date" else list(matches)
-
-
-def _date(match: Match) -> str:
-    """Return when a picture was taken, else when its file was changed, as conditions have it.
-
-    Empty where its file is gone.
-    """
-    if match.facts.taken_at:
-        return match.facts.taken_at[:19]
-    with suppress(OSError, ValueError, OverflowError):  # some file systems hold any number
-        return datetime.fromtimestamp(os.stat(match.path).st_mtime).isoformat()
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a query found, and how: `terms` as understood, `seconds` each step took, by its name.
-
-    `rows` is how many embeddings there are; `narrowed`: only some of them could be an answer.
-    """
-
-    matches: list[Match]
-    terms: list[Term]
-    strategy: Strategy
-    warning: str | None
-    rows: int
-    seconds: dict[str, float]
-    narrowed: bool = False
-
-
-def answer(
-    folder: Path,
-    encoder: Encoder,
-    terms: Sequence[str],
-    minus: Sequence[str],
-    k: int,
-    *,
-    condition: Condition | None = None,
-    sort: Order = "relevance",
-    forced: Method | None,
-    pixel_limit: int,
-    offline: bool = False,
-) -> Answer:
-    """Answer one query on the index in `folder`: terms -> query vector -> rows -> matches.
-
-    With a `condition`, only files that meet it are an answer. `sort` is the order of those that
-    are; their ranks stay those by relevance. `offline`: terms that are addresses are refused.
-
-    Raises UsageError for terms that cannot be used, StoreError when the index cannot.
-    """
-    clock = _Clock()
-    parsed = parse(terms, minus, offline=offline)
-    with Index(folder) as index:
-        index.require_model(encoder.identity)
-        clock.lap("open the index")
-        query = embed(parsed, encoder, pixel_limit)  # (dim,) float32
-        clock.lap("embed the query")
-        own = {os.path.realpath(term.text) for term in parsed if term.kind == "picture"}
-        found = search(index, query, k, exclude=own, condition=condition, forced=forced)
-        clock.lap("search")
-        listed = _ordered(_matches(found, parsed, encoder.calibration), sort)
-        return Answer(
-            listed,
-            parsed,
-            found.strategy,
-            found.warning,
-            index.rows,
-            clock.seconds,
-            narrowed=condition is not None,
-        )
-
-
-class _Clock:
-    """Wall time between laps, in seconds, by name."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = now - self._last
-        self._last = now
-
-
-def _matches(
-    found: Found, terms: Sequence[Term], calibration: Calibration | None
-) -> Iterator[Match]:
-    """Yield what was found as matches; relevance only where the calibration speaks of it.
-
-    It was fitted on one text against pictures: blends and query pictures have other cosines.
-    """
-    speaks = len(terms) == 1 and terms[0].kind == "words" and terms[0].weight > 0
-    for rank, (record, score) in enumerate(found.records, start=1):
-        relevance = calibration.relevance(score) if calibration and speaks else None
-        path = os.path.join(record.root, record.path)
-        yield Match(rank, path, score, relevance, record.facts)

@@ -39,21 +39,22 @@ def choose(
     rows: int,
     graph_rows: int,
     graph_bytes: int,
+    queries: int = 1,
     selected: int | None = None,
     forced: Method | None = None,
 ) -> Strategy:
-    """Choose the cheaper way for one query, in a fresh process, over `rows` rows of `row_bytes`.
+    """Choose the cheaper way for each of `queries` queries over `rows` rows of `row_bytes`.
 
-    `graph_rows` of them are in a graph file of `graph_bytes` (0: there is none), which must be
-    loaded first. Only `selected` rows may be an answer; None: all. `forced` is what the user asked
-    for, which gives way where the graph would have to be asked for most of what it holds.
+    `graph_rows` of them are in a graph file, of which `graph_bytes` must be loaded first (no rows:
+    there is none). Only `selected` rows may be an answer; None: all. `forced` is what the user
+    asked for, which gives way where the graph would have to be asked for most of what it holds.
     """
     share = 1.0 if selected is None or not rows else selected / rows
     # Rows are read in blocks: in the worst case each that is selected is in one of its own.
     exact_s = min(1.0, share * BLOCK_ROWS) * rows * row_bytes / SCAN_BYTES_PER_S
     graph_s = None
     if graph_rows:
-        load_s = graph_bytes / LOAD_BYTES_PER_S
+        load_s = graph_bytes / LOAD_BYTES_PER_S / queries
         tail_s = (rows - graph_rows) * row_bytes / SCAN_BYTES_PER_S
         graph_s = load_s + GRAPH_QUERY_S / max(share, 1e-9) + tail_s
     if share < FAIR_SHARE:

@@ -260,7 +260,8 @@ def test_a_damaged_block_is_left_out_and_the_others_answer_as_before(
     flip(matrix_file(tmp_path), 12 * damaged[3] + 7, bit=6)
     with Index(tmp_path) as index:
         assert index.scores(query).tolist() == expected.tolist()
-        assert index.scores(query, 100).tolist() == expected[100:].tolist()
+        # Where a row begins may decide which kernel of the CPU's multiplies it: the last bit.
+        assert index.scores(query, 100) == pytest.approx(expected[100:], abs=1e-6)
         with pytest.raises(IndexDamaged):
             index.vectors(np.array([damaged[0]]))
         others = np.setdiff1d(np.arange(len(vectors)), damaged)

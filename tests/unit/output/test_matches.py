@@ -17,7 +17,7 @@ from vsearch.errors import UsageError
 from vsearch.output.matches import Form, form_of, print_answer
 from vsearch.records import ImageFacts, Match
 from vsearch.searching.query import Kind, Term
-from vsearch.searching.search import Answer
+from vsearch.searching.searcher import Answer
 from vsearch.searching.strategy import Strategy
 
 NASTY = os.fsdecode(b"new\nline\ttab\x1b[31m\xc2\x9b\x7f\xe2\x80\xaecaf\xe9\xf0\x9f\x8e\x89\\.png")

@@ -24,6 +24,13 @@ def case(**changes: Any) -> dict[str, Any]:
     [
         pytest.param(case(), "exact", "scanning costs less", id="one cold query"),
         pytest.param(
+            case(queries=15), "exact", "scanning costs less", id="some queries, still too few"
+        ),
+        pytest.param(case(queries=30), "graph", "the graph costs less", id="many queries"),
+        pytest.param(
+            case(graph_bytes=0), "graph", "the graph costs less", id="a graph loaded already"
+        ),
+        pytest.param(
             case(rows=10_000_000, graph_rows=10_000_000), "graph", "the graph costs less",
             id="a very large index with a small graph file",
         ),
@@ -55,10 +62,11 @@ def test_the_cheaper_way(situation: dict[str, Any], method: str, reason: str) ->
     assert (chosen.method, chosen.reason) == (method, reason)
 
 
-def test_the_estimates_are_bytes_through_rates() -> None:
-    chosen = choose(row_bytes=1000, rows=5000, graph_rows=3000, graph_bytes=70_000)
+@pytest.mark.parametrize("queries", [1, 10])
+def test_the_estimates_are_bytes_through_rates(queries: int) -> None:
+    chosen = choose(row_bytes=1000, rows=5000, graph_rows=3000, graph_bytes=70_000, queries=queries)
     exact = 5_000_000 / SCAN_BYTES_PER_S
-    graph = 70_000 / LOAD_BYTES_PER_S + GRAPH_QUERY_S + 2_000_000 / SCAN_BYTES_PER_S
+    graph = 70_000 / LOAD_BYTES_PER_S / queries + GRAPH_QUERY_S + 2_000_000 / SCAN_BYTES_PER_S
     assert chosen == Strategy("exact", "scanning costs less", chosen.exact_s, chosen.graph_s)
     assert chosen.exact_s == pytest.approx(exact)
     assert chosen.graph_s == pytest.approx(graph)

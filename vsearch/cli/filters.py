@@ -1,0 +1,102 @@
+"""The filters that several commands share: which files may be an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from vsearch.conditions import Condition
+
+PANEL = "Filters"
+
+InOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--in",
+        metavar="DIR",
+        help="Only below this folder; may be repeated.",
+        rich_help_panel=PANEL,
+    ),
+]
+GlobOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--glob",
+        metavar="PATTERN",
+        help="Only such names, or paths where it has a '/'; may be repeated.",
+        rich_help_panel=PANEL,
+    ),
+]
+AfterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--after", metavar="DATE", help="Only taken on that day or later.", rich_help_panel=PANEL
+    ),
+]
+BeforeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--before", metavar="DATE", help="Only taken before that day.", rich_help_panel=PANEL
+    ),
+]
+CameraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--camera",
+        metavar="TEXT",
+        help="Only by such a camera; may be repeated.",
+        rich_help_panel=PANEL,
+    ),
+]
+TypeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="TYPE",
+        help="Only jpeg, png, ...; may be repeated.",
+        rich_help_panel=PANEL,
+    ),
+]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="NAME",
+        help="Only with this keyword in the file; may be repeated.",
+        rich_help_panel=PANEL,
+    ),
+]
+MinSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--min-size",
+        metavar="PIXELS",
+        help="Only so large: 2000, or 3000x2000.",
+        rich_help_panel=PANEL,
+    ),
+]
+OrientationOption = Annotated[
+    Literal["landscape", "portrait", "square"] | None,
+    typer.Option("--orientation", help="Only of this shape.", rich_help_panel=PANEL),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="EXPRESSION",
+        help="Only where this holds: \"width > height and 'canon' in camera\".",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
+def condition_of(**asked: Any) -> Condition | None:  # noqa: ANN401  # fields of `Filters`
+    """Return what the options that were given ask for together. Raises UsageError."""
+    given = {name: one for name, one in asked.items() if one is not None}
+    if not given:  # most searches: they need not wait for the import
+        return None
+    from vsearch.searching.filters import Filters
+
+    return Filters(**given).condition()
