@@ -93,37 +93,36 @@ def _dated(one: Compared) -> tuple[str, Parameters]:
     value = str(one.value)
     if not _DATE.fullmatch(value) or one.operator == "contains":
         raise ValueError(f"no date: {value!r}")
-    # 31 days are in no month too many, since texts are compared.
-    first, last = value + _FIRST[len(value) :], value + _LAST[len(value) :]
-    before, until = _earlier("<", first), _earlier("<=", last)
-    ways: dict[str, tuple[str, Sequence[tuple[str, Parameters]]]] = {
-        "==": ("NOT {} AND {}", [before, until]),
-        "!=": ("({} OR NOT {})", [before, until]),
-        "<": ("{}", [before]),
-        "<=": ("{}", [until]),
-        ">": ("NOT {}", [until]),
-        ">=": ("NOT {}", [before]),
+    # 31 days are in no month too many, since texts are compared; "~" comes after a time zone.
+    first, last = value + _FIRST[len(value) :], value + _LAST[len(value) :] + "~"
+    ways = {
+        "==": ("NOT {} AND {}", [first, last]),
+        "!=": ("({} OR NOT {})", [first, last]),
+        "<": ("{}", [first]),
+        "<=": ("{}", [last]),
+        ">": ("NOT {}", [last]),
+        ">=": ("NOT {}", [first]),
     }
-    form, parts = ways[one.operator]
+    form, bounds = ways[one.operator]
+    parts = [_earlier(bound) for bound in bounds]
     what = form.format(*(sql for sql, _ in parts))
     known = "(contents.taken_at IS NOT NULL OR images.mtime_ns>=0)"
     return f"({known} AND {what})", [value for _, values in parts for value in values]
 
 
-def _earlier(sign: str, bound: str) -> tuple[str, Parameters]:
-    """Return whether a known date is before `bound`, "2023-05-31T23:59:59" ("<="), in SQL.
+def _earlier(bound: str) -> tuple[str, Parameters]:
+    """Return whether a known date is before `bound`, "2023-05-04T12:33:10", in SQL.
 
-    To ask for local time takes a microsecond, so this is done only where a file was changed within
-    some days of the bound. A time zone, which few cameras write, is left out: what counts is the
-    clock on the wall.
+    A time zone, which few cameras write, is left out: what counts is the clock on the wall. That of
+    a file's change takes SQLite long to tell, so it is asked for only within some days of the
+    bound. In words that SQLite stops at once the answer is known: of a CASE it computes all.
     """
     near = _about(bound)
-    taken = f"substr(contents.taken_at,1,19){sign}?"
-    changed = f"images.mtime_ns<? AND (images.mtime_ns<? OR {_CHANGED}{sign}?)"
-    return (
-        f"(CASE WHEN contents.taken_at IS NULL THEN {changed} ELSE {taken} END)",
-        [_ns(near + _NEAR), _ns(near - _NEAR), bound, bound],
+    sql = (
+        "(contents.taken_at IS NOT NULL AND contents.taken_at<? OR contents.taken_at IS NULL"
+        f" AND images.mtime_ns<? AND (images.mtime_ns<? OR {_CHANGED}<?))"
     )
+    return sql, [bound, _ns(near + _NEAR), _ns(near - _NEAR), bound]
 
 
 def _about(text: str) -> timedelta:
