@@ -258,7 +258,7 @@ def test_the_same_files_as_the_oracle_of_many(large: Large, field: str, share: f
         )[:10]  # fmt: skip
         expected = [(one.root, one.path) for one in best]
         for forced in ("exact", "graph"):
-            found = search(large.index, query, 10, condition=condition, forced=forced)  # type: ignore[arg-type]  # one of two
+            found = search(large.index, query, 10, condition=condition, forced=forced)
             listed = [(record.root, record.path) for record, _ in found.records]
             if found.strategy.method == "exact":
                 assert listed == expected
