@@ -49,7 +49,6 @@ CREATE TABLE images(
     PRIMARY KEY(root, path),
     CHECK((content IS NULL) <> (reason IS NULL))
 ) WITHOUT ROWID;
-CREATE INDEX images_by_content ON images(content);
 CREATE TABLE sets(
     name TEXT PRIMARY KEY,
     model TEXT NOT NULL,         -- JSON of the model identity
@@ -82,6 +81,8 @@ CREATE TABLE labels(
 ) WITHOUT ROWID;
 CREATE INDEX labels_by_name ON labels(folded, content);
 """
+# With all of a file that filters ask for, or each would be looked up by its path.
+FILES = "CREATE INDEX images_by_content ON images(content, size, mtime_ns);"
 # Without these two small tables no record of the others means anything: a page of them must not be
 # the only one.
 _COPIED = {"roots": "id", "sets": "name"}
@@ -117,8 +118,13 @@ CREATE TABLE blocks(
     PRIMARY KEY(vector_set, block)
 ) WITHOUT ROWID;
 """
-# Format 3 had no perceptual hashes and no labels.
-FROM_FORMAT_3 = f"ALTER TABLE contents ADD COLUMN perceptual BLOB; {LABELS}"
+# Format 3 had no perceptual hashes, no labels, and an index of files without their size and time.
+FROM_FORMAT_3 = f"""
+ALTER TABLE contents ADD COLUMN perceptual BLOB;
+{LABELS}
+DROP INDEX images_by_content;
+{FILES}
+"""
 # What a reader of an older catalog, which it leaves as it is, sees instead: nothing of either.
 _AS_FORMAT_4 = """
 CREATE TEMP VIEW contents AS SELECT *, NULL AS perceptual FROM main.contents;
@@ -128,7 +134,7 @@ CREATE TEMP TABLE labels(content, position, label, folded);
 
 def create(database: Database) -> None:
     """Make the tables of a new catalog."""
-    tables = _without_comments(CREATE + LABELS + COPIES)
+    tables = _without_comments(CREATE + LABELS + FILES + COPIES)
     database.run(
         f"BEGIN IMMEDIATE; {tables} PRAGMA application_id={APPLICATION_ID};"
         f"PRAGMA user_version={FORMAT}; COMMIT;"

@@ -572,8 +572,9 @@ def test_an_export_by_an_older_vsearch_is_read_and_replaced(tmp_path: Path, form
     if form == "parquet":
         pq.write_table(pq.read_table(target).drop_columns(["labels", "perceptual"]), target)
     else:
-        lines = map(json.loads, (target / "metadata.jsonl").read_text("ascii").splitlines())
-        for line in (lines := list(lines)):
+        read = (target / "metadata.jsonl").read_text("ascii").splitlines()
+        lines = [json.loads(line) for line in read]
+        for line in lines:
             del line["labels"], line["perceptual"]
         text = "".join(f"{json.dumps(line)}\n" for line in lines)
         (target / "metadata.jsonl").write_text(text)

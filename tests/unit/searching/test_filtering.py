@@ -7,6 +7,7 @@ import operator as operators
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,67 @@ def test_many_conditions_are_as_good_as_few(index: Index) -> None:
     assert index.selected(AllOf(tuple(many))).tolist() == []
     assert index.selected(AnyOf(())).tolist() == []
     assert len(index.selected(AllOf(()))) == len({entry.row for entry in index.entries()})
+
+
+# On many rows
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """An index of many files, opened, and all its entries."""
+
+    index: Index
+    entries: list[Entry]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Large]:
+    folder = tmp_path_factory.mktemp("filtering many") / "index"
+    make(folder, 100_000)
+    with Index(folder) as index:
+        yield Large(index, list(index.entries()))
+
+
+def meeting_share(entries: list[Entry], field: Any, share: float) -> Condition:
+    """Return the condition on a field that this share of the entries meets, or one more."""
+    if field in {"name", "label"}:  # no order: so many names, or the labels of so many files
+        chosen = entries[:: round(1 / share)] if share <= 0.1 else entries[: int(share * 10)]
+        names = [Compared("name", "==", os.path.basename(one.path)) for one in chosen[:200]]
+        labels = [Compared("label", "==", label) for label in LABELS[: 1 + int(share * 8)]]
+        return AnyOf(tuple(names if field == "name" else labels))
+    values = sorted(value for one in entries if (value := value_of(one, field)) is not None)
+    return Compared(field, "<=", values[int(share * len(values))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.0001, 0.001, 0.01, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("field", ["width", "pixels", "bytes", "date", "name", "label"])
+def test_the_same_files_as_the_oracle_of_many(large: Large, field: str, share: float) -> None:
+    random = np.random.default_rng(round(share * 10_000))
+    one = meeting_share(large.entries, field, share)
+    for condition in (one, Not(one), AllOf((one, random_condition(random)))):
+        meeting = [entry for entry in large.entries if holds(condition, entry)]
+        if condition is one and field not in {"name", "label"}:
+            assert len(meeting) / len(large.entries) == pytest.approx(share, rel=0.1, abs=2e-4)
+        rows = sorted({entry.row for entry in meeting})
+        assert large.index.selected(condition).tolist() == rows
+        query = unit(random.standard_normal(DIM, dtype=np.float32))
+        scores = large.index.scores_of(query, np.array(rows, np.int64)) if rows else ()
+        score_of = dict(zip(rows, map(float, scores), strict=True))
+        best = sorted(
+            meeting,
+            key=lambda one: (
+                -score_of[one.row], one.row, os.fsencode(os.path.join(one.root, one.path))
+            ),
+        )[:10]  # fmt: skip
+        expected = [(one.root, one.path) for one in best]
+        for forced in ("exact", "graph"):
+            found = search(large.index, query, 10, condition=condition, forced=forced)
+            listed = [(record.root, record.path) for record, _ in found.records]
+            if found.strategy.method == "exact":
+                assert listed == expected
+                continue
+            true = {(one.root, one.path): score_of[one.row] for one in meeting}
+            assert set(listed) <= true.keys()
+            assert len(listed) == 10
+            assert len(set(listed) & set(expected)) >= 7
