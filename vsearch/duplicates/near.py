@@ -46,6 +46,7 @@ _BANDS = HASH_BYTES // 2  # of 16 bits; BITS_ALONE < 2 x _BANDS, see above
 _QUERIES = 256  # pictures whose turn it is at once
 _COLUMNS = 4096  # sketches that they are multiplied with at once: a product of 4 MB
 _PAIRS = 1 << 16  # looked at at once: 16 MB of their eight forms
+_WORTH = 0.8  # where less of what is listed is still looked for, listing it anew pays
 _ROUNDED = 1e-4  # what float32 may have taken off a bound
 
 
@@ -122,7 +123,7 @@ def stars(
         end = min(start + _QUERIES, len(hashes))
         queries = np.flatnonzero(free[start:end]) + start
         # One that has very many candidates is asked for alone: they are free no longer then.
-        count = search.affordable(queries)
+        count = search.affordable(queries, free)
         end = end if count == len(queries) else int(queries[count])
         first, second = search.pairs(queries[:count], free)
         bounds = np.searchsorted(first, np.arange(start, end + 1))
@@ -157,14 +158,21 @@ class _Search:
         structured = hashes.any(axis=1)
         self._able = structured | ~known
         self._words = hashes.view(np.uint64)  # (n, 4), the same memory
-        self._bands = _Bands(hashes, np.flatnonzero(structured & known))
+        self._listed = structured & known
+        self._bands = _Bands(hashes, np.flatnonzero(self._listed))
 
-    def affordable(self, queries: Positions) -> int:
-        """Return how many of `queries`, from the first on, may be asked together; at least one."""
+    def affordable(self, queries: Positions, free: NDArray[np.bool_]) -> int:
+        """Return how many of `queries`, from the first on, may be asked together; at least one.
+
+        Only pictures that are `free` are looked for from here on.
+        """
         import numpy as np
 
         if not len(queries):
             return 0
+        left = np.flatnonzero(self._listed & free)
+        if len(left) < _WORTH * self._bands.count:
+            self._bands = _Bands(self._hashes, left)
         costs = np.cumsum(self._bands.costs(self._hashes[queries]))
         return max(1, int(np.searchsorted(costs, 16 * _PAIRS)))
 
@@ -255,6 +263,7 @@ class _Bands:
     def __init__(self, hashes: NDArray[np.uint8], positions: Positions) -> None:
         import numpy as np
 
+        self.count = len(positions)
         bands = np.ascontiguousarray(hashes[positions]).view(np.uint16)  # (n, 16)
         # Per band: the positions by their bits in it, and where those of each value begin.
         self._listed = [
