@@ -77,7 +77,7 @@ def test_forms_agree(vsearch: Run, photos_index: Path) -> None:
     assert [set(entry) for entry in objects] == [
         {
             "rank", "path", "score", "relevance", "width", "height", "taken_at", "region",
-            "duplicates", "weak",
+            "duplicates", "labels", "weak",
         }
     ] * 3  # fmt: skip
     assert [entry["path"] for entry in objects] == [str(PHOTOS / path) for path in listed]

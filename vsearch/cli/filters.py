@@ -63,6 +63,15 @@ TypeOption = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="NAME",
+        help="Only with this keyword in the file; may be repeated.",
+        rich_help_panel=PANEL,
+    ),
+]
 MinSizeOption = Annotated[
     str | None,
     typer.Option(

@@ -23,6 +23,7 @@ from vsearch.cli import (
     browse,
     completion,
     config,
+    duplicates,
     index,
     interchange,
     models,
@@ -46,6 +47,7 @@ app = App()
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("browse")(browse.browse)
+app.command("duplicates")(duplicates.duplicates)
 app.command("status")(status.status)
 app.command("forget")(upkeep.forget)
 app.command("check")(upkeep.check)

@@ -21,6 +21,7 @@ from vsearch.cli.filters import (
     CameraOption,
     GlobOption,
     InOption,
+    LabelOption,
     MinSizeOption,
     OrientationOption,
     TypeOption,
@@ -114,6 +115,7 @@ def search(
     before: BeforeOption = None,
     cameras: CameraOption = None,
     types: TypeOption = None,
+    labels: LabelOption = None,
     min_size: MinSizeOption = None,
     orientation: OrientationOption = None,
     where: WhereOption = None,
@@ -142,6 +144,14 @@ def search(
             rich_help_panel=ANSWER,
         ),
     ] = 0.0,
+    collapse: Annotated[
+        bool,
+        typer.Option(
+            "--collapse",
+            help="Make one answer of bursts, edits, copies, and a raw file with its JPEG.",
+            rich_help_panel=ANSWER,
+        ),
+    ] = False,
     index_folder: IndexOption = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Scan every vector.", rich_help_panel=ANSWER)
@@ -254,6 +264,7 @@ def search(
         before=before,
         cameras=cameras,
         types=types,
+        labels=labels,
         min_size=min_size,
         orientation=orientation,
         where=where,
@@ -262,7 +273,7 @@ def search(
     offline = offline or is_set(OFFLINE_VARIABLE)
 
     def asked(parsed: Sequence[Term]) -> Query:
-        return Query(parsed, k, condition, sort, min_relevance, names)
+        return Query(parsed, k, condition, sort, min_relevance, names, collapse)
 
     def searcher(*, embeds: bool = True, for_one: bool = True) -> Searcher:
         def once() -> Searcher:

@@ -272,8 +272,9 @@ def _write(writer: IndexWriter, source: Source, dim: int, watch: Watch) -> tuple
                 root, path = places.of(entry.root, entry.path)
                 # Of a content that is there already, this keeps the embedding.
                 writer.add(
-                    root, path, entry.size, entry.mtime_ns, entry.digest, entry.facts, vector
-                )
+                    root, path, entry.size, entry.mtime_ns, entry.digest, entry.facts, vector,
+                    entry.perceptual,
+                )  # fmt: skip
             writer.commit()
             taken, kept = taken + len(new), kept + len(batch.entries) - len(new)
             not_taken += len(batch.not_taken)

@@ -177,7 +177,8 @@ def _entry(match: Match) -> dict[str, Any]:
         "height": match.facts.height,
         "taken_at": match.facts.taken_at,
         "region": None,
-        "duplicates": None,
+        "duplicates": match.duplicates,
+        "labels": list(match.facts.labels),
         "weak": match.weak,
     }
     if match.names is not None:

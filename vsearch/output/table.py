@@ -23,20 +23,22 @@ _BAR_WIDTH = 9  # cells, as its title
 def print_table(matches: Sequence[Match], *, color: bool) -> None:
     """Print the matches: rank, relevance as a bar and a figure, path, size, date.
 
-    The path is a hyperlink to the file where the terminal follows such. Weak matches are dim. The
+    How many are folded into one stands beside it. The path is a hyperlink to the file where the
+    terminal follows such. Weak matches are dim. The
     score stands where there is no relevance, or room for both.
     """
     out = console(color=color)
     with_relevance = any(match.relevance is not None for match in matches)
-    table = _table(out, with_relevance=with_relevance)
+    with_others = any(match.duplicates for match in matches)
+    table = _table(out, with_relevance=with_relevance, with_others=with_others)
     here = os.getcwd()
     for match in matches:
-        cells = _cells(match, out, here, with_relevance=with_relevance)
+        cells = _cells(match, out, here, with_relevance=with_relevance, with_others=with_others)
         table.add_row(*cells, style="dim" if match.weak else None)
     out.print(table)
 
 
-def _table(out: Console, *, with_relevance: bool) -> Table:
+def _table(out: Console, *, with_relevance: bool, with_others: bool) -> Table:
     from rich import box
     from rich.table import Table
 
@@ -49,6 +51,8 @@ def _table(out: Console, *, with_relevance: bool) -> Table:
     if _has_score(out, with_relevance=with_relevance):
         table.add_column("score", justify="right", no_wrap=True)
     table.add_column("picture", overflow="fold", ratio=1)
+    if with_others:
+        table.add_column("alike", justify="right", no_wrap=True)
     if out.width >= _SIZE:
         table.add_column("size", justify="right", style="dim", no_wrap=True)
     if out.width >= _ALL:
@@ -58,7 +62,9 @@ def _table(out: Console, *, with_relevance: bool) -> Table:
     return table
 
 
-def _cells(match: Match, out: Console, here: str, *, with_relevance: bool) -> list[RenderableType]:
+def _cells(
+    match: Match, out: Console, here: str, *, with_relevance: bool, with_others: bool
+) -> list[RenderableType]:
     from rich.bar import Bar
     from rich.style import Style
     from rich.text import Text
@@ -75,6 +81,8 @@ def _cells(match: Match, out: Console, here: str, *, with_relevance: bool) -> li
         cells.append(f"{match.score:.3f}")
     name = printable(shown_path(match.path, here))
     cells.append(Text(name, style=Style(bold=not match.weak) + linked(match.path)))
+    if with_others:
+        cells.append(f"+{len(match.duplicates)}" if match.duplicates else "")
     if out.width >= _SIZE:
         cells.append(f"{match.facts.width} × {match.facts.height}")
     if out.width >= _ALL:

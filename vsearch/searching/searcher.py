@@ -18,7 +18,7 @@ from vsearch.searching.relevance import WEAK, background_rows, evidence, likelih
 from vsearch.searching.search import search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 
     from vsearch.conditions import Condition
     from vsearch.models.encoder import Encoder
-    from vsearch.records import Entry
+    from vsearch.records import Entry, ImageRecord
+    from vsearch.searching.collapse import Folded
+    from vsearch.searching.names import Names
     from vsearch.searching.search import Found
     from vsearch.searching.strategy import Method, Strategy
+
+# Answers looked at for one that is wanted, where they are folded; as many again where too few come.
+_LOOKED_AT = 5
 
 Order = Literal["relevance", "date", "path"]
 
@@ -40,7 +45,7 @@ class Query:
     With a `condition`, only files that meet it are an answer. So are only those of at least
     `min_relevance`. `names` in [0, 1] is how much the names of files and folders count, beside the
     pictures (see `searching.names`). `sort` is the order of those that are; their ranks stay those
-    by relevance.
+    by relevance. `collapse`: what shows the same is one answer, and there are `k` of these.
     """
 
     terms: Sequence[Term]
@@ -49,6 +54,7 @@ class Query:
     sort: Order = "relevance"
     min_relevance: float = 0.0
     names: float = 0.0
+    collapse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +159,29 @@ class Searcher:
         notes = [note for one in known if (note := _changed(one))]
         if query.names and names is None:
             notes.append("there are no words in the query that names could have: they do not count")
-        found = search(
-            self._index,
-            vector,
-            query.k,
-            exclude={*named, *(os.path.join(one.root, one.path) for one in known)},
-            condition=query.condition,
-            forced=self._forced,
-            queries=max(self._queries, self._asked),
-            names=names,
-        )
+        exclude = {*named, *map(_path, known)}
+
+        def first(count: int) -> Found:
+            return search(
+                self._index,
+                vector,
+                count,
+                exclude=exclude,
+                condition=query.condition,
+                forced=self._forced,
+                queries=max(self._queries, self._asked),
+                names=names,
+            )
+
+        if query.collapse:
+            found, folded = self._folded(first, query.k)
+        else:
+            found, folded = first(query.k), None
         clock.lap("search")
-        relevances = self._relevances(vector, found, query)
+        files = found.records if folded is None else [(one.record, one.score) for one in folded]
+        relevances = self._relevances(vector, [score for _, score in files], query)
         clock.lap("judge the relevance")
-        matches = list(_matches(found, relevances))
+        matches = list(_matches(files, relevances, found.names, folded))
         least = query.min_relevance
         wanted = [one for one in matches if (one.relevance or 0.0) >= least]
         refused = [one.relevance for one in matches if one.relevance and one.relevance < least]
@@ -182,13 +197,25 @@ class Searcher:
             notes=notes,
         )
 
+    def _folded(self, first: Callable[[int], Found], k: int) -> tuple[Found, list[Folded]]:
+        """Return what was looked at, and `k` answers it folds into, fewer where there are fewer."""
+        from vsearch.searching.collapse import fold
+
+        count = k
+        while True:
+            count *= _LOOKED_AT
+            found = first(count)
+            folded = fold(self._index, found.records, k)
+            if len(folded) == k or len(found.records) < count:
+                return found, folded
+
     def _relevances(
-        self, vector: NDArray[np.float32], found: Found, query: Query
+        self, vector: NDArray[np.float32], scores: Sequence[float], query: Query
     ) -> Sequence[float] | None:
-        """Return the relevance of each file that was found, None where too few pictures tell."""
+        """Return the relevance of files with these cosines, None where too few pictures tell."""
         import numpy as np
 
-        cosines = np.array([score for _, score in found.records], dtype=np.float32)
+        cosines = np.array(scores, dtype=np.float32)
         known = likelihood(self._calibration, query.terms)
         background = None
         if known is None:
@@ -197,7 +224,7 @@ class Searcher:
         if told is not None:
             relevances: list[float] = relevance(told, self._index.rows).tolist()
             return relevances
-        if found.records and query.min_relevance:
+        if scores and query.min_relevance:
             raise UsageError(
                 "too few different pictures to tell the relevance of such a query, in "
                 f"{self._index.folder}; leave out --min-relevance"
@@ -227,7 +254,7 @@ class Searcher:
 
 def _changed(entry: Entry) -> str | None:
     """Say that a file is another now than the one in the index; None where it is not, or gone."""
-    path = os.path.join(entry.root, entry.path)
+    path = _path(entry)
     with suppress(OSError):
         now = os.stat(path)
         if now.st_size != entry.size or entry.mtime_ns not in (now.st_mtime_ns, UNSETTLED):
@@ -276,11 +303,27 @@ def _date(match: Match) -> str:
     return ""
 
 
-def _matches(found: Found, relevances: Sequence[float] | None) -> Iterator[Match]:
+def _matches(
+    files: Sequence[tuple[ImageRecord, float]],
+    relevances: Sequence[float] | None,
+    names: Names | None,
+    folded: Sequence[Folded] | None,
+) -> Iterator[Match]:
     """Yield what was found as matches, by rank."""
-    for place, (record, score) in enumerate(found.records):
-        path = os.path.join(record.root, record.path)
+    for place, (record, score) in enumerate(files):
         relevant = None if relevances is None else relevances[place]
-        weak = relevant is not None and relevant < WEAK
-        said = found.names.evidence.get(record.row, 0.0) if found.names else None
-        yield Match(place + 1, path, score, relevant, record.facts, weak, record.size, said)
+        yield Match(
+            place + 1,
+            _path(record),
+            score,
+            relevant,
+            record.facts,
+            weak=relevant is not None and relevant < WEAK,
+            size=record.size,
+            names=names.evidence.get(record.row, 0.0) if names else None,
+            duplicates=None if folded is None else tuple(map(_path, folded[place].others)),
+        )
+
+
+def _path(record: ImageRecord | Entry) -> str:
+    return os.path.join(record.root, record.path)

@@ -186,7 +186,7 @@ def test_json_is_one_object_a_line_with_all_its_fields(
         == (
             f'{{"rank": 1, "path": "{here}/é🎉.png", "score": 0.123457, "relevance": 0.9877, '
             '"width": 640, "height": 480, "taken_at": "2021-05-04T12:33:10", "region": null, '
-            '"duplicates": null, "weak": false}\n'
+            '"duplicates": null, "labels": [], "weak": false}\n'
         ).encode()
     )
 
