@@ -61,7 +61,7 @@ from vsearch.indexing.scope import scopes
 from vsearch.vectors import unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor, Future
     from pathlib import Path
 
