@@ -313,3 +313,22 @@ def test_a_picture_that_is_not_in_the_index(photos: Path, name: str) -> None:
         f"no such picture in the index, named {name!r}; name it as a term to embed it, "
         "or `vsearch index` its folder"
     )
+
+
+def test_folded_answers_are_as_many_as_asked_for(photos: Path) -> None:
+    """Twenty copies of the best answer: more is looked at, until there are two."""
+    for number in range(20):
+        paint(photos / f"copy {number:02}.png", RED, (40, 20))
+    list(update(photos / ".vsearch", FakeEncoder(), [], Options(2, 10_000)))
+    with Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher:
+        given = searcher.answer(Query(parse(["red"]), 2, collapse=True))
+        first, second = given.matches
+        assert (first.rank, Path(first.path).name) == (1, "copy 00.png")
+        names = [Path(path).name for path in first.duplicates or ()]
+        assert names == [*(f"copy {number:02}.png" for number in range(1, 20)), "red.png"]
+        assert (second.rank, Path(second.path).name, second.duplicates) == (2, "olive.png", ())
+        fewer = searcher.answer(Query(parse(["red"]), 9, collapse=True, sort="path"))
+        assert [Path(one.path).name for one in fewer.matches] == [
+            "blue.png", "copy 00.png", "green.png", "olive.png",
+        ]  # fmt: skip
+        assert searcher.answer(Query(parse(["red"]), 1)).matches[0].duplicates is None
