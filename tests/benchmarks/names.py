@@ -130,9 +130,9 @@ def latency(folder: Path, paths: Sequence[str], dim: int) -> None:
         times = []
         for _ in range(5):
             with Index(folder) as index:
-                started = time.perf_counter()
+                started = time.process_time()
                 found = names_for(index, parse([query]), 0.3)
-                times.append(time.perf_counter() - started)
+                times.append(time.process_time() - started)
         count = len(found.evidence) if found else 0
         print(f"{ROWS:,} names, {query!r}: {count:,} have words of it, {1000 * min(times):.0f} ms")
 

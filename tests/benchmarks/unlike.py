@@ -78,12 +78,15 @@ def main() -> None:
     encoder = OnnxEncoder(built_in(), 1)
     with tempfile.TemporaryDirectory() as folder:
         stamps = read(Path(sys.argv[1]), encoder, Path(folder) / "index")
-    print(f"{len(stamps.paths)} pictures, {len(ASKED)} queries")
+    pairs = [encoder.encode_texts([text, minus]) for text, _, minus, _ in ASKED]
+    common = np.mean([query @ term for query, term in pairs])
+    print(
+        f"{len(stamps.paths)} pictures, {len(ASKED)} queries; cosine of query and term {common:.2f}"
+    )
     print("                        AP   of the first 10: wanted, unwanted, others")
     for name, way in WAYS.items():
         rows = []
-        for text, wanted, minus, unwanted in ASKED:
-            query, term = encoder.encode_texts([text, minus])
+        for (_, wanted, _, unwanted), (query, term) in zip(ASKED, pairs, strict=True):
             against = stamps.matching(unwanted)
             sought = stamps.matching(wanted) & ~against
             scores = way(query, term, stamps.vectors)

@@ -477,13 +477,16 @@ class Catalog:
         return None
 
     def named(self, vector_set: str, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Yield (row, path below its root) of each file whose path has one of `parts` in it."""
-        has = " OR ".join("instr(lower(CAST(images.path AS TEXT)), ?)" for _ in parts) or "0"
+        """Yield (row, path below its root) of each file whose path has one of `parts` in it.
+
+        Parts are letters; those of ASCII match capitals, too.
+        """
+        has = " OR ".join("CAST(images.path AS TEXT) LIKE ?" for _ in parts) or "0"
         for row, path in self._each(
             "SELECT rows.row, images.path FROM images"  # noqa: S608  # values are parameters
             " CROSS JOIN rows ON rows.vector_set=? AND rows.content=images.content"
             f" WHERE images.content IS NOT NULL AND ({has})",
-            (vector_set, *parts),
+            (vector_set, *(f"%{part}%" for part in parts)),
         ):
             yield row, os.fsdecode(path)
 

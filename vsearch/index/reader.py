@@ -143,7 +143,7 @@ class Index:
     def named(self, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
         """Yield (row, path below its root) of each file whose path has one of `parts` in it.
 
-        ASCII capitals in a path count as the small letters they are; parts have none.
+        Parts are letters; those of ASCII match capitals, too.
         """
         return self._catalog.named(self._name, parts)
 

@@ -21,7 +21,6 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from vsearch.searching.query import Term
 
 _ASCII = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_TO_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 # They are in no name, or tell nothing where they are.
 _STOP_WORDS = frozenset(
     {
@@ -142,6 +140,7 @@ def _content_words(text: str) -> frozenset[str]:
     return words_of(text) - _STOP_WORDS
 
 
+@lru_cache(maxsize=1 << 14)
 def _singular(word: str) -> str:
     if word.endswith("ies") and not word.endswith(("eies", "aies")) and len(word) > 4:
         return word[:-3] + "y"
@@ -161,5 +160,4 @@ def _parts(word: str) -> set[str]:
     if word.isascii():
         return {stem}
     cases = {stem, stem.upper(), stem[:1].upper() + stem[1:]}
-    forms = {unicodedata.normalize(form, case) for form in ("NFC", "NFD") for case in cases}
-    return {form.translate(_TO_SMALL) for form in forms}
+    return {unicodedata.normalize(form, case) for form in ("NFC", "NFD") for case in cases}
