@@ -194,7 +194,7 @@ class Searcher:
             clock.seconds,
             narrowed=query.condition is not None,
             refused=max(refused) if refused else None,
-            notes=notes,
+            notes=tuple(notes),
         )
 
     def _folded(self, first: Callable[[int], Found], k: int) -> tuple[Found, list[Folded]]:

@@ -225,8 +225,8 @@ def test_csv_has_the_fields_of_json_and_any_name_comes_back(
         for entry in objects
     ]
     assert out.startswith(
-        b"rank,path,score,relevance,width,height,taken_at,region,duplicates,weak\r\n"
-        b"1,/plain.png,0.123457,0.9877,640,480,2021-05-04T12:33:10,,,false\r\n"
+        b"rank,path,score,relevance,width,height,taken_at,region,duplicates,labels,weak\r\n"
+        b"1,/plain.png,0.123457,0.9877,640,480,2021-05-04T12:33:10,,,[],false\r\n"
     )
 
 
@@ -340,8 +340,8 @@ def test_long_names_are_folded_and_whole(terminal: Shown) -> None:
         (
             "csv",
             (
-                "rank,path,score,relevance,width,height,taken_at,region,duplicates,weak\r\n"
-                f"1,/{NASTY_SHOWN},0.5,,640,480,2021-05-04T12:33:10,,,false\r\n"
+                "rank,path,score,relevance,width,height,taken_at,region,duplicates,labels,weak\r\n"
+                f"1,/{NASTY_SHOWN},0.5,,640,480,2021-05-04T12:33:10,,,[],false\r\n"
             ),
         ),
     ],
