@@ -18,8 +18,8 @@ from vsearch.browser import app as app_module
 from vsearch.browser.app import Browser, Browsing, FileScreen, HelpScreen
 from vsearch.browser.grid import Tile
 from vsearch.browser.session import Session
-from vsearch.browser.terminal import Terminal
 from vsearch.indexing.run import Options, update
+from vsearch.output.graphics import Graphics
 from vsearch.records import Match
 from vsearch.searching.searcher import Searcher
 
@@ -55,7 +55,14 @@ def play(photos: Path) -> Play:
             return Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000)
 
         session = Session(open_searcher, None)
-        app = Browser(session, Terminal(), line=line, write=write, pixel_limit=10_000, workers=1)
+        app = Browser(
+            session,
+            Graphics("blocks", 10, 20),
+            line=line,
+            write=write,
+            pixel_limit=10_000,
+            workers=1,
+        )
 
         async def run() -> None:
             async with app.run_test(size=size) as pilot:
