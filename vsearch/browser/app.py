@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from vsearch.browser.session import Reply, Session
-    from vsearch.browser.terminal import Terminal
+    from vsearch.output.graphics import Graphics
     from vsearch.records import Match
 
 _Result = TypeVar("_Result")
@@ -201,7 +201,7 @@ class Browsing(Screen[None]):
     def __init__(
         self,
         session: Session,
-        terminal: Terminal,
+        graphics: Graphics,
         *,
         line: str,
         write: Callable[[Sequence[Match], Path], None],
@@ -211,7 +211,7 @@ class Browsing(Screen[None]):
         super().__init__()
         self.marks = Marks()
         self._session = session
-        self._terminal = terminal
+        self._graphics = graphics
         self._line = line
         self._write = write
         self._thumbnails = partial(Thumbnails, workers=workers, pixel_limit=pixel_limit)
@@ -227,8 +227,8 @@ class Browsing(Screen[None]):
         self._warned = False
         self._here = os.getcwd()
         # Kept and not looked up: what comes late, while the screen is taken down, does no harm.
-        cell = pixels_of_cell(terminal)
-        drawn = widget_for(terminal)
+        cell = pixels_of_cell(graphics)
+        drawn = widget_for(graphics)
         self._prompt = Static("› ", id="prompt", markup=False)
         self.query_line = Input(id="query", select_on_focus=False, placeholder="search")
         self._status = Static("", id="status", markup=False)
@@ -401,7 +401,7 @@ class Browsing(Screen[None]):
     @property
     def _large(self) -> int:
         """How many pixels the longer side of the picture among the details has."""
-        cell = pixels_of_cell(self._terminal)
+        cell = pixels_of_cell(self._graphics)
         # Never that of the grid, so that each is known by its size.
         longest = max(side * unit for side, unit in zip(_LARGE, cell, strict=True))
         return longest + (longest == self.grid.longest)
@@ -634,7 +634,7 @@ class Browser(App[bool]):
     def __init__(
         self,
         session: Session,
-        terminal: Terminal,
+        graphics: Graphics,
         *,
         line: str,
         write: Callable[[Sequence[Match], Path], None],
@@ -649,7 +649,7 @@ class Browser(App[bool]):
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self.browsing = Browsing(
-            session, terminal, line=line, write=write, pixel_limit=pixel_limit, workers=workers
+            session, graphics, line=line, write=write, pixel_limit=pixel_limit, workers=workers
         )
 
     def get_default_screen(self) -> Screen[None]:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from vsearch.browser.terminal import Graphics
     from vsearch.conditions import Condition
+    from vsearch.output.graphics import Protocol
     from vsearch.records import Match
     from vsearch.searching.searcher import Searcher
 
@@ -29,14 +29,14 @@ def browse(
     *,
     line: str,
     condition: Condition | None,
-    graphics: Graphics | None,
+    protocol: Protocol | None,
     write: Callable[[Sequence[Match], Path], None],
     pixel_limit: int,
     workers: int,
 ) -> list[Match]:
     """Let a person browse, beginning with the answer to `line`; return what was marked.
 
-    `open_searcher` is called in a thread of its own. `graphics`: how to draw, None: as the terminal
+    `open_searcher` is called in a thread of its own. `protocol`: how to draw, None: as the terminal
     can. Raises UsageError when there is no terminal, and Interrupted.
     """
     with foreground():
@@ -44,13 +44,13 @@ def browse(
 
         session = Session(open_searcher, condition)
         try:
-            terminal = ask(graphics)
+            graphics, typed = ask(protocol)
             from vsearch.browser.app import Browser
 
             app = Browser(
                 session,
-                terminal,
-                line=line + terminal.typed,
+                graphics,
+                line=line + typed,
                 write=write,
                 pixel_limit=pixel_limit,
                 workers=workers,

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-    from vsearch.browser.terminal import Terminal
+    from vsearch.output.graphics import Graphics
 
 
-def widget_for(terminal: Terminal) -> type[Widget]:
+def widget_for(graphics: Graphics) -> type[Widget]:
     """Return the widget that draws its `image`, a picture of Pillow's, on this terminal."""
     # While it is imported, textual-image asks the terminal by itself, and takes what is typed
     # meanwhile for the answer. It does not where stdout is none; the size of a character is then
     # what these variables say.
     names = "TEXTUAL_CELL_WIDTH", "TEXTUAL_CELL_HEIGHT"
-    os.environ.update(zip(names, map(str, terminal.cell), strict=True))
+    os.environ.update(zip(names, map(str, _cell(graphics)), strict=True))
     stdout = sys.__stdout__
     try:
         with Path(os.devnull).open("w", encoding="ascii") as nowhere:
@@ -35,12 +35,16 @@ def widget_for(terminal: Terminal) -> type[Widget]:
         "blocks": HalfcellImage,
         "shades": UnicodeImage,
     }
-    return drawn[terminal.graphics]
+    return drawn[graphics.protocol]
 
 
-def pixels_of_cell(terminal: Terminal) -> tuple[int, int]:
+def pixels_of_cell(graphics: Graphics) -> tuple[int, int]:
     """Return how many pixels are drawn in a character, across and down.
 
     A half block is one of two; a shade is one only, but twice as tall as it is wide.
     """
-    return terminal.cell if terminal.graphics in {"kitty", "sixel"} else (1, 2)
+    return _cell(graphics) if graphics.protocol in {"kitty", "sixel"} else (1, 2)
+
+
+def _cell(graphics: Graphics) -> tuple[int, int]:
+    return graphics.cell_width, graphics.cell_height

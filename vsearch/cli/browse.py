@@ -123,7 +123,7 @@ def browse(
             open_searcher,
             line=line_of(terms or (), minus or ()),
             condition=condition,
-            graphics=graphics,
+            protocol=graphics,
             write=partial(write_matches, form=form),
             pixel_limit=limit,
             workers=workers,

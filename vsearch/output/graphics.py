@@ -55,7 +55,7 @@ class Graphics:
 
 def graphics(*, color: bool) -> Graphics:
     """Return what the terminal at stdout can show; `color`: whether blocks may have any."""
-    answer, cell = _asked()
+    answer, cell = asked()
     return understood(answer, cell, color=color)
 
 
@@ -75,10 +75,19 @@ def understood(answer: bytes, cell: tuple[int, int], *, color: bool) -> Graphics
     return Graphics(protocol, *next(size for size in (told, cell, _GUESS) if all(size)))
 
 
-def _asked() -> tuple[bytes, tuple[int, int]]:
+def typed(answer: bytes) -> str:
+    """Return the text a person typed before the terminal answered, up to a key that is none."""
+    for part in (_KITTY, _CELL, _ATTRIBUTES):
+        answer = part.sub(b"", answer)
+    text = re.split(rb"[\x00-\x1f]", answer)[0].decode(errors="ignore")
+    return "".join(filter(str.isprintable, text))
+
+
+def asked() -> tuple[bytes, tuple[int, int]]:
     """Ask the terminal; return its answer, and the size of a cell that the system knows, or 0.
 
-    b"" where there is none to be asked (Windows, no terminal of one's own).
+    The answer has in it what was typed meanwhile (see `typed`). b"" where there is none to be asked
+    (Windows, no terminal of one's own).
     """
     if sys.platform == "win32":
         return b"", (0, 0)
@@ -101,7 +110,7 @@ if sys.platform != "win32":
     def _raw_terminal() -> Iterator[int]:
         """Open the terminal, whatever stdin is, so that its answer comes at once and is not shown.
 
-        What was typed meanwhile is lost with it. Raises OSError.
+        What was typed meanwhile comes with it. Raises OSError.
         """
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         try:

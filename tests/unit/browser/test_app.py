@@ -17,9 +17,10 @@ from textual.widgets import Input, Static
 from vsearch.browser import app as app_module
 from vsearch.browser.app import Browser, Browsing, FileScreen, HelpScreen
 from vsearch.browser.grid import Tile
-from vsearch.browser.session import Session
-from vsearch.browser.terminal import Terminal
+from vsearch.browser.history import Question
+from vsearch.browser.session import Reply, Session
 from vsearch.indexing.run import Options, update
+from vsearch.output.graphics import Graphics
 from vsearch.records import Match
 from vsearch.searching.searcher import Searcher
 
@@ -55,7 +56,14 @@ def play(photos: Path) -> Play:
             return Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000)
 
         session = Session(open_searcher, None)
-        app = Browser(session, Terminal(), line=line, write=write, pixel_limit=10_000, workers=1)
+        app = Browser(
+            session,
+            Graphics("blocks", 10, 20),
+            line=line,
+            write=write,
+            pixel_limit=10_000,
+            workers=1,
+        )
 
         async def run() -> None:
             async with app.run_test(size=size) as pilot:
@@ -426,3 +434,28 @@ def test_what_was_asked_for_on_the_command_line_is_there_at_once(play: Play) -> 
         assert browser(pilot).query_line.value == "blue - red"
 
     play(story, line="blue")
+
+
+def test_more_is_asked_for_before_one_comes_to_the_end(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "_LEAST", 2)
+    monkeypatch.setattr(app_module, "_PAGES", 2)
+    asked: list[int] = []
+
+    async def story(pilot: Pilot[bool]) -> None:
+        session = browser(pilot)._session
+        ask = session.ask
+
+        async def counting(question: Question, count: int) -> Reply | None:
+            asked.append(count)
+            return await ask(question, count)
+
+        monkeypatch.setattr(session, "ask", counting)
+        async with among_pictures(pilot):
+            await until(pilot, lambda: "of 4 " in text(pilot, "#status"))
+            await pilot.press("end")
+            assert text(pilot, "#status").startswith("4–4 of 4 ")
+
+    play(story, (14, 8))
+    assert asked[-2:] == [2, 8]

@@ -1,4 +1,4 @@
-"""Asking a terminal what it can show, on one that answers as it is told to."""
+"""How pictures are drawn, and where the streams lead meanwhile."""
 
 from __future__ import annotations
 
@@ -6,97 +6,42 @@ import os
 import pty
 import subprocess
 import sys
-import termios
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from vsearch.browser import terminal
-from vsearch.browser.terminal import Graphics, Terminal, ask
+from vsearch.browser.terminal import ask
+from vsearch.output.graphics import Graphics, Protocol
 
-DA1, CELL = b"\x1b[?62;22c", b"\x1b[6;18;9t"
-KITTY, SIXEL = b"\x1b_Gi=31;OK\x1b\\", b"\x1b[?62;4;22c"
-
-
-@pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_COLOR", "SSH_CONNECTION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setattr(terminal, "_SECONDS", 10.0)
-
-
-def asked(answer: bytes, wanted: Graphics | None = None) -> Terminal:
-    """Ask a terminal that gives this answer; stdin and stdout are its own meanwhile."""
-    ours, theirs = pty.openpty()
-    kept = os.dup(0), os.dup(1)
-    before = termios.tcgetattr(theirs)
-
-    def answers() -> None:
-        seen = b""
-        while b"\x1b[c" not in seen:
-            seen += os.read(ours, 1000)
-        os.write(ours, answer)
-
-    thread = Thread(target=answers)
-    thread.start()
-    try:
-        os.dup2(theirs, 0)
-        os.dup2(theirs, 1)
-        found = ask(wanted)
-        assert termios.tcgetattr(0) == before
-    finally:
-        for stream, descriptor in enumerate(kept):
-            os.dup2(descriptor, stream)
-            os.close(descriptor)
-        thread.join()
-        os.close(ours)
-        os.close(theirs)
-    return found
+KITTY, SIXEL, PLAIN = b"\x1b_Gi=4211;OK\x1b\\\x1b[?62c", b"\x1b[?62;4c", b"\x1b[?62c"
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("answer", "environ", "wanted", "expected"),
     [
-        pytest.param(DA1, Terminal("blocks"), id="a plain one"),
-        pytest.param(CELL + DA1, Terminal("blocks", (9, 18)), id="size of a character"),
-        pytest.param(KITTY + CELL + DA1, Terminal("kitty", (9, 18)), id="kitty"),
-        pytest.param(SIXEL, Terminal("sixel"), id="sixel"),
-        pytest.param(KITTY + CELL + SIXEL, Terminal("sixel", (9, 18)), id="both"),
-        pytest.param(b"\x1b_Gi=31;ENOTSUP\x1b\\" + DA1, Terminal("blocks"), id="no kitty"),
-        pytest.param(b"\x1b[?64;14;40c", Terminal("blocks"), id="no sixel but a 4 in numbers"),
-        pytest.param(
-            b"a d" + KITTY + b"og" + DA1, Terminal("kitty", typed="a dog"), id="typed meanwhile"
-        ),
-        pytest.param(
-            "schön".encode() + b"\x7f" + DA1, Terminal(typed="schön"), id="typed, no control"
-        ),
-        pytest.param(b"\x1b[A" + DA1, Terminal(typed=""), id="a key that is no text"),
+        pytest.param(KITTY, {}, None, "kitty", id="kitty"),
+        pytest.param(SIXEL, {}, None, "sixel", id="sixel"),
+        pytest.param(PLAIN, {}, None, "blocks", id="neither"),
+        pytest.param(KITTY, {"SSH_CONNECTION": "a 1 b 2"}, None, "blocks", id="over ssh"),
+        pytest.param(KITTY, {"SSH_CONNECTION": "a 1 b 2"}, "kitty", "kitty", id="over ssh, wanted"),
+        pytest.param(KITTY, {"NO_COLOR": "1"}, None, "shades", id="no colour"),
+        pytest.param(SIXEL, {}, "shades", "shades", id="wanted"),
     ],
 )
-def test_what_a_terminal_says(answer: bytes, expected: Terminal) -> None:
-    assert asked(answer) == expected
-
-
-def test_what_the_person_wants_comes_first() -> None:
-    assert asked(KITTY + DA1, "shades").graphics == "shades"
-
-
-def test_half_blocks_over_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
-    assert asked(KITTY + DA1).graphics == "blocks"
-    assert asked(KITTY + DA1, "kitty").graphics == "kitty"
-
-
-def test_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert asked(KITTY + DA1).graphics == "shades"
-
-
-def test_a_terminal_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "_SECONDS", 0.05)
-    assert asked(b"") == Terminal("blocks")
+def test_how_pictures_are_drawn(
+    answer: bytes,
+    environ: dict[str, str],
+    wanted: Protocol | None,
+    expected: Protocol,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("NO_COLOR", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(terminal, "asked", lambda: (b"a d" + answer, (9, 18)))
+    assert ask(wanted) == (Graphics(expected, 9, 18), "a d")
 
 
 FOREGROUND = """

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from vsearch.output.graphics import Graphics, Protocol, understood
+from vsearch.output.graphics import Graphics, Protocol, typed, understood
 
 OK = b"\x1b_Gi=4211;OK\x1b\\"
 
@@ -42,6 +42,22 @@ def test_without_colour_blocks_are_shades(color: bool, expected: Protocol) -> No
 
 def test_without_colour_pictures_are_pictures() -> None:
     assert understood(b"\x1b[?4c", (0, 0), color=False).protocol == "sixel"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(b"\x1b[?62;22c", "", id="nothing"),
+        pytest.param(b"a d" + OK + b"og\x1b[6;18;9t\x1b[?62c", "a dog", id="in between"),
+        pytest.param("schön".encode() + b"\x1b[?62c", "schön", id="no ASCII"),
+        pytest.param(b"dog\rcat\x1b[?62c", "dog", id="up to Enter"),
+        pytest.param(b"\x1b[Adog\x1b[?62c", "", id="up to an arrow"),
+        pytest.param(b"do\x7f\xc3\x1b[?62c", "do", id="no control, no half character"),
+        pytest.param(b"", "", id="silent"),
+    ],
+)
+def test_what_was_typed_meanwhile(answer: bytes, expected: str) -> None:
+    assert typed(answer) == expected
 
 
 ASK = """
