@@ -165,6 +165,44 @@ def test_many_are_not_opened_unasked(vsearch: Run, query: list[str | Path], tmp_
     assert done.stderr.startswith(b"vsearch: there is no program to open pictures with, xdg-open;")
 
 
+@pytest.mark.parametrize(
+    ("typed", "code", "count"), [(b"n\n", 0, 0), (b"y\n", 0, 6), (b"\x03", 130, 0)]
+)
+def test_a_person_is_asked_before_many_are_opened(
+    query: list[str | Path], tmp_path: Path, typed: bytes, code: int, count: int
+) -> None:
+    viewer, opened = tmp_path / "xdg-open", tmp_path / "opened"
+    viewer.write_text('#!/bin/sh\necho "$1" >> "$OPENED"\n')
+    viewer.chmod(0o755)
+    environ = environment(tmp_path) | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}", "OPENED": os.fspath(opened), "TERM": "xterm",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "vsearch", *map(str, query), "-k", "6", "--open", "--paths"]
+    pid, master = pty.fork()
+    if not pid:
+        os.execve(sys.executable, command, environ)  # noqa: S606  # none is wanted
+    seen, answered = b"", False
+    while select.select([master], [], [], 60)[0]:
+        try:
+            seen += os.read(master, 65536)
+        except OSError:
+            break
+        if b"open 6 pictures? [y/N]: " in seen and not answered:
+            os.write(master, typed)
+            answered = True
+    os.close(master)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code, seen
+    until = time.monotonic() + 30
+    while time.monotonic() < until and count != _lines(opened):
+        time.sleep(0.05)
+    assert _lines(opened) == count
+    assert "━".encode() not in seen  # no bar has flashed
+
+
+def _lines(path: Path) -> int:
+    return path.read_text().count("\n") if path.exists() else 0
+
+
 def test_ctrl_c_ends_the_program_and_the_search(query: list[str | Path], tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "vsearch", *query, "--exec", "sh -c 'echo begun; sleep 60'"],

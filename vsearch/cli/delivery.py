@@ -187,6 +187,9 @@ def _open(matches: Sequence[Match]) -> int:
                 f"nobody can be asked whether to {question[:-1]}; ask for {_OPENED_UNASKED} at "
                 "the most with -k"
             )
-        if not typer.confirm(question, err=True):
-            return 0
+        try:
+            if not typer.confirm(question, err=True):
+                return 0
+        except typer.Abort:  # what typer makes of Ctrl-C, and of the end of what is typed
+            raise KeyboardInterrupt from None
     return sum(typer.launch(match.path) != 0 for match in matches)

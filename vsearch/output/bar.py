@@ -32,7 +32,6 @@ class Bar:
                 transient=True,
             )
             self._task = self._bar.add_task("", total=None)
-            self._bar.start()
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -42,6 +41,7 @@ class Bar:
     def progress(self, what: str, done: int, total: int) -> None:
         """Show that of `total` things `done` are done."""
         if self._bar:
+            self._bar.start()  # only now: what has no progress needs no bar
             self._bar.update(self._task, description=what, completed=done, total=total)
 
     def line(self, line: str) -> None:
