@@ -432,19 +432,63 @@ class Catalog:
                 (vector_set, block, checksum),
             )
 
-    def entries(self, vector_set: str) -> Iterator[Entry]:
-        """Yield every file with an embedding in the set, by row, those of one row by path."""
+    def entries(
+        self,
+        vector_set: str,
+        condition: Condition | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> Iterator[Entry]:
+        """Yield every file with an embedding in the set, by row, those of one row by path.
+
+        With a `condition`, those that meet it; with `rows`, those of these rows. Raises ValueError
+        as `as_sql`.
+        """
         roots = {root.id: root.path for root in self.roots()}
+        where, values = "1", list[Any]()
+        if condition is not None:
+            from vsearch.index.selection import as_sql
+
+            where, values = as_sql(condition, self.roots())
+        if rows is not None:
+            where += " AND rows.row IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(rows)))
         for root, path, size, mtime, digest, row, perceptual, *facts in self._each(
-            "SELECT images.root, images.path, size, mtime_ns, hash, rows.row,"  # noqa: S608  # ours
+            "SELECT images.root, images.path, size, mtime_ns, hash, rows.row,"  # noqa: S608  # values are parameters
             f" nullif(perceptual, x''), {_FACTS}"
             " FROM rows CROSS JOIN contents ON contents.id=rows.content"
             " CROSS JOIN images ON images.content=rows.content"
-            " WHERE rows.vector_set=? ORDER BY rows.row, images.root, images.path",
-            (vector_set,),
+            f" WHERE rows.vector_set=? AND {where} ORDER BY rows.row, images.root, images.path",
+            (vector_set, *values),
         ):
             name = os.fsdecode(path)
             yield Entry(roots[root], name, size, mtime, digest, row, _facts(*facts), perceptual)
+
+    def entry(self, vector_set: str, root: Root, path: str) -> Entry | None:
+        """Return what is known of the file `path` of `root`; None: it is not in the set."""
+        found = self._all(
+            "SELECT size, mtime_ns, hash, rows.row, width, height, format, taken_at, camera"
+            " FROM images JOIN contents ON contents.id=images.content"
+            " JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            " WHERE images.root=? AND images.path=?",
+            (vector_set, root.id, os.fsencode(path)),
+        )
+        for size, mtime, digest, row, *facts in found:
+            return Entry(root.path, path, size, mtime, digest, row, ImageFacts(*facts))
+        return None
+
+    def named(self, vector_set: str, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, path below its root) of each file whose path has one of `parts` in it.
+
+        Parts are letters; those of ASCII match capitals, too.
+        """
+        has = " OR ".join("CAST(images.path AS TEXT) LIKE ?" for _ in parts) or "0"
+        for row, path in self._each(
+            "SELECT rows.row, images.path FROM images"  # noqa: S608  # values are parameters
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            f" WHERE images.content IS NOT NULL AND ({has})",
+            (vector_set, *(f"%{part}%" for part in parts)),
+        ):
+            yield row, os.fsdecode(path)
 
     def selected(self, vector_set: str, condition: Condition) -> list[int]:
         """Return the set's rows of which a file meets the condition, ascending.
