@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, Self
 from vsearch.errors import UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.records import Match
-from vsearch.searching.names import names_for
 from vsearch.searching.query import Term, embed_each
 from vsearch.searching.search import search
 
@@ -142,10 +141,14 @@ class Searcher:
     def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
         known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
         named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
-        names = names_for(self._index, query.terms, query.names) if query.names else None
+        names = None
         notes = [note for one in known if (note := _changed(one))]
-        if query.names and names is None:
-            notes.append("there are no words in the query that names could have: they do not count")
+        if query.names:
+            from vsearch.searching.names import names_for  # most queries do without
+
+            names = names_for(self._index, query.terms, query.names)
+            if names is None:
+                notes.append("no words in the query that names could have: they do not count")
         found = search(
             self._index,
             vector,

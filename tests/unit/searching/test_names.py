@@ -223,7 +223,5 @@ def test_names_count_within_a_condition(searcher: Searcher) -> None:
 
 def test_a_query_without_words_is_told(searcher: Searcher) -> None:
     answer = searcher.answer(Query(parse(["the"]), 2, names=0.5))
-    assert answer.notes == [
-        "there are no words in the query that names could have: they do not count"
-    ]
+    assert answer.notes == ["no words in the query that names could have: they do not count"]
     assert [name for _, _, name in listed(answer)] == [None, None]
