@@ -11,6 +11,7 @@ from vsearch.images.crop import cut_out, finer
 from vsearch.images.decode import decode
 from vsearch.images.formats import is_signed
 from vsearch.images.limits import byte_limit
+from vsearch.images.perceptual import SIDE, hash_of_luminance, luminance
 from vsearch.images.preprocess import to_square
 from vsearch.images.read import content_hash, head, read
 from vsearch.records import ImageFacts, Preprocessing
@@ -27,24 +28,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture ready for the model: `pixels` (size, size, 3) uint8, and its facts."""
+    """A picture ready for the model: `pixels` (size, size, 3) uint8, and what was seen on the way.
+
+    `perceptual` is its perceptual hash, 32 bytes.
+    """
 
     pixels: NDArray[np.uint8]
     facts: ImageFacts
+    perceptual: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """The same as Pillow has it: `image` RGB of size x size. Made without numpy."""
+    """The same as Pillow has it: `image` RGB of size x size. Made without numpy.
+
+    `luminance` is what the perceptual hash is computed from.
+    """
 
     image: Image
     facts: ImageFacts
+    luminance: Image
 
     def prepared(self) -> Prepared:
-        """Return it as an array."""
+        """Return it as an array, with its hash."""
         import numpy as np
 
-        return Prepared(np.asarray(self.image), self.facts)
+        pixels, square = np.asarray(self.image), np.asarray(self.luminance)
+        return Prepared(pixels, self.facts, hash_of_luminance(square))
 
 
 def prepare(
@@ -64,12 +74,14 @@ def square(
     """Do what `prepare` does, and leave the pixels with Pillow."""
     suffix = os.path.splitext(path)[1]
     # Enough for every way to resize; "longest" could do with less.
-    decoded = decode(data, shorter=spec.size, pixel_limit=pixel_limit, suffix=suffix)
+    shorter = max(spec.size, SIDE)
+    decoded = decode(data, shorter=shorter, pixel_limit=pixel_limit, suffix=suffix)
     if crop and (box := crop.box(decoded.facts.width, decoded.facts.height)):
-        if shorter := finer(decoded, box, spec.size):  # only now it is known how large it is
-            decoded = decode(data, shorter=shorter, pixel_limit=pixel_limit, suffix=suffix)
+        if larger := finer(decoded, box, spec.size):  # only now it is known how large it is
+            decoded = decode(data, shorter=larger, pixel_limit=pixel_limit, suffix=suffix)
         decoded = cut_out(decoded, box)
-    return Square(to_square(decoded.image, spec, decoded.extent), decoded.facts)
+    image, extent = decoded.image, decoded.extent
+    return Square(to_square(image, spec, extent), decoded.facts, luminance(image, extent))
 
 
 def load(

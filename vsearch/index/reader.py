@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # How often a reader looks again when the index was switched to another set while it was opening.
 ATTEMPTS = 10
+HASH_BYTES = 32  # of a perceptual hash, see `images.perceptual`
 
 
 class Index:
@@ -150,9 +151,38 @@ class Index:
         """Return how many files the index can answer with."""
         return self._catalog.images(self._name)
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield every file the index can answer with, by row, those of one row by path."""
-        return self._catalog.entries(self._name)
+    def entries(
+        self, condition: Condition | None = None, rows: Sequence[int] | None = None
+    ) -> Iterator[Entry]:
+        """Yield every file the index can answer with, by row, those of one row by path.
+
+        With a `condition`, those that meet it; with `rows`, those of these rows. Raises ValueError
+        for a condition that cannot be met by anything (see `selected`).
+        """
+        return self._catalog.entries(self._name, condition, rows)
+
+    def labels(self) -> dict[str, int]:
+        """Return how many files have each label, most frequent first.
+
+        Labels that differ in case only are one, written as it is most often.
+        """
+        return self._catalog.labels(self._name)
+
+    def perceptual_hashes(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the perceptual hash of each of `rows` (n,): (n, 32), and which are known: (n,).
+
+        Those that are not, of pictures that an older vsearch indexed, are zeros.
+        """
+        import numpy as np
+
+        hashes = np.zeros((len(rows), HASH_BYTES), dtype=np.uint8)
+        known = np.zeros(len(rows), dtype=bool)
+        for place, found in self._catalog.perceptual_hashes(self._name, rows.tolist()):
+            hashes[place] = np.frombuffer(found, np.uint8)
+            known[place] = True
+        return hashes, known
 
     def entry(self, path: str) -> Entry | None:
         """Return what is known of the picture file at `path`; None: it is not in the index.
@@ -215,6 +245,7 @@ class Index:
             counts.live_rows,
             self.graph_rows(),
             tuple(others),
+            self.labels(),
             {str(reason): count for reason, count in self._catalog.skip_counts().items()},
             sum(sizes.values()),
             max((found.st_mtime for found in catalog if found), default=0.0),

@@ -11,7 +11,10 @@ from vsearch.errors import SkipReason
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One root was walked and compared; `reading` files are now to be read."""
+    """One root was walked and compared; `reading` files are now to be read.
+
+    `unsettled` files may still be being written and are left for a later run.
+    """
 
     root: str
     new: int
@@ -20,6 +23,7 @@ class Planned:
     unchanged: int
     unchanged_skipped: dict[SkipReason, int]
     gone: int
+    unsettled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,16 @@ class Reused:
 @dataclass(frozen=True, slots=True)
 class Confirmed:
     """The absolute `path` was read and has the content it had before."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The absolute `path` was decoded for its labels and perceptual hash; it keeps its embedding.
+
+    An older vsearch, which embedded it, did not look for them.
+    """
 
     path: str
 
@@ -129,12 +143,49 @@ class Done:
     images: int
 
 
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """All is up to date, and waited for are changes in these `folders` (absolute)."""
+
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """The system tells of no changes, for `reason`: all is looked at every `seconds` instead."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """The `folder` is not in the index any more, and therefore not watched."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAway:
+    """The index that was in `folder` is not there now; it is waited for."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAwaited:
+    """Another process is writing to the index in `folder`; its end is waited for."""
+
+    folder: str
+
+
 Event: TypeAlias = (
     Planned
     | RootMissing
     | Embedded
     | Reused
     | Confirmed
+    | Described
     | Ignored
     | Skipped
     | Gone
@@ -145,6 +196,11 @@ Event: TypeAlias = (
     | Renamed
     | Dropped
     | Done
+    | Watching
+    | Polling
+    | Unwatched
+    | IndexAway
+    | TurnAwaited
 )
 
 
@@ -161,6 +217,7 @@ class Tally:
     changed: int = 0
     embedded: int = 0
     reused: int = 0
+    described: int = 0
     ignored: int = 0
     unchanged: int = 0
     gone: int = 0
@@ -178,7 +235,7 @@ class Tally:
 
     def add(self, event: Event) -> None:
         """Count one event."""
-        if isinstance(event, Embedded | Reused | Confirmed | Ignored) or (
+        if isinstance(event, Embedded | Reused | Confirmed | Described | Ignored) or (
             isinstance(event, Skipped) and event.opened
         ):
             self.read += 1
@@ -197,6 +254,8 @@ class Tally:
                 self.reused += 1
             case Confirmed():
                 self.unchanged += 1
+            case Described():
+                self.described += 1
             case Ignored():
                 self.ignored += 1
             case Skipped():

@@ -11,6 +11,7 @@ pixels to `batches` and read on.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import (
     ImageError,
+    IndexLocked,
     IndexMissing,
     ModelError,
     SkipReason,
@@ -37,6 +39,7 @@ from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
     Committed,
     Confirmed,
+    Described,
     Done,
     Dropped,
     Embedded,
@@ -50,6 +53,7 @@ from vsearch.indexing.events import (
     RootMissing,
     Skipped,
     Switched,
+    TurnAwaited,
     Unswitched,
 )
 from vsearch.indexing.plan import Plan, plan
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
     from vsearch.records import ImageFacts, ModelIdentity
 
 COMMIT_SECONDS = 1.0
+LOCKED_SECONDS = 0.5  # between two tries for the lock that another process has
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
 # run far ahead; what is large, the decoded picture, exists once per thread at most.
 AHEAD_PER_WORKER = 32
@@ -90,7 +95,8 @@ class Options:
     """How to walk and read.
 
     `workers` is the number of threads, `pixel_limit` the most pixels each may decode at a time,
-    `seconds` the longest one file may take for that.
+    `seconds` the longest one file may take for that. What was changed less than `settle` seconds
+    ago is left for a later run: who writes it may not be done.
     """
 
     workers: int
@@ -99,18 +105,22 @@ class Options:
     follow_links: bool = False
     hidden: bool = False
     ignore: bool = True
+    settle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     """What reading one file gave: a vector, a content known before (no vector), or a fault.
 
-    `at_ns` is when reading began, in nanoseconds since 1970.
+    `at_ns` is when reading began, in nanoseconds since 1970. `embedding` comes with the facts and
+    the perceptual hash; `described` are labels and that hash of a content that was known without
+    them, the hash empty where it could not be decoded any more.
     """
 
     at_ns: int
     digest: bytes = b""
-    embedding: tuple[ImageFacts, NDArray[np.float32]] | None = None
+    embedding: tuple[ImageFacts, bytes, NDArray[np.float32]] | None = None
+    described: tuple[tuple[str, ...], bytes] | None = None
     fault: ImageError | None = None
 
 
@@ -121,12 +131,14 @@ class _Gathered:
     at_ns: int
     digest: bytes
     facts: ImageFacts
+    perceptual: bytes
     vector: Future[NDArray[np.float32]]
 
     def finished(self) -> _Read:
         """Wait for the embedding."""
         try:
-            return _Read(self.at_ns, self.digest, (self.facts, _checked(self.vector.result())))
+            vector = _checked(self.vector.result())
+            return _Read(self.at_ns, self.digest, (self.facts, self.perceptual, vector))
         except ImageError as error:
             return _Read(self.at_ns, fault=error)
 
@@ -134,11 +146,9 @@ class _Gathered:
 class _Reader:
     """One file's way from its path to its embedding; used from many threads at once."""
 
-    def __init__(
-        self, encoder: Encoder, has_vector: Callable[[bytes], bool], decoders: Decoders
-    ) -> None:
+    def __init__(self, encoder: Encoder, writer: IndexWriter, decoders: Decoders) -> None:
         self.encoder = encoder
-        self._has_vector = has_vector
+        self._has_vector, self._is_described = writer.has_vector, writer.is_described
         self._loader: Thread | None = None
         self._lock = Lock()  # of it
         self.decoders = decoders
@@ -170,32 +180,42 @@ class _Reader:
 
     def _read(self, path: str, named_image: bool) -> _Read | _Gathered:
         now = time.time_ns()
+        undescribed = b""  # the hash of a content that has its embedding only
+
+        def is_known(digest: bytes) -> bool:
+            nonlocal undescribed
+            if not self._has_vector(digest):
+                self._load_early()
+                return False
+            if not self._is_described(digest):
+                undescribed = digest
+            return not undescribed
+
         try:
             loaded = self.decoders.load(
-                path,
-                self.encoder.preprocessing,
-                named_image=named_image,
-                is_known=self._is_known,
+                path, self.encoder.preprocessing, named_image=named_image, is_known=is_known
             )
             digest, prepared = loaded.digest, loaded.prepared
             if prepared is None:
                 return _Read(now, digest)
+            facts, perceptual = prepared.facts, prepared.perceptual
+            if undescribed:
+                return _Read(now, digest, described=(facts.labels, perceptual))
             if self.batches:
                 vector_to_come = self.batches.submit(prepared.pixels)
-                return _Gathered(now, digest, prepared.facts, vector_to_come)
+                return _Gathered(now, digest, facts, perceptual, vector_to_come)
             vector = self.encoder.encode_images(prepared.pixels[None])[0]  # (dim,) float32
-            return _Read(now, digest, (prepared.facts, _checked(vector)))
+            return _Read(now, digest, (facts, perceptual, _checked(vector)))
         except ImageError as error:
+            if undescribed:
+                return _Read(now, undescribed, described=((), b""))
             return _Read(now, fault=error)
 
-    def _is_known(self, digest: bytes) -> bool:
-        if self._has_vector(digest):
-            return True
+    def _load_early(self) -> None:
         with self._lock:
             if not self._loader:
                 self._loader = Thread(target=self._load_model, name="load")
                 self._loader.start()
-        return False
 
     def _load_model(self) -> None:
         """Load it while the first pictures are decoded: this process has nothing else to do."""
@@ -235,31 +255,70 @@ def update(
     Raises UsageError for names that mean nothing, StoreError when the index cannot be written (the
     last commit then stands), and DecoderError when nothing can be decoded.
     """
+    known = roots(folder)
+    asked = scopes(paths, known)
+    with decoders or Decoders(options.pixel_limit, options.seconds) as decoders:
+        if not known:  # all there is will be read: let them come up while the writer does
+            decoders.start()
+        yield from update_scopes(folder, encoder, asked, options, decoders, drop_old=drop_old)
+
+
+def update_scopes(
+    folder: Path,
+    encoder: Encoder,
+    asked: Sequence[Scope],
+    options: Options,
+    decoders: Decoders | None = None,
+    *,
+    drop_old: bool = False,
+) -> Iterator[Event]:
+    """Do as `update` does, for `asked`, as `scopes` made them of names before."""
     from concurrent.futures import ThreadPoolExecutor
 
-    roots = _roots(folder)
-    asked = scopes(paths, roots)
-    with decoders or Decoders(options.pixel_limit, options.seconds) as decoders:
-        if not roots:  # all there is will be read: let them come up while the writer does
-            decoders.start()
-        with IndexWriter(folder, encoder.identity) as writer:
-            reader = _Reader(encoder, writer.has_vector, decoders)
-            pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
-            try:
-                for scope in asked:
-                    yield from _bring_up_to_date(writer, reader, pool, scope, options)
-            except StoreError:
+    with (
+        decoders or Decoders(options.pixel_limit, options.seconds) as decoders,
+        IndexWriter(folder, encoder.identity) as writer,
+    ):
+        reader = _Reader(encoder, writer, decoders)
+        pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
+        try:
+            for scope in asked:
+                yield from _bring_up_to_date(writer, reader, pool, scope, options)
+        except StoreError:
+            raise
+        except BaseException:  # Ctrl-C, a closed generator, a fault of ours: what is done stays
+            writer.commit()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            decoders.close()  # what is being decoded is not waited for
+            pool.shutdown()
+            reader.close()
+        yield from _finish(writer, encoder.identity, drop_old=drop_old)
+        yield Done(writer.images())
+
+
+def when_free(
+    run: Callable[[], Iterator[Event]], folder: Path, seconds: float = math.inf
+) -> Iterator[Event]:
+    """Yield what `run` does, which writes to the index in `folder`, when no other process does.
+
+    It is begun anew each LOCKED_SECONDS. Raises IndexLocked when that has taken `seconds`.
+    """
+    until = time.monotonic() + seconds
+    told = False
+    while True:
+        try:
+            yield from run()
+            return
+        except IndexLocked:
+            left = until - time.monotonic()
+            if left <= 0:
                 raise
-            except BaseException:  # Ctrl-C, a closed generator, a fault of ours: what is done stays
-                writer.commit()
-                raise
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-                decoders.close()  # what is being decoded is not waited for
-                pool.shutdown()
-                reader.close()
-            yield from _finish(writer, encoder.identity, drop_old=drop_old)
-            yield Done(writer.images())
+        if not told:
+            yield TurnAwaited(os.fspath(folder))
+            told = True
+        time.sleep(min(left, LOCKED_SECONDS))
 
 
 def _finish(writer: IndexWriter, identity: ModelIdentity, *, drop_old: bool) -> Iterator[Event]:
@@ -328,7 +387,8 @@ def _without_others(root: str, todo: Plan) -> Plan:
     return replace(todo, new=[file for file in todo.new if may_be(file)])
 
 
-def _roots(folder: Path) -> list[Root]:
+def roots(folder: Path) -> list[Root]:
+    """Return the roots of the index in `folder`, by path; none where there is no index yet."""
     try:
         with Index(folder) as index:
             return index.roots()
@@ -373,15 +433,18 @@ def _bring_up_to_date(
         todo.unchanged,
         todo.unchanged_skipped,
         len(todo.gone),
+        todo.unsettled,
     )
     for item in todo.passed_over:
         path = os.path.normpath(os.path.join(root.path, item.path))
         yield Skipped(path, item.reason, item.detail, opened=False)
     if files:
         reader.decoders.start()
+    undescribed = {path for path, one in known.items() if one.embedded and not one.described}
     last_commit = time.monotonic()
     for file, result in _in_order(pool, reader, root, files, reader.ahead(options.workers)):
-        yield _record(writer, root, file, result)
+        answers = file.path in undescribed
+        yield _record(writer, root, file, result, answers=answers)
         if time.monotonic() - last_commit > COMMIT_SECONDS:
             writer.commit()
             yield Committed()
@@ -416,7 +479,9 @@ def _planned(
     if scope.folder and not known and not os.path.lexists(os.path.join(scope.root, scope.folder)):
         name = os.path.join(scope.root, scope.folder)
         raise UsageError(f"no such file or folder, named {name!r}; check the name")
-    todo = plan(walk(scope, options), known)
+    todo = plan(
+        walk(scope, options), known, settle_ns=int(options.settle * 1e9), now_ns=time.time_ns()
+    )
     if device not in (None, current) and known and len(todo.gone) == len(known):
         return None
     return todo
@@ -478,7 +543,14 @@ def _in_order(
         yield from gathered()
 
 
-def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> Event:
+def _record(
+    writer: IndexWriter, root: Root, file: FoundFile, result: _Read, *, answers: bool
+) -> Event:
+    """Record what reading a file gave.
+
+    One that `answers` was read for what an older vsearch did not look for: if it cannot be read at
+    the moment, it stays as it is.
+    """
     path = os.path.join(root.path, file.path)
     recent = is_fresh(file.mtime_ns, result.at_ns)
     stamp = (file.size, UNSETTLED if recent else file.mtime_ns)
@@ -487,11 +559,15 @@ def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> 
         if fault.reason is SkipReason.NOT_AN_IMAGE and not file.named_image:
             writer.remove(root, [file.path])
             return Ignored(path)
-        writer.skip(root, file.path, *stamp, fault.reason, fault.detail)
+        if not answers:
+            writer.skip(root, file.path, *stamp, fault.reason, fault.detail)
         return Skipped(path, fault.reason, fault.detail, opened=True)
     if result.embedding is None:
         same = writer.reuse(root, file.path, *stamp, result.digest)
+        if result.described is not None:
+            writer.describe(result.digest, *result.described)
+            return Described(path)
         return Confirmed(path) if same else Reused(path)
-    facts, vector = result.embedding
-    writer.add(root, file.path, *stamp, result.digest, facts, vector)
+    facts, perceptual, vector = result.embedding
+    writer.add(root, file.path, *stamp, result.digest, facts, vector, perceptual)
     return Embedded(path)

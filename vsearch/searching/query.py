@@ -42,6 +42,8 @@ MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
 MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
 _OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
+KEYWORD_WORDS = 3
+_ARTICLE = re.compile(r"(?:an?|the)\s+(?=\S)", re.IGNORECASE)
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
 _STDIN = re.compile(r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>image:)?-")
 _MARKUP = re.compile(rb"\s*(<(\?xml|!doctype|html|svg|!--)|%PDF-)", re.I)
@@ -266,6 +268,15 @@ def _is_picture(text: str) -> bool:
         return False
 
 
+def is_keyword(text: str) -> bool:
+    """Whether words name something and are no sentence: three at most, besides an article."""
+    return len(_bare(text).split()) <= KEYWORD_WORDS
+
+
+def _bare(text: str) -> str:
+    return text[found.end() :] if (found := _ARTICLE.match(text)) else text
+
+
 def embed(
     terms: Sequence[Term],
     encoder: Encoder | None,
@@ -306,7 +317,7 @@ def embed_each(
             raise ValueError("terms to be embedded, and no encoder")
         # Before the model starts threads: pictures are decoded in forks of this process.
         pictures = iter(list(_pictures(of_pictures, encoder, pixel_limit)))
-        words = dict(zip(texts, encoder.encode_texts(texts) if texts else (), strict=True))
+        words = dict(zip(texts, _embedded(texts, encoder), strict=True))
 
     def vector(term: Term) -> Vector | UsageError:
         if term.kind == "words":
@@ -332,6 +343,28 @@ def embed_each(
             return UsageError("the terms cancel each other out; change a weight")
 
     return [blended(query) for query in queries]
+
+
+def _embedded(texts: Sequence[str], encoder: Encoder) -> Iterator[NDArray[np.float32]]:
+    """Yield the embedding (dim,) of each text: of a keyword, the mean of the model's templates.
+
+    Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021.
+    """
+    import numpy as np
+
+    prompts = [
+        [template.replace("{}", _bare(text)) for template in encoder.templates]
+        if encoder.templates and is_keyword(text)
+        else [text]
+        for text in texts
+    ]
+    every = [prompt for one in prompts for prompt in one]
+    embedded = iter(encoder.encode_texts(every) if every else ())
+    for one in prompts:
+        if len(one) == 1:
+            yield next(embedded)
+        else:
+            yield blend(np.stack([next(embedded) for _ in one]), [1.0] * len(one))
 
 
 def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Vector:

@@ -17,9 +17,13 @@ def file(path: str = "a", size: int = 10, mtime_ns: int = 20) -> FoundFile:
 
 
 def seen(
-    size: int = 10, mtime_ns: int = 20, reason: SkipReason | None = None, embedded: bool = True
+    size: int = 10,
+    mtime_ns: int = 20,
+    reason: SkipReason | None = None,
+    embedded: bool = True,
+    described: bool = True,
 ) -> Known:
-    return Known(size, mtime_ns, reason, embedded and reason is None)
+    return Known(size, mtime_ns, reason, embedded and reason is None, described)
 
 
 CASES = {
@@ -34,6 +38,8 @@ CASES = {
     "another model had no embedding": (seen(reason=SkipReason.NO_EMBEDDING), "again"),
     "unreadable and the same": (seen(reason=SkipReason.UNREADABLE), "again"),
     "without its embedding": (seen(embedded=False), "again"),
+    "by an older vsearch": (seen(described=False), "again"),
+    "damaged, by an older vsearch": (seen(reason=SkipReason.DAMAGED, described=False), "skipped"),
     "read too soon": (seen(mtime_ns=UNSETTLED), "again"),
     "empty and the same": (seen(reason=SkipReason.EMPTY), "skipped"),
     "read too soon, another size": (seen(size=11, mtime_ns=UNSETTLED), "changed"),
@@ -54,6 +60,31 @@ def test_one_file(known: Known | None, expected: str) -> None:
         gone=[],
         passed_over=[],
     )
+
+
+UNSETTLED_CASES = {
+    "new, changed just now": (None, 995, True),
+    "new, by a clock a little ahead": (None, 1_005, True),
+    "new, changed long ago": (None, 990, False),
+    "new, from the future": (None, 1_010, False),
+    "changed just now": (seen(mtime_ns=20), 995, True),
+    "read too soon": (seen(mtime_ns=UNSETTLED), 995, True),
+    "as it was read": (seen(mtime_ns=995), 995, False),
+}
+
+
+@pytest.mark.parametrize(
+    ("known", "mtime_ns", "left"), UNSETTLED_CASES.values(), ids=UNSETTLED_CASES.keys()
+)
+def test_what_may_still_be_being_written_is_left(
+    known: Known | None, mtime_ns: int, left: bool
+) -> None:
+    found = [file(mtime_ns=mtime_ns)]
+    records = {} if known is None else {"a": known}
+    todo = plan(found, records, settle_ns=10, now_ns=1_000)
+    whatever_its_time = plan(found, records)
+    nothing = Plan([], [], [], 0, {}, [], [], unsettled=1)
+    assert todo == (nothing if left else whatever_its_time)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsearch.errors import ModelError, UsageError
-from vsearch.searching.query import Kind, Term, embed, embed_each, parse
+from vsearch.searching.query import Kind, Term, embed, embed_each, is_keyword, parse
 
 
 @pytest.fixture
@@ -220,6 +220,63 @@ def test_all_words_are_embedded_in_one_call_and_none_without() -> None:
     assert (encoder.calls, encoder.texts, encoder.pictures) == (1, 2, 1)
     embed(parse(["green.png"]), encoder, 1000)
     assert encoder.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("dog", True, id="a word"),
+        pytest.param("golden retriever puppy", True, id="three"),
+        pytest.param("a golden retriever puppy", True, id="an article is none of them"),
+        pytest.param("The  red\tcar", True, id="in any writing"),
+        pytest.param("a", True, id="an article alone is a word"),
+        pytest.param("puppy on the grass", False, id="four"),
+        pytest.param("a dog on grass and snow", False, id="a sentence"),
+        pytest.param("another", True, id="begins like an article"),
+        pytest.param("犬", True, id="no Latin letters"),
+    ],
+)
+def test_keywords_are_few_words(text: str, expected: bool) -> None:
+    assert is_keyword(text) is expected
+
+
+class Prompted(FakeEncoder):
+    """Remembers its texts; "x red" is red, "red y" is green."""
+
+    def __init__(self, templates: Sequence[str]) -> None:
+        super().__init__()
+        self.templates = templates
+        self.seen: list[str] = []
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.seen += texts
+        known = {"x red": "red", "red y": "green"}
+        return super().encode_texts([known.get(text, text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("templates", "terms", "seen", "expected"),
+    [
+        pytest.param([], ["a red"], ["a red"], [1, 1, 1], id="none: as it is"),
+        pytest.param(["x {}"], ["red"], ["x red"], [1, 0, 0], id="one"),
+        pytest.param(["x {}", "{} y"], ["a red"], ["x red", "red y"], [1, 1, 0], id="the mean"),
+        pytest.param(["x {}"], ["{} {0}"], ["x {} {0}"], [1, 1, 1], id="braces are letters"),
+        pytest.param(
+            ["x {}"], ["red as a red rose"], ["red as a red rose"], [1, 1, 1], id="no sentence"
+        ),
+        pytest.param(
+            ["x {}", "{} y"], ["red", "2:blue sky at noon"], ["x red", "red y", "blue sky at noon"],
+            [2**-0.5 + 2 * 3**-0.5, 2**-0.5 + 2 * 3**-0.5, 2 * 3**-0.5], id="each term its own",
+        ),
+    ],
+)  # fmt: skip
+def test_keywords_are_embedded_by_templates(
+    templates: list[str], terms: list[str], seen: list[str], expected: list[float]
+) -> None:
+    encoder = Prompted(templates)
+    vector = embed(parse(terms), encoder, 1000)
+    assert encoder.seen == seen
+    assert vector == pytest.approx(np.array(expected) / np.linalg.norm(expected), abs=1e-6)
 
 
 @pytest.mark.usefixtures("here")
