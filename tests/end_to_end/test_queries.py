@@ -58,7 +58,10 @@ def test_words_on_standard_input(vsearch: Run, photos_index: Path) -> None:
         (b"", "nothing on standard input, for '-'; pipe a picture or lines of words in"),
         (
             b"\x00\x01\x02",
-            "neither a picture nor text, on standard input; convert it to a common format",
+            (
+                "neither a picture nor lines of words, on standard input; look what it is, or "
+                "convert it to a common format"
+            ),
         ),
         (
             b"x" * (2 << 20),

@@ -92,7 +92,8 @@ def search(
         typer.Option(
             "--names",
             metavar="W",
-            help="How much the words in names of files and folders count, 0 to 1; try 0.3.",
+            help="How much the words in names of files and folders and in labels count, 0 to 1; "
+            "try 0.3.",
             show_default=False,
             rich_help_panel=QUERY,
         ),

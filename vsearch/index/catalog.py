@@ -481,14 +481,31 @@ class Catalog:
 
         Parts are letters; those of ASCII match capitals, too.
         """
-        has = " OR ".join("CAST(images.path AS TEXT) LIKE ?" for _ in parts) or "0"
-        for row, path in self._each(
-            "SELECT rows.row, images.path FROM images"  # noqa: S608  # values are parameters
+        for row, path in self._having(
+            "CAST(images.path AS TEXT)",
+            "SELECT rows.row, images.path FROM images"
             " CROSS JOIN rows ON rows.vector_set=? AND rows.content=images.content"
-            f" WHERE images.content IS NOT NULL AND ({has})",
-            (vector_set, *(f"%{part}%" for part in parts)),
+            " WHERE images.content IS NOT NULL",
+            vector_set,
+            parts,
         ):
             yield row, os.fsdecode(path)
+
+    def labelled(self, vector_set: str, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, label) of each label that has one of `parts` in it, as `named` does."""
+        yield from self._having(
+            "labels.label",
+            "SELECT rows.row, labels.label FROM labels"
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.content=labels.content WHERE 1",
+            vector_set,
+            parts,
+        )
+
+    def _having(
+        self, text: str, sql: str, vector_set: str, parts: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        has = " OR ".join(f"{text} LIKE ?" for _ in parts) or "0"
+        return self._each(f"{sql} AND ({has})", (vector_set, *(f"%{part}%" for part in parts)))
 
     def selected(self, vector_set: str, condition: Condition) -> list[int]:
         """Return the set's rows of which a file meets the condition, ascending.

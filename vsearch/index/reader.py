@@ -147,6 +147,10 @@ class Index:
         """
         return self._catalog.named(self._name, parts)
 
+    def labelled(self, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, label) of each label that has one of `parts` in it, as `named` does."""
+        return self._catalog.labelled(self._name, parts)
+
     def images(self) -> int:
         """Return how many files the index can answer with."""
         return self._catalog.images(self._name)

@@ -1,4 +1,4 @@
-"""What the names of files and folders say of a query: evidence beside the picture.
+"""What names say of a query, of files, folders and labels: evidence beside the picture.
 
 A name is taken apart into words: at whatever is no letter, and where small letters turn to capitals
 ("redPanda_02" has "red" and "panda"). Plurals count as singulars, by the S stemmer (Harman, "How
@@ -21,6 +21,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -89,9 +90,13 @@ def names_for(index: Index, terms: Sequence[Term], weight: float) -> Names | Non
     if not asked:
         return None
     sought = {word for _, words in asked for word in words}
+    parts = sorted(set().union(*map(_parts, sought)))
     named: dict[int, set[str]] = {}
-    for row, path in index.named(sorted(set().union(*map(_parts, sought)))):
-        if found := sought & words_of_path(path):
+    for row, words in chain(
+        ((row, words_of_path(path)) for row, path in index.named(parts)),
+        ((row, words_of(label)) for row, label in index.labelled(parts)),
+    ):
+        if found := sought & words:
             named.setdefault(row, set()).update(found)
     counts = Counter(word for found in named.values() for word in found)
     total = index.rows

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vsearch.errors import ImageError, UsageError
-from vsearch.images.formats import SUFFIXES, is_signed
+from vsearch.images.formats import SUFFIXES, is_signed, known_by_others
 from vsearch.images.limits import byte_limit
 from vsearch.images.read import head, read
 from vsearch.searching.fetch import Address, fetch, is_url, shown
@@ -46,6 +46,7 @@ KEYWORD_WORDS = 3
 _ARTICLE = re.compile(r"(?:an?|the)\s+(?=\S)", re.IGNORECASE)
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
 _STDIN = re.compile(r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>image:)?-")
+_MARKUP = re.compile(rb"\s*(<(\?xml|!doctype|html|svg|!--)|%PDF-)", re.I)
 _PREFIXED = re.compile(
     r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>text|image):(?P<rest>.*)", re.DOTALL
 )
@@ -133,11 +134,12 @@ def _terms(typed: str, sign: float, stdin: Callable[[], bytes] | None) -> list[T
     data = stdin()
     if not data:
         raise UsageError("nothing on standard input, for '-'; pipe a picture or lines of words in")
-    if match["kind"] or is_signed(data[:64]):
+    if match["kind"] or is_signed(data[:64]) or known_by_others(data):
         return [Term("-", "stdin", weight, content=data)]
-    if b"\0" in data:
+    if b"\0" in data or _MARKUP.match(data):
         raise UsageError(
-            "neither a picture nor text, on standard input; convert it to a common format"
+            "neither a picture nor lines of words, on standard input; look what it is, or convert "
+            "it to a common format"
         )
     lines = [line for part in data.split(b"\n") if (line := line_of(part)).strip()]
     if not lines:

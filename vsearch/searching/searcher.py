@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, Self
 from vsearch.errors import UsageError
 from vsearch.index import UNSETTLED, Index
 from vsearch.records import Calibration, Match
-from vsearch.searching.names import names_for
 from vsearch.searching.query import Term, embed_each
 from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
@@ -148,17 +147,24 @@ class Searcher:
         for query, vector in zip(queries, vectors, strict=True):
             if isinstance(vector, UsageError):
                 yield vector
-            else:
+                continue
+            try:
                 yield self._answered(query, vector, clock)
-                clock = self._clock.started()
+            except UsageError as error:
+                yield error
+            clock = self._clock.started()
 
     def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
         known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
         named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
-        names = names_for(self._index, query.terms, query.names) if query.names else None
+        names: Names | None = None
         notes = [note for one in known if (note := _changed(one))]
-        if query.names and names is None:
-            notes.append("there are no words in the query that names could have: they do not count")
+        if query.names:
+            from vsearch.searching.names import names_for  # most queries do without
+
+            names = names_for(self._index, query.terms, query.names)
+            if names is None:
+                notes.append("no words in the query that names could have: they do not count")
         exclude = {*named, *map(_path, known)}
 
         def first(count: int) -> Found:

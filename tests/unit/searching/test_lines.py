@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -85,6 +86,20 @@ def test_a_line_that_is_too_long_is_not_kept(length: int, piece: int) -> None:
         assert (len(found[1].text), str(found[1].fault)) == (
             80, "a query of more than 65,536 bytes; name what you look for",
         )  # fmt: skip
+
+
+def test_a_line_that_never_ends_takes_no_memory() -> None:
+    class Endless(Chunks):
+        def read1(self, size: int = -1, /) -> bytes:
+            self.read_so_far += 1
+            return b"x" * LONGEST if self.read_so_far < 200 else b""
+
+    tracemalloc.start()
+    found = [line for batch in batches(Endless([])) for line in batch]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [bool(line.fault) for line in found] == [True]
+    assert peak < 10 * LONGEST
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import math
 import random
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_encoder import BLUE, GREEN, RED, FakeEncoder, paint
-from made_indexes import entry, make_index
+from made_indexes import FACTS, entry, make_index
 
 from vsearch.conditions import Matching
 from vsearch.index import Index
@@ -204,6 +205,26 @@ def test_files_of_one_content_share_what_their_names_say(tmp_path: Path) -> None
     assert found.evidence == {row.row: 1.0}
 
 
+def test_labels_are_names_too(tmp_path: Path) -> None:
+    facts = replace(FACTS, labels=("red Pandas", "Grüße/Zürich"))
+    folder = make_index(
+        tmp_path / "index", entry("/p", "IMG_1.png", facts), entry("/p", "panda.png"),
+        entry("/p", "IMG_2.png"),
+    )  # fmt: skip
+    with Index(folder) as index:
+        rows = [index.entry(f"/p/{name}.png") for name in ("IMG_1", "panda")]
+        one, other = (row.row for row in rows if row)
+        for query, expected in {
+            "panda": {one: 1.0, other: 1.0}, "zürich": {one: 1.0}, "pandas in zürich": None,
+        }.items():  # fmt: skip
+            found = names_for(index, parse([query]), 0.5)
+            assert found
+            if expected is not None:
+                assert found.evidence == expected
+            else:
+                assert found.evidence[one] == 1 > found.evidence[other] > 0
+
+
 def test_names_that_say_nothing_change_nothing(searcher: Searcher) -> None:
     for word in ("green", "blue", "unseen"):
         asked = parse([word], ["red"])
@@ -223,7 +244,5 @@ def test_names_count_within_a_condition(searcher: Searcher) -> None:
 
 def test_a_query_without_words_is_told(searcher: Searcher) -> None:
     answer = searcher.answer(Query(parse(["the"]), 2, names=0.5))
-    assert answer.notes == [
-        "there are no words in the query that names could have: they do not count"
-    ]
+    assert answer.notes == ["no words in the query that names could have: they do not count"]
     assert [name for _, _, name in listed(answer)] == [None, None]

@@ -363,6 +363,12 @@ def test_lines_on_standard_input_are_terms() -> None:
     ]  # fmt: skip
 
 
+NEITHER = (
+    "neither a picture nor lines of words, on standard input; look what it is, or convert it to a "
+    "common format"
+)
+
+
 @pytest.mark.parametrize(
     ("data", "typed", "expected"),
     [
@@ -370,8 +376,10 @@ def test_lines_on_standard_input_are_terms() -> None:
         (b"\n \n", "-", "only empty lines on standard input, for '-'; pipe words in"),
         (
             b"dog\0cat", "-",
-            "neither a picture nor text, on standard input; convert it to a common format",
+            NEITHER,
         ),
+        (b"\n<!DOCTYPE html>\n<title>404", "-", NEITHER),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "-", NEITHER),
         (
             b"x\n" * 1001, "-",
             ("more than 1,000 lines on standard input, for '-'; "
@@ -381,7 +389,10 @@ def test_lines_on_standard_input_are_terms() -> None:
         (b"0:dog", "-", "a weight of zero says nothing, in '0:dog'; leave the term out"),
         (b"dog", "0:-", "a weight of zero says nothing, in '0:-'; leave the term out"),
     ],
-    ids=["empty", "blank", "binary", "too many", "invalid", "a weight in it", "its weight"],
+    ids=[
+        "empty", "blank", "binary", "a page", "SVG", "too many", "invalid", "a weight in it",
+        "its weight",
+    ],
 )  # fmt: skip
 def test_standard_input_that_is_no_term(data: bytes, typed: str, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -392,6 +403,14 @@ def test_standard_input_that_is_no_term(data: bytes, typed: str, expected: str) 
 def test_standard_input_is_there_once() -> None:
     with pytest.raises(UsageError, match=r"^standard input is there only once, "):
         parse(["-"], ["-"], stdin=Stdin(b"dog"))
+
+
+def test_a_picture_on_standard_input_that_nothing_here_opens() -> None:
+    with pytest.raises(UsageError) as caught:
+        embed(parse(["-"], stdin=Stdin(b"%!PS-Adobe-3.0\nshowpage")), FakeEncoder(), 1000)
+    assert str(caught.value) == (
+        "the query picture cannot be used (unsupported image: PostScript), at '-'; choose another"
+    )
 
 
 def test_text_on_standard_input_that_was_to_be_a_picture() -> None:
