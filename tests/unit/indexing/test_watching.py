@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pytest
 import watchfiles
@@ -274,9 +275,11 @@ def test_a_folder_of_a_root_may_come_and_go(root: Path, index: Path) -> None:
 def test_where_nothing_is_told_everything_is_looked_at(
     root: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object, **__: object) -> Iterator[set[object]]:
-        raise OSError('OS file watch limit reached. about ["/x"]')
-        yield set()
+    def refused(*_: object, ignore_permission_denied: bool, **__: object) -> Iterator[set[object]]:
+        if not ignore_permission_denied:  # watchfiles 1.3 says nothing otherwise
+            raise OSError('OS file watch limit reached. about ["/x"]')
+        while True:
+            yield set()
 
     monkeypatch.setattr(watchfiles, "watch", refused)
     monkeypatch.setattr(watching, "POLL_SECONDS", 0.5)
@@ -309,6 +312,26 @@ def test_changes_that_were_never_told_are_found(
     watched.until_watching()
     remove(root)
     watched.until_holds(afresh(index, root))
+
+
+def test_a_folder_that_may_not_be_watched_costs_only_itself(
+    root: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = watchfiles.watch
+
+    def strict(
+        *paths: str, ignore_permission_denied: bool, **options: Any
+    ) -> Iterator[set[tuple[watchfiles.Change, str]]]:
+        if not ignore_permission_denied:
+            raise PermissionError("Permission denied")
+        yield from told(*paths, ignore_permission_denied=True, **options)
+
+    monkeypatch.setattr(watchfiles, "watch", strict)
+    watched = Watched(index, root)
+    watched.until_watching()
+    add(root)
+    watched.until_holds(afresh(index, root))
+    assert not [event for event in watched.seen if isinstance(event, Polling)]
 
 
 def test_single_files_are_looked_at_from_time_to_time(
