@@ -36,21 +36,27 @@ def make_index(folder: Path, *entries: Entry, model: ModelIdentity = MODEL) -> P
         for one in entries:
             root = writer.add_root(one.root, whole=True)
             vector = vector_of(one.digest, model.dim)
-            writer.add(root, one.path, one.size, one.mtime_ns, one.digest, one.facts, vector)
+            writer.add(
+                root, one.path, one.size, one.mtime_ns, one.digest, one.facts, vector,
+                one.perceptual,
+            )  # fmt: skip
         writer.commit()
     return folder
 
 
-Content = dict[tuple[str, str], tuple[int, int, bytes, ImageFacts, bytes]]
+Content = dict[tuple[str, str], tuple[int, int, bytes, ImageFacts, bytes, bytes | None]]
 
 
 def content(folder: Path) -> Content:
-    """Return all that an index holds: (root, path) -> size, time, hash, facts and embedding."""
+    """Return all that an index holds, by (root, path).
+
+    Size, time of change, hash, facts, embedding, perceptual hash.
+    """
     with Index(folder) as index:
         return {
             (one.root, one.path): (
                 one.size, one.mtime_ns, one.digest, one.facts,
-                index.vectors(np.array([one.row], dtype=np.int64)).tobytes(),
+                index.vectors(np.array([one.row], dtype=np.int64)).tobytes(), one.perceptual,
             )
             for one in index.entries()
         }  # fmt: skip

@@ -2,6 +2,7 @@
 
     Compared("width", ">=", 4000)                   a field with a number or a text, or two fields
     Compared("camera", "contains", "canon")         texts compare without regard to ASCII case
+    Compared("label", "==", "Beach")                one of its labels; no case counts, in any script
     Compared("date", "==", "2023-05")               a date that is not whole means all of that month
     Matching("name", "IMG_*.jpg")                   *, ?, [abc] and [!abc]; * also matches "/"
     Below("/home/me/Pictures/2023")                 the file or folder of that name, and all below
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 NumberField = Literal["width", "height", "pixels", "bytes"]
-TextField = Literal["path", "name", "type", "camera"]
+TextField = Literal["path", "name", "type", "camera", "label"]
 Field = Literal[NumberField, TextField, "date"]
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "contains"]
 
@@ -38,9 +39,11 @@ class Compared:
 
     `width` and `height` are pixels of the upright picture, `pixels` their product, `bytes` the size
     of the file. `path` is absolute, `name` its last part. `type` is the format ("jpeg"), `camera`
-    maker and model, empty when unknown. `date` is when the picture was taken, in the camera's local
-    time, else when the file was changed, in that of this machine; a value for it is a part of
-    "2023-05-04T12:33:10" from the left, and nothing holds for an unknown one.
+    maker and model, empty when unknown. `label` is any of the labels in the file: "==" and
+    "contains" hold where they do for one of them, "!=" where "==" does not. `date` is when the
+    picture was taken, in the camera's local time, else when the file was changed, in that of this
+    machine; a value for it is a part of "2023-05-04T12:33:10" from the left, and nothing holds for
+    an unknown one.
     """
 
     field: Field

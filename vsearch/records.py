@@ -6,7 +6,6 @@ surrogates ("surrogateescape"), so every name survives a round trip through `os.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,21 +53,27 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """A model's logistic from a text-to-image cosine to the probability that the two match.
+class Logistic:
+    """What a cosine tells: slope * cosine + bias is the logarithm of its likelihood ratio.
 
-    relevance = 1 / (1 + exp(-(slope * cosine + bias))), fitted with as many matching as other pairs
-    (Platt scaling: Platt, "Probabilistic Outputs for Support Vector Machines", 1999), or what the
-    model itself was trained with (the sigmoid loss of SigLIP), where few pairs match.
+    That is how many times as often a pair that matches has such a cosine as one that does not; what
+    a logistic regression gives where as many pairs match as not.
     """
 
     slope: float
     bias: float
 
-    def relevance(self, cosine: float) -> float:
-        """Return the calibrated relevance of a cosine, in [0, 1]."""
-        # The same as the formula above, without its overflow far below zero.
-        return 0.5 + 0.5 * math.tanh((self.slope * cosine + self.bias) / 2)
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a model's cosines tell, by the kind of query; None where that is not known.
+
+    Words are a `sentence` or a `keyword` (see `searching.query.is_keyword`).
+    """
+
+    sentence: Logistic | None = None
+    keyword: Logistic | None = None
+    picture: Logistic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class ImageFacts:
     `width` and `height` are pixels of the full picture as it is seen (upright), whatever smaller
     scale it was decoded at. `taken_at` is ISO 8601 as the camera wrote it, local time without an
     offset unless the camera stored one ("2021-05-04T12:33:10", "...+02:00"); None when unknown.
-    `camera` is maker and model in one string; None when unknown.
+    `camera` is maker and model in one string; None when unknown. `labels` are the keywords in the
+    file, in its order, none twice but for case.
     """
 
     width: int
@@ -86,6 +92,7 @@ class ImageFacts:
     format: str
     taken_at: str | None = None
     camera: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,8 @@ class Entry:
 
     `root` and `path` as in `ImageRecord`. `size` in bytes and `mtime_ns` in nanoseconds since 1970
     are those it had when it was read; -1: read so soon after a change that the time proves nothing.
-    `digest` is the xxh3-128 of its content, 16 bytes.
+    `digest` is the xxh3-128 of its content, 16 bytes. `perceptual` is the perceptual hash of the
+    picture, 32 bytes; None when unknown: an older vsearch recorded it, and no labels either.
     """
 
     root: str
@@ -119,6 +127,7 @@ class Entry:
     digest: bytes
     row: int
     facts: ImageFacts
+    perceptual: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +135,11 @@ class Match:
     """One answer to a query.
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
-    [-1, 1]. `relevance` is the calibrated probability that the picture matches, in [0, 1]; None
-    where the model has no calibration for this kind of query.
+    [-1, 1]. `relevance` is how likely the picture is an answer, in [0, 1] (see
+    `searching.relevance`); None where too few pictures tell. `weak`: it is rather none. `size` is
+    the file's when it was indexed, in bytes; None where it is not known. `names` is how far its
+    names have the words of the query, in [0, 1]; None where they did not count. `duplicates` are
+    the absolute paths of the files that are folded into it; None where nothing was to be folded.
     """
 
     rank: int
@@ -135,6 +147,10 @@ class Match:
     score: float
     relevance: float | None
     facts: ImageFacts
+    weak: bool = False
+    size: int | None = None
+    names: float | None = None
+    duplicates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +188,8 @@ class Status:
 
     `images` are files with an embedding, `lacking` pictures that have none by this model, `rows`
     embeddings, of which `live_rows` belong to a file that is still there; `graph_rows` are covered
-    by the graph. `skipped` counts files that are no usable pictures by reason, `bytes` is the size
-    on disk, `changed_at` seconds since 1970.
+    by the graph. `labels` counts files by label, most frequent first, `skipped` files that are no
+    usable pictures by reason. `bytes` is the size on disk, `changed_at` seconds since 1970.
     """
 
     folder: str
@@ -185,6 +201,7 @@ class Status:
     live_rows: int
     graph_rows: int
     others: tuple[SetStatus, ...]
+    labels: dict[str, int]
     skipped: dict[str, int]
     bytes: int
     changed_at: float

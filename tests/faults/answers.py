@@ -41,6 +41,7 @@ class Picture:
     vector: bytes
     size: int
     facts: ImageFacts
+    perceptual: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,10 @@ def state_of(index: Index) -> State:
     if index.model is None:
         return State()
     vectors = index.vectors(np.arange(index.rows))
+    hashes, _ = index.perceptual_hashes(np.arange(index.rows))
     pictures = {
         os.path.join(record.root, record.path): Picture(
-            vectors[row].tobytes(), record.size, record.facts
+            vectors[row].tobytes(), record.size, record.facts, hashes[row].tobytes()
         )
         for row, records in index.images_of(range(index.rows)).items()
         for record in records

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsearch.cli import candidates
+from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
-bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+bench = App()
 
 
 @bench.callback()

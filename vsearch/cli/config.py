@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsearch.cli.help import App
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-config = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+config = App()
 
 ProjectOption = Annotated[
     bool,

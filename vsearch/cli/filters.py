@@ -28,7 +28,8 @@ GlobOption = Annotated[
     typer.Option(
         "--glob",
         metavar="PATTERN",
-        help="Only such names, or paths where it has a '/'; may be repeated.",
+        help="Only such names ('IMG_*.jpg'), or such paths where it has a '/' "
+        "('trips/*/best*', from the current folder; * also crosses folders); may be repeated.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -49,7 +50,7 @@ CameraOption = Annotated[
     typer.Option(
         "--camera",
         metavar="TEXT",
-        help="Only by such a camera; may be repeated.",
+        help="Only by a camera with this in its name; may be repeated.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -62,12 +63,21 @@ TypeOption = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="NAME",
+        help="Only with this keyword in the file; may be repeated.",
+        rich_help_panel=PANEL,
+    ),
+]
 MinSizeOption = Annotated[
     str | None,
     typer.Option(
         "--min-size",
         metavar="PIXELS",
-        help="Only so large: 2000, or 3000x2000.",
+        help="Only so large: 2000 for both sides, or 3000x2000.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -62,7 +62,7 @@ def index(
             "--max-seconds",
             metavar="N",
             min=0.001,
-            help="Skip pictures that take longer to decode. Default: 60.",
+            help="Skip pictures that take longer to decode, until they change. Default: 60.",
             show_default=False,
         ),
     ] = 60.0,
@@ -94,10 +94,10 @@ def index(
 
     \b
     vsearch index ~/Pictures
-    vsearch index                      bring all known folders up to date
-    vsearch index . --index .vsearch   keep the index beside the pictures
-    vsearch index --model balanced     a better model, fetched first
-    vsearch index --watch              and stay, to take in what changes
+    vsearch index                      # bring all known folders up to date
+    vsearch index . --index .vsearch   # keep the index beside the pictures
+    vsearch index --model balanced     # a better model, fetched first
+    vsearch index --watch              # and stay, to take in what changes
 
     Ctrl-C is safe at any time: what was done stays.
     """

@@ -1,6 +1,6 @@
 """The app, and the one place where errors become a line on stderr and an exit code.
 
-Exit codes: 0 done; 1 nothing found; 2 wrong use or an error; 3 partly done under --strict;
+Exit codes: 0 done; 1 nothing found; 2 wrong use or an error; 3 partly done;
 130 interrupted.
 """
 
@@ -20,8 +20,10 @@ import typer
 import vsearch
 from vsearch.cli import (
     bench,
+    browse,
     completion,
     config,
+    duplicates,
     index,
     interchange,
     models,
@@ -31,6 +33,7 @@ from vsearch.cli import (
     upkeep,
 )
 from vsearch.cli.completion import PROGRAM
+from vsearch.cli.help import App
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -40,17 +43,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Importing makes many objects that stay; looking for garbage among them takes 7 ms of a search.
 gc.set_threshold(100_000, 50, 100)
 
-# Plain help: rich's panels would double the time of `vsearch --help`.
-app = typer.Typer(
-    name="vsearch",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App()
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("browse")(browse.browse)
+app.command("duplicates")(duplicates.duplicates)
 app.command("status")(status.status)
 app.command("forget")(upkeep.forget)
 app.command("check")(upkeep.check)

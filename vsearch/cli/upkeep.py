@@ -26,7 +26,7 @@ def check(
 
     \b
     vsearch check
-    vsearch check --deep       read every picture, too
+    vsearch check --deep       # read every picture, too
     vsearch check --repair
 
     Exits with 1 when something is wrong (and was not mended).
@@ -86,9 +86,9 @@ def forget(
     """Forget files and folders; the files themselves are left alone.
 
     \b
-    vsearch forget ~/Pictures/old           the folder, and all below it
-    vsearch forget '*/screenshots/*.png'    a pattern, in quotes
-    vsearch forget /media/usb --dry-run     only list them
+    vsearch forget ~/Pictures/old           # the folder, and all below it
+    vsearch forget '*/screenshots/*.png'    # a pattern, in quotes
+    vsearch forget /media/usb --dry-run     # only list them
     """
     from vsearch.config import index_location
     from vsearch.indexing import forgetting

@@ -9,10 +9,11 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, SkipReason
-from vsearch.images import color, facts
+from vsearch.images import color, facts, labels
 from vsearch.images.extent import Extent
 from vsearch.records import ImageFacts
 
@@ -88,7 +89,8 @@ def decode_raster(
     if scale == 1:
         full = opened.size  # an icon's or a sideways TIFF's is only now the right one
 
-    turn, taken_at, camera = _exif_facts(opened)
+    exif = _exif(opened)
+    turn, taken_at, camera = _exif_facts(exif)
     if orientation is not None:
         turn = orientation
     extent = Extent.whole(*full).reduced(scale).turned(turn, *opened.size)
@@ -97,7 +99,7 @@ def decode_raster(
     extent = extent.reduced(round(upright.width / image.width))
     kind = opened.format or name
     kind = _NAMES.get(kind, kind)
-    found = ImageFacts(extent.width, extent.height, kind, taken_at, camera)
+    found = ImageFacts(extent.width, extent.height, kind, taken_at, camera, labels_of(opened, exif))
     return Decoded(image, found, extent)
 
 
@@ -210,13 +212,33 @@ def _scans(data: bytes) -> int:
     return scans
 
 
-def _exif_facts(opened: ImageFile) -> tuple[int, str | None, str | None]:
+def _exif(opened: ImageFile) -> Exif:
+    """Return the EXIF of a picture; what cannot be read is as none."""
+    from PIL import Image
+
+    try:
+        return opened.getexif()
+    except DECODER_ERRORS:
+        return Image.Exif()
+
+
+def _exif_facts(exif: Exif) -> tuple[int, str | None, str | None]:
     """Return orientation, taken_at and camera; EXIF that cannot be read says nothing."""
     try:
-        exif: Exif = opened.getexif()
         return facts.orientation(exif), facts.taken_at(exif), facts.camera(exif)
     except DECODER_ERRORS:
         return 1, None, None
+
+
+def labels_of(opened: ImageFile | None, exif: Exif) -> tuple[str, ...]:
+    """Return the labels in a picture; None: all there is of it is EXIF. See `labels`."""
+    found: list[str] = []
+    for source in labels.SOURCES:
+        try:
+            found += islice(source(opened, exif), labels.MOST)
+        except DECODER_ERRORS:
+            continue
+    return labels.tidy(found)
 
 
 @cache

@@ -6,9 +6,9 @@ import io
 from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, SkipReason
-from vsearch.images import facts
+from vsearch.images import facts, labels
 from vsearch.images.extent import Extent
-from vsearch.images.raster import DECODER_ERRORS, Decoded, check_size, decode_raster
+from vsearch.images.raster import DECODER_ERRORS, Decoded, check_size, decode_raster, labels_of
 from vsearch.records import ImageFacts
 
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ def decode_raw(data: bytes, *, shorter: int, pixel_limit: int) -> Decoded | None
         raise ImageError(SkipReason.UNSUPPORTED, f"RAW: {_words(error)}") from error
     except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
         raise ImageError(SkipReason.DAMAGED, f"RAW: {_words(error)}") from error
-    taken_at, camera = _exif_facts(data)
+    taken_at, camera, found = _exif_facts(data)
     if preview:
         taken_at = taken_at or preview.facts.taken_at
         camera = camera or preview.facts.camera
-    return Decoded(image, ImageFacts(*size, "RAW", taken_at, camera), extent)
+        found = labels.tidy((*found, *preview.facts.labels))
+    return Decoded(image, ImageFacts(*size, "RAW", taken_at, camera, found), extent)
 
 
 def _preview(raw: RawPy, shorter: int, pixel_limit: int) -> Decoded | None:
@@ -90,16 +91,19 @@ def _develop(raw: RawPy, shorter: int) -> Image:
     return Image.fromarray(raw.postprocess(half_size=half, use_camera_wb=True, output_bps=8))
 
 
-def _exif_facts(data: bytes) -> tuple[str | None, str | None]:
-    """Return taken_at and camera: most raw formats are a TIFF, with EXIF in its usual place."""
+def _exif_facts(data: bytes) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Return taken_at, camera and labels.
+
+    Most raw formats are a TIFF, with EXIF in its usual place, and XMP beside it.
+    """
     from PIL import Image
 
     exif = Image.Exif()
     try:
         exif.load(data)
-        return facts.taken_at(exif), facts.camera(exif)
+        return facts.taken_at(exif), facts.camera(exif), labels_of(None, exif)
     except DECODER_ERRORS:
-        return None, None
+        return None, None, ()
 
 
 def _words(error: Exception) -> str:

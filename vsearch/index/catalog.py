@@ -3,6 +3,7 @@
     roots      the folders that were asked for
     images     every picture file seen below a root: its content, or why it has none
     contents   every distinct file content (xxh3-128 of all its bytes) and the facts read from it
+    labels     the labels among those facts
     sets       vector sets, one a model: how many matrix rows are committed, which one answers
     rows       which matrix row of a set holds the embedding of which content
     blocks     the checksums of a matrix, 256 rows each
@@ -35,8 +36,13 @@ UNSETTLED = -1
 """A recorded time of change that proves nothing: the file was read too soon after it."""
 
 _KNOWN = (
-    "SELECT path, size, mtime_ns, reason, rows.row IS NOT NULL FROM images"
+    "SELECT path, size, mtime_ns, reason, rows.row IS NOT NULL, contents.perceptual IS NOT NULL"
+    " FROM images LEFT JOIN contents ON contents.id=images.content"
     " LEFT JOIN rows ON rows.content=images.content AND rows.vector_set=?2 WHERE root=?1"
+)
+_FACTS = (
+    "width, height, format, taken_at, camera, (SELECT json_group_array(label ORDER BY position)"
+    " FROM labels WHERE labels.content=contents.id)"
 )
 
 
@@ -56,13 +62,15 @@ class Known:
 
     `reason` says why the file has no embedding in any set; None when it is a picture. `embedded`
     is whether the set in question has its embedding: False where another model made the only one,
-    or where it was lost (a matrix cut short), so that the file must be read again.
+    or where it was lost (a matrix cut short), so that the file must be read again. `described`:
+    its labels and its perceptual hash were looked for, which a vsearch before format 4 did not.
     """
 
     size: int
     mtime_ns: int
     reason: SkipReason | None
     embedded: bool
+    described: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,7 @@ class Catalog:
             raise IndexDamaged(
                 f"not a vsearch catalog, in {self._database.path}; name another place with --index"
             )
-        if version == schema.FORMAT and not self._database.is_checksummed:
+        if version >= schema.WITH_CHECKSUMS and not self._database.is_checksummed:
             raise IndexDamaged(
                 f"the catalog is damaged (its pages have lost their checksums), in "
                 f"{self._database.path}; save what can be saved with `vsearch check --repair`"
@@ -148,6 +156,7 @@ class Catalog:
         if version < schema.FORMAT and write:
             schema.migrate(self._database, self.folder, version)
             return schema.FORMAT
+        schema.read_as_today(self._database, version)
         return version
 
     def _is_ours(self) -> bool:
@@ -255,8 +264,14 @@ class Catalog:
             (root.id, vector_set, *((name, name + b"/", name + b"0") if prefix else ())),
         )
         return {
-            os.fsdecode(path): Known(size, mtime, SkipReason(reason) if reason else None, bool(row))
-            for path, size, mtime, reason, row in found
+            os.fsdecode(path): Known(
+                size,
+                mtime,
+                SkipReason(reason) if reason else None,
+                bool(embedded),
+                bool(described or reason),
+            )
+            for path, size, mtime, reason, embedded, described in found
         }
 
     def put_image(self, root: Root, path: str, size: int, mtime_ns: int, content: int) -> None:
@@ -311,14 +326,70 @@ class Catalog:
         )
         return (found[0][0], found[0][1]) if found else None
 
-    def add_content(self, digest: bytes, facts: ImageFacts) -> int:
+    def add_content(self, digest: bytes, facts: ImageFacts, perceptual: bytes | None = None) -> int:
         """Record a content that was not seen yet, for all sets, and return its id."""
-        return int(
+        content = int(
             self._one(
-                "INSERT INTO contents(hash, width, height, format, taken_at, camera)"
-                " VALUES(?, ?, ?, ?, ?, ?) RETURNING id",
-                (digest, facts.width, facts.height, facts.format, facts.taken_at, facts.camera),
+                "INSERT INTO contents(hash, width, height, format, taken_at, camera, perceptual)"
+                " VALUES(?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (digest, facts.width, facts.height, facts.format, facts.taken_at, facts.camera,
+                 perceptual),
             )[0]
+        )  # fmt: skip
+        self._put_labels(content, facts.labels)
+        return content
+
+    def describe(self, content: int, labels: Sequence[str], perceptual: bytes) -> None:
+        """Record the labels and the perceptual hash of a content, where they were not looked for.
+
+        `perceptual` is empty where it could not be made.
+        """
+        if self.is_described(content):
+            return
+        self._run("UPDATE contents SET perceptual=? WHERE id=?", (perceptual, content))
+        self._run("DELETE FROM labels WHERE content=?", (content,))
+        self._put_labels(content, labels)
+
+    def is_described(self, content: int) -> bool:
+        """Whether the labels and the perceptual hash of a content were looked for."""
+        found = self._one("SELECT perceptual IS NOT NULL FROM contents WHERE id=?", (content,))
+        return bool(found[0])
+
+    def _put_labels(self, content: int, labels: Sequence[str]) -> None:
+        for position, label in enumerate(labels):
+            self._run(
+                "INSERT INTO labels(content, position, label, folded) VALUES(?, ?, ?, ?)",
+                (content, position, label, label.casefold()),
+            )
+
+    def labels(self, vector_set: str) -> dict[str, int]:
+        """Return how many files with an embedding in the set have each label, most frequent first.
+
+        Labels that differ in case only count as one, written as it is most often.
+        """
+        found = self._all(
+            "SELECT label, folded, count(*) FROM labels"
+            " JOIN images ON images.content=labels.content"
+            " JOIN rows ON rows.vector_set=? AND rows.content=labels.content"
+            " GROUP BY label ORDER BY count(*) DESC, label",
+            (vector_set,),
+        )
+        names: dict[str, str] = {}
+        counts: dict[str, int] = {}
+        for label, folded, count in found:
+            name = names.setdefault(folded, label)
+            counts[name] = counts.get(name, 0) + count
+        return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+
+    def perceptual_hashes(
+        self, vector_set: str, rows: Sequence[int]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield (place among `rows`, perceptual hash) of the set's rows whose content has one."""
+        yield from self._each(
+            "SELECT wanted.key, perceptual FROM json_each(?) AS wanted"
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.row=wanted.value"
+            " CROSS JOIN contents ON contents.id=rows.content WHERE length(perceptual)>0",
+            (json.dumps(list(rows)), vector_set),
         )
 
     def put_row(self, vector_set: str, row: int, content: int, checksum: bytes) -> None:
@@ -346,7 +417,7 @@ class Catalog:
 
         One that is missing among others is b"".
         """
-        if self.format < schema.FORMAT:
+        if self.format < schema.WITH_CHECKSUMS:
             return None
         found = dict(
             self._all("SELECT block, checksum FROM blocks WHERE vector_set=?", (vector_set,))
@@ -361,19 +432,63 @@ class Catalog:
                 (vector_set, block, checksum),
             )
 
-    def entries(self, vector_set: str) -> Iterator[Entry]:
-        """Yield every file with an embedding in the set, by row, those of one row by path."""
+    def entries(
+        self,
+        vector_set: str,
+        condition: Condition | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> Iterator[Entry]:
+        """Yield every file with an embedding in the set, by row, those of one row by path.
+
+        With a `condition`, those that meet it; with `rows`, those of these rows. Raises ValueError
+        as `as_sql`.
+        """
         roots = {root.id: root.path for root in self.roots()}
-        for root, path, size, mtime, digest, row, *facts in self._each(
-            "SELECT images.root, images.path, size, mtime_ns, hash, rows.row,"
-            " width, height, format, taken_at, camera"
+        where, values = "1", list[Any]()
+        if condition is not None:
+            from vsearch.index.selection import as_sql
+
+            where, values = as_sql(condition, self.roots())
+        if rows is not None:
+            where += " AND rows.row IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(rows)))
+        for root, path, size, mtime, digest, row, perceptual, *facts in self._each(
+            "SELECT images.root, images.path, size, mtime_ns, hash, rows.row,"  # noqa: S608  # values are parameters
+            f" nullif(perceptual, x''), {_FACTS}"
             " FROM rows CROSS JOIN contents ON contents.id=rows.content"
             " CROSS JOIN images ON images.content=rows.content"
-            " WHERE rows.vector_set=? ORDER BY rows.row, images.root, images.path",
-            (vector_set,),
+            f" WHERE rows.vector_set=? AND {where} ORDER BY rows.row, images.root, images.path",
+            (vector_set, *values),
         ):
-            facts_ = ImageFacts(*facts)
-            yield Entry(roots[root], os.fsdecode(path), size, mtime, digest, row, facts_)
+            name = os.fsdecode(path)
+            yield Entry(roots[root], name, size, mtime, digest, row, _facts(*facts), perceptual)
+
+    def entry(self, vector_set: str, root: Root, path: str) -> Entry | None:
+        """Return what is known of the file `path` of `root`; None: it is not in the set."""
+        found = self._all(
+            "SELECT size, mtime_ns, hash, rows.row, width, height, format, taken_at, camera"
+            " FROM images JOIN contents ON contents.id=images.content"
+            " JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            " WHERE images.root=? AND images.path=?",
+            (vector_set, root.id, os.fsencode(path)),
+        )
+        for size, mtime, digest, row, *facts in found:
+            return Entry(root.path, path, size, mtime, digest, row, ImageFacts(*facts))
+        return None
+
+    def named(self, vector_set: str, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, path below its root) of each file whose path has one of `parts` in it.
+
+        Parts are letters; those of ASCII match capitals, too.
+        """
+        has = " OR ".join("CAST(images.path AS TEXT) LIKE ?" for _ in parts) or "0"
+        for row, path in self._each(
+            "SELECT rows.row, images.path FROM images"  # noqa: S608  # values are parameters
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            f" WHERE images.content IS NOT NULL AND ({has})",
+            (vector_set, *(f"%{part}%" for part in parts)),
+        ):
+            yield row, os.fsdecode(path)
 
     def selected(self, vector_set: str, condition: Condition) -> list[int]:
         """Return the set's rows of which a file meets the condition, ascending.
@@ -409,7 +524,7 @@ class Catalog:
             # CROSS JOIN: SQLite keeps the order written, from the few wanted rows outwards. Left to
             # itself it scans every row of the set first (91 ms of 100,000, against 0.1 ms).
             "SELECT rows.row, images.root, images.path, images.size,"  # noqa: S608  # as above
-            " width, height, format, taken_at, camera"
+            f" {_FACTS}"
             " FROM json_each(?) AS wanted"
             " CROSS JOIN rows ON rows.vector_set=? AND rows.row=wanted.value"
             " CROSS JOIN contents ON contents.id=rows.content"
@@ -419,7 +534,7 @@ class Catalog:
         )
         records: dict[int, list[ImageRecord]] = {}
         for row, root, path, size, *facts in found:
-            record = ImageRecord(roots[root], os.fsdecode(path), row, size, ImageFacts(*facts))
+            record = ImageRecord(roots[root], os.fsdecode(path), row, size, _facts(*facts))
             records.setdefault(row, []).append(record)
         for same in records.values():
             same.sort(key=lambda record: os.fsencode(os.path.join(record.root, record.path)))
@@ -451,6 +566,16 @@ class Catalog:
                 "content NOT IN (SELECT id FROM contents)",
             ),
             ("hashes of a wrong length", "contents", "length(hash)<>16"),
+            (
+                "labels of a content that is not recorded",
+                "labels",
+                "content NOT IN (SELECT id FROM contents)",
+            ),
+            (
+                "perceptual hashes of a wrong length",
+                "contents",
+                "length(perceptual) NOT IN (0, 32)",
+            ),
         ):
             count = self._one(f"SELECT count(*) FROM {table} WHERE {condition}")[0]  # noqa: S608  # ours
             if count:
@@ -570,6 +695,7 @@ class Catalog:
             "DELETE FROM contents WHERE id NOT IN (SELECT content FROM rows)"
             " AND id NOT IN (SELECT content FROM images WHERE content IS NOT NULL)"
         )
+        self._run("DELETE FROM labels WHERE content NOT IN (SELECT id FROM contents)")
 
     def checkpoint(self) -> None:
         """Bring what was committed from the log into the file: do so before files are removed.
@@ -634,6 +760,14 @@ class Catalog:
             else self._one(sql + " AND root=?", (vector_set, root.id))
         )
         return int(found[0]), int(found[1])
+
+
+def _facts(
+    width: int, height: int, format_: str, taken_at: str | None, camera: str | None, labels: str
+) -> ImageFacts:
+    """Return what `_FACTS` selects."""
+    named = tuple(json.loads(labels)) if labels != "[]" else ()
+    return ImageFacts(width, height, format_, taken_at, camera, named)
 
 
 def within(path: str, folder: str) -> bool:

@@ -74,7 +74,7 @@ def is_damaged(folder: Path) -> bool:
 
 def _catalog(catalog: Catalog) -> Finding:
     faults = [Fault(what, _REPAIR) for what in catalog.faults()]
-    if catalog.format < schema.FORMAT:
+    if catalog.format < schema.WITH_CHECKSUMS:
         faults.append(Fault(f"format {catalog.format}, which has no checksums", _REPAIR))
     files, contents = catalog.totals()
     return Finding("catalog", f"{files:,} files, {contents:,} contents", tuple(faults))

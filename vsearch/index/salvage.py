@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _TABLES = {
     "roots": (1, "id, path, relative, whole, device"),
     "sets": (1, "name, model, rows, state"),
-    "contents": (1, "id, hash, width, height, format, taken_at, camera"),
+    "contents": (1, "id, hash, width, height, format, taken_at, camera, perceptual"),
+    "labels": (2, "content, position, label, folded"),
     "images": (2, "root, path, size, mtime_ns, content, reason, detail"),
     "rows": (2, "vector_set, row, content, checksum"),
     "blocks": (2, "vector_set, block, checksum"),
@@ -35,9 +36,11 @@ _CLEANING = """
 DELETE FROM images WHERE root NOT IN (SELECT id FROM roots);
 DELETE FROM images WHERE content IS NOT NULL AND content NOT IN (SELECT id FROM contents);
 DELETE FROM rows WHERE content NOT IN (SELECT id FROM contents);
+DELETE FROM labels WHERE content NOT IN (SELECT id FROM contents);
 DELETE FROM rows WHERE vector_set NOT IN (SELECT name FROM sets);
 DELETE FROM blocks WHERE vector_set NOT IN (SELECT name FROM sets);
 """
+_LARGEST = (1 << 63) - 1  # what SQLite holds
 KEPT_AS = "catalog.sqlite.damaged"
 
 _Record = tuple[Any, ...]
@@ -109,6 +112,7 @@ def _copy(damaged: Path, database: Database) -> None:
                     raise nothing
             except StoreError:
                 raise nothing from None
+        schema.read_as_today(source, source.one("PRAGMA user_version")[0])
         database.begin_writing()
         for table, (keys, columns) in _TABLES.items():
             marks = ", ".join("?" * len(columns.split(", ")))
@@ -120,7 +124,26 @@ def _copy(damaged: Path, database: Database) -> None:
         if not database.one("SELECT count(*) FROM sets WHERE state='active'")[0]:
             raise nothing
         database.run(_CLEANING)
+        if lost := _lost_labels(source):
+            database.run("UPDATE contents SET perceptual=NULL WHERE id BETWEEN ? AND ?", lost)
         database.commit()
+
+
+def _lost_labels(source: Database) -> tuple[int, int] | None:
+    """Return the first and the last content of which labels may be lost; None: not one is.
+
+    The next `vsearch index` reads them again.
+    """
+    ends = []
+    for order, end in (("ASC", 0), ("DESC", _LARGEST)):
+        try:
+            for (content,) in source.each(f"SELECT content FROM labels ORDER BY content {order}"):  # noqa: S608  # ours
+                end = content  # where it ended
+        except StoreError:
+            ends.append(end)
+        else:
+            return None
+    return ends[0], ends[1]
 
 
 def _readable(source: Database, table: str, keys: int, columns: str) -> Iterator[_Record]:

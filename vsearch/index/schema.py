@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from vsearch.index.folder import place_of
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
     from vsearch.index.database import Database
 
-FORMAT = 3
+FORMAT = 4
+WITH_CHECKSUMS = 3
+"""The first format that has them."""
 APPLICATION_ID = 0x76737263  # "vsrc", so that `file` can tell what this database is
 CREATE = """
 CREATE TABLE roots(
@@ -31,7 +34,9 @@ CREATE TABLE contents(
     height INTEGER NOT NULL,
     format TEXT NOT NULL,
     taken_at TEXT,               -- ISO 8601
-    camera TEXT
+    camera TEXT,
+    perceptual BLOB              -- perceptual hash, 32 bytes; NULL: not looked for yet, nor labels;
+                                 -- empty: looked for, and the file could not be decoded any more
 );
 CREATE TABLE images(
     root INTEGER NOT NULL REFERENCES roots(id),
@@ -44,7 +49,6 @@ CREATE TABLE images(
     PRIMARY KEY(root, path),
     CHECK((content IS NULL) <> (reason IS NULL))
 ) WITHOUT ROWID;
-CREATE INDEX images_by_content ON images(content);
 CREATE TABLE sets(
     name TEXT PRIMARY KEY,
     model TEXT NOT NULL,         -- JSON of the model identity
@@ -67,6 +71,18 @@ CREATE TABLE blocks(
     PRIMARY KEY(vector_set, block)
 ) WITHOUT ROWID;
 """
+LABELS = """
+CREATE TABLE labels(
+    content INTEGER NOT NULL REFERENCES contents(id),
+    position INTEGER NOT NULL,   -- in the file
+    label TEXT NOT NULL,         -- NFC
+    folded TEXT NOT NULL,        -- the same by str.casefold: SQLite knows the case of ASCII only
+    PRIMARY KEY(content, position)
+) WITHOUT ROWID;
+CREATE INDEX labels_by_name ON labels(folded, content);
+"""
+# With all of a file that filters ask for, or each would be looked up by its path.
+FILES = "CREATE INDEX images_by_content ON images(content, size, mtime_ns);"
 # Without these two small tables no record of the others means anything: a page of them must not be
 # the only one.
 _COPIED = {"roots": "id", "sets": "name"}
@@ -102,21 +118,63 @@ CREATE TABLE blocks(
     PRIMARY KEY(vector_set, block)
 ) WITHOUT ROWID;
 """
+# Format 3 had no perceptual hashes, no labels, and an index of files without their size and time.
+FROM_FORMAT_3 = f"""
+ALTER TABLE contents ADD COLUMN perceptual BLOB;
+{LABELS}
+DROP INDEX images_by_content;
+{FILES}
+"""
+# What a reader of an older catalog, which it leaves as it is, sees instead: nothing of either.
+_AS_FORMAT_4 = """
+CREATE TEMP VIEW contents AS SELECT *, NULL AS perceptual FROM main.contents;
+CREATE TEMP TABLE labels(content, position, label, folded);
+"""
 
 
 def create(database: Database) -> None:
     """Make the tables of a new catalog."""
+    tables = _without_comments(CREATE + LABELS + FILES + COPIES)
     database.run(
-        f"BEGIN IMMEDIATE; {CREATE} {COPIES} PRAGMA application_id={APPLICATION_ID};"
+        f"BEGIN IMMEDIATE; {tables} PRAGMA application_id={APPLICATION_ID};"
         f"PRAGMA user_version={FORMAT}; COMMIT;"
     )
 
 
-def migrate(database: Database, folder: Path, version: int) -> None:
-    """Bring a catalog of format 1 or 2, and what it says of the matrices, to this format.
+def _without_comments(sql: str) -> str:
+    """Return the SQL as it is stored: so short that one page, the first, has room for all of it.
 
-    Killed on the way, it is of the old format still, or of the new one.
+    Without a page that names the tables nothing of a damaged catalog can be saved.
     """
+    return re.sub(r"\s*--.*", "", sql)
+
+
+def read_as_today(database: Database, version: int) -> None:
+    """Let a connection find the columns and tables of format 4 in an older one, and change none."""
+    if version < FORMAT:
+        database.run(_AS_FORMAT_4)
+
+
+def migrate(database: Database, folder: Path, version: int) -> None:
+    """Bring a catalog of an older format, and what it says of the matrices, to this one.
+
+    Killed on the way, it is of an older format still, or of the new one.
+    """
+    if version < WITH_CHECKSUMS:
+        _add_checksums(database, folder, version)
+    database.begin_writing()
+    # The way that SQLite's manual describes for changes that are none to the data ("Making Other
+    # Kinds Of Table Schema Changes"); what follows lets other connections know.
+    database.run("PRAGMA writable_schema=ON")
+    for name, sql in database.all("SELECT name, sql FROM sqlite_schema WHERE sql LIKE '%--%'"):
+        database.run("UPDATE sqlite_schema SET sql=? WHERE name=?", (_without_comments(sql), name))
+    database.run("PRAGMA writable_schema=RESET")
+    database.run(f"{_without_comments(FROM_FORMAT_3)} PRAGMA user_version={FORMAT}")
+    database.commit()
+
+
+def _add_checksums(database: Database, folder: Path, version: int) -> None:
+    """Bring a catalog of format 1 or 2 to format 3."""
     if version == 1:
         database.run(f"BEGIN IMMEDIATE; {FROM_FORMAT_1} PRAGMA user_version=2; COMMIT;")
     database.vacuum()  # which writes a checksum on every page
@@ -140,5 +198,5 @@ def migrate(database: Database, folder: Path, version: int) -> None:
                     "INSERT INTO blocks(vector_set, block, checksum) VALUES(?, ?, ?)",
                     (name, first // BLOCK_ROWS, checksum(block.data.cast("B"))),
                 )
-    database.run(f"PRAGMA user_version={FORMAT}")
+    database.run(f"PRAGMA user_version={WITH_CHECKSUMS}")
     database.commit()

@@ -1,4 +1,4 @@
-"""A condition -> SQL over images and contents, with every value as a parameter.
+"""A condition -> SQL over images, contents and labels, with every value as a parameter.
 
 The statement it becomes a part of joins `images` and `contents` under these names.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
@@ -25,14 +27,15 @@ _SQL = {
     "bytes": "images.size",
     "type": "lower(contents.format)",
     "camera": "lower(coalesce(contents.camera,''))",
-    # A time zone, which few cameras write, is left out: what counts is the clock on the wall.
-    "date": "coalesce(substr(contents.taken_at,1,19), CASE WHEN images.mtime_ns>=0 THEN"
-    " strftime('%Y-%m-%dT%H:%M:%S', images.mtime_ns/1000000000, 'unixepoch', 'localtime') END)",
     "name": "substr(CAST(images.path AS TEXT),"
     " length(rtrim(CAST(images.path AS TEXT), replace(CAST(images.path AS TEXT),'/','')))+1)",
 }
+_MOST_NS = (1 << 63) - 1
 _LAST = "9999-12-31T23:59:59"  # what is missing on the right of a date, at its latest
 _FIRST = "0000-01-01T00:00:00"
+# When a file was changed, by the clock on the wall.
+_CHANGED = "strftime('%Y-%m-%dT%H:%M:%S', images.mtime_ns/1000000000, 'unixepoch', 'localtime')"
+_NEAR = timedelta(days=5)  # further from each other than clocks (a day), and than months differ
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?")
 
 Parameters = list[int | float | str | bytes]
@@ -65,6 +68,8 @@ def as_sql(condition: Condition, roots: Sequence[Root]) -> tuple[str, Parameters
 def _compared(one: Compared, roots: Sequence[Root]) -> tuple[str, Parameters]:
     if one.field == "date":
         return _dated(one)
+    if one.field == "label":
+        return _labelled(one)
     if isinstance(one.value, Named):
         return f"({_SQL[one.field]} {one.operator} {_SQL[one.value.field]})", []
     if not isinstance(one.value, str):
@@ -76,24 +81,61 @@ def _compared(one: Compared, roots: Sequence[Root]) -> tuple[str, Parameters]:
     return f"(lower({text}) {one.operator} lower(CAST(? AS TEXT)))", [*values, value]
 
 
+def _labelled(one: Compared) -> tuple[str, Parameters]:
+    value = unicodedata.normalize("NFC", " ".join(str(one.value).split())).casefold()
+    fits = "instr(labels.folded, ?)>0" if one.operator == "contains" else "labels.folded=?"
+    among = f"EXISTS(SELECT 1 FROM labels WHERE labels.content=contents.id AND {fits})"  # noqa: S608  # ours
+    return f"(NOT {among})" if one.operator == "!=" else among, [value]
+
+
 def _dated(one: Compared) -> tuple[str, Parameters]:
     """Compare a date with a stretch of time: all that a value such as "2023-05" may mean."""
     value = str(one.value)
     if not _DATE.fullmatch(value) or one.operator == "contains":
         raise ValueError(f"no date: {value!r}")
-    first, last = value + _FIRST[len(value) :], value + _LAST[len(value) :]
-    date = _SQL["date"]
-    # 31 days are in no month too many, since texts are compared.
-    sql: dict[str, tuple[str, Parameters]] = {
-        "==": (f"{date} BETWEEN ? AND ?", [first, last]),
-        "!=": (f"{date} NOT BETWEEN ? AND ?", [first, last]),
-        "<": (f"{date}<?", [first]),
-        "<=": (f"{date}<=?", [last]),
-        ">": (f"{date}>?", [last]),
-        ">=": (f"{date}>=?", [first]),
+    # 31 days are in no month too many, since texts are compared; "~" comes after a time zone.
+    first, last = value + _FIRST[len(value) :], value + _LAST[len(value) :] + "~"
+    ways = {
+        "==": ("NOT {} AND {}", [first, last]),
+        "!=": ("({} OR NOT {})", [first, last]),
+        "<": ("{}", [first]),
+        "<=": ("{}", [last]),
+        ">": ("NOT {}", [last]),
+        ">=": ("NOT {}", [first]),
     }
-    what, values = sql[one.operator]
-    return f"coalesce({what},0)", values
+    form, bounds = ways[one.operator]
+    parts = [_earlier(bound) for bound in bounds]
+    what = form.format(*(sql for sql, _ in parts))
+    known = "(contents.taken_at IS NOT NULL OR images.mtime_ns>=0)"
+    return f"({known} AND {what})", [value for _, values in parts for value in values]
+
+
+def _earlier(bound: str) -> tuple[str, Parameters]:
+    """Return whether a known date is before `bound`, "2023-05-04T12:33:10", in SQL.
+
+    A time zone, which few cameras write, is left out: what counts is the clock on the wall. That of
+    a file's change takes SQLite long to tell, so it is asked for only within some days of the
+    bound. In words that SQLite stops at once the answer is known: of a CASE it computes all.
+    """
+    near = _about(bound)
+    sql = (
+        "(contents.taken_at IS NOT NULL AND contents.taken_at<? OR contents.taken_at IS NULL"
+        f" AND images.mtime_ns<? AND (images.mtime_ns<? OR {_CHANGED}<?))"
+    )
+    return sql, [bound, _ns(near + _NEAR), _ns(near - _NEAR), bound]
+
+
+def _about(text: str) -> timedelta:
+    """Return about when the clocks showed this, counted from 1970. ValueError: they never do."""
+    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        raise ValueError(f"no date: {text!r}")
+    return datetime(max(year, 1), month, 1) - datetime(1970, 1, 1) + timedelta(day - 1)
+
+
+def _ns(time: timedelta) -> int:
+    """Return it in nanoseconds, as far as the catalog's numbers go."""
+    return max(-_MOST_NS, min(_MOST_NS, time // timedelta(microseconds=1) * 1000))
 
 
 def _text(field: str, roots: Sequence[Root]) -> tuple[str, Parameters]:

@@ -24,7 +24,7 @@ from vsearch.index.mending import mend
 from vsearch.index.reader import matrix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -129,6 +129,13 @@ class IndexWriter:
         """Whether a committed row holds the embedding of this content. Safe from any thread."""
         return self._lookup.has_vector(digest)
 
+    def is_described(self, digest: bytes) -> bool:
+        """Whether the labels and the perceptual hash of a committed content were looked for.
+
+        Safe from any thread.
+        """
+        return self._lookup.is_described(digest)
+
     def add(
         self,
         root: Root,
@@ -138,10 +145,17 @@ class IndexWriter:
         digest: bytes,
         facts: ImageFacts,
         vector: NDArray[np.float32],
+        perceptual: bytes | None = None,
     ) -> None:
-        """Record a file with its content and the content's embedding, a unit vector (dim,)."""
+        """Record a file with its content and the content's embedding, a unit vector (dim,).
+
+        `perceptual` is the picture's perceptual hash, 32 bytes; None: unknown, and so are its
+        labels, which the next update looks for.
+        """
         known = self._catalog.content(digest, self._name)
-        content, row = known or (self._catalog.add_content(digest, facts), None)
+        if known and perceptual is not None:
+            self._catalog.describe(known[0], facts.labels, perceptual)
+        content, row = known or (self._catalog.add_content(digest, facts, perceptual), None)
         if row is None:
             vector = vector.astype("<f4", order="C", copy=False)
             row = self._matrix.rows + len(self._vectors)
@@ -160,6 +174,16 @@ class IndexWriter:
         same = self._catalog.content_of(root, path) == known[0]
         self._catalog.put_image(root, path, size, mtime_ns, known[0])
         return same
+
+    def describe(self, digest: bytes, labels: Sequence[str], perceptual: bytes) -> None:
+        """Record what an older vsearch did not look for in a content that it recorded.
+
+        `perceptual` is empty where the picture could not be decoded: it is not looked for again.
+        """
+        known = self._catalog.content(digest, self._name)
+        if known is None:
+            raise KeyError(digest)
+        self._catalog.describe(known[0], labels, perceptual)
 
     def skip(
         self, root: Root, path: str, size: int, mtime_ns: int, reason: SkipReason, detail: str
@@ -290,6 +314,11 @@ class _Lookup:
         with self._one_at_a_time:
             known = self._catalog.content(digest, self._set)
         return known is not None and known[1] is not None
+
+    def is_described(self, digest: bytes) -> bool:
+        with self._one_at_a_time:
+            known = self._catalog.content(digest, self._set)
+            return known is not None and self._catalog.is_described(known[0])
 
     def close(self) -> None:
         with self._one_at_a_time:

@@ -56,6 +56,16 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """The absolute `path` was decoded for its labels and perceptual hash; it keeps its embedding.
+
+    An older vsearch, which embedded it, did not look for them.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """The absolute `path` is no picture and its name never said so; nothing is recorded."""
 
@@ -175,6 +185,7 @@ Event: TypeAlias = (
     | Embedded
     | Reused
     | Confirmed
+    | Described
     | Ignored
     | Skipped
     | Gone
@@ -206,6 +217,7 @@ class Tally:
     changed: int = 0
     embedded: int = 0
     reused: int = 0
+    described: int = 0
     ignored: int = 0
     unchanged: int = 0
     gone: int = 0
@@ -223,7 +235,7 @@ class Tally:
 
     def add(self, event: Event) -> None:
         """Count one event."""
-        if isinstance(event, Embedded | Reused | Confirmed | Ignored) or (
+        if isinstance(event, Embedded | Reused | Confirmed | Described | Ignored) or (
             isinstance(event, Skipped) and event.opened
         ):
             self.read += 1
@@ -242,6 +254,8 @@ class Tally:
                 self.reused += 1
             case Confirmed():
                 self.unchanged += 1
+            case Described():
+                self.described += 1
             case Ignored():
                 self.ignored += 1
             case Skipped():

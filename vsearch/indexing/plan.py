@@ -28,7 +28,8 @@ class Plan:
     """What bringing one scope up to date takes.
 
     `new`, `changed` and `again` are to be read, in walking order: never seen; another size or time
-    of change; unreadable, without its embedding, or too freshly written last time. `unchanged`
+    of change; unreadable, without its embedding, too freshly written last time, or recorded by a
+    vsearch that did not look for labels and perceptual hash. `unchanged`
     counts files that need nothing, `unchanged_skipped` those among them without an embedding, by
     reason. `gone` are recorded files that are no longer found. `passed_over` was not looked at.
     `unsettled` counts files that may still be being written: they stay as they are for now.
@@ -82,7 +83,7 @@ def plan(
             again.append(item)
         elif (before.size, before.mtime_ns) != (item.size, item.mtime_ns):
             changed.append(item)
-        elif before.reason is None and before.embedded:
+        elif before.reason is None and before.embedded and before.described:
             unchanged += 1
         elif before.reason is None or before.reason in _MAY_CHANGE:
             again.append(item)

@@ -39,6 +39,7 @@ from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
     Committed,
     Confirmed,
+    Described,
     Done,
     Dropped,
     Embedded,
@@ -111,12 +112,15 @@ class Options:
 class _Read:
     """What reading one file gave: a vector, a content known before (no vector), or a fault.
 
-    `at_ns` is when reading began, in nanoseconds since 1970.
+    `at_ns` is when reading began, in nanoseconds since 1970. `embedding` comes with the facts and
+    the perceptual hash; `described` are labels and that hash of a content that was known without
+    them, the hash empty where it could not be decoded any more.
     """
 
     at_ns: int
     digest: bytes = b""
-    embedding: tuple[ImageFacts, NDArray[np.float32]] | None = None
+    embedding: tuple[ImageFacts, bytes, NDArray[np.float32]] | None = None
+    described: tuple[tuple[str, ...], bytes] | None = None
     fault: ImageError | None = None
 
 
@@ -127,12 +131,14 @@ class _Gathered:
     at_ns: int
     digest: bytes
     facts: ImageFacts
+    perceptual: bytes
     vector: Future[NDArray[np.float32]]
 
     def finished(self) -> _Read:
         """Wait for the embedding."""
         try:
-            return _Read(self.at_ns, self.digest, (self.facts, _checked(self.vector.result())))
+            vector = _checked(self.vector.result())
+            return _Read(self.at_ns, self.digest, (self.facts, self.perceptual, vector))
         except ImageError as error:
             return _Read(self.at_ns, fault=error)
 
@@ -140,11 +146,9 @@ class _Gathered:
 class _Reader:
     """One file's way from its path to its embedding; used from many threads at once."""
 
-    def __init__(
-        self, encoder: Encoder, has_vector: Callable[[bytes], bool], decoders: Decoders
-    ) -> None:
+    def __init__(self, encoder: Encoder, writer: IndexWriter, decoders: Decoders) -> None:
         self.encoder = encoder
-        self._has_vector = has_vector
+        self._has_vector, self._is_described = writer.has_vector, writer.is_described
         self._loader: Thread | None = None
         self._lock = Lock()  # of it
         self.decoders = decoders
@@ -176,32 +180,42 @@ class _Reader:
 
     def _read(self, path: str, named_image: bool) -> _Read | _Gathered:
         now = time.time_ns()
+        undescribed = b""  # the hash of a content that has its embedding only
+
+        def is_known(digest: bytes) -> bool:
+            nonlocal undescribed
+            if not self._has_vector(digest):
+                self._load_early()
+                return False
+            if not self._is_described(digest):
+                undescribed = digest
+            return not undescribed
+
         try:
             loaded = self.decoders.load(
-                path,
-                self.encoder.preprocessing,
-                named_image=named_image,
-                is_known=self._is_known,
+                path, self.encoder.preprocessing, named_image=named_image, is_known=is_known
             )
             digest, prepared = loaded.digest, loaded.prepared
             if prepared is None:
                 return _Read(now, digest)
+            facts, perceptual = prepared.facts, prepared.perceptual
+            if undescribed:
+                return _Read(now, digest, described=(facts.labels, perceptual))
             if self.batches:
                 vector_to_come = self.batches.submit(prepared.pixels)
-                return _Gathered(now, digest, prepared.facts, vector_to_come)
+                return _Gathered(now, digest, facts, perceptual, vector_to_come)
             vector = self.encoder.encode_images(prepared.pixels[None])[0]  # (dim,) float32
-            return _Read(now, digest, (prepared.facts, _checked(vector)))
+            return _Read(now, digest, (facts, perceptual, _checked(vector)))
         except ImageError as error:
+            if undescribed:
+                return _Read(now, undescribed, described=((), b""))
             return _Read(now, fault=error)
 
-    def _is_known(self, digest: bytes) -> bool:
-        if self._has_vector(digest):
-            return True
+    def _load_early(self) -> None:
         with self._lock:
             if not self._loader:
                 self._loader = Thread(target=self._load_model, name="load")
                 self._loader.start()
-        return False
 
     def _load_model(self) -> None:
         """Load it while the first pictures are decoded: this process has nothing else to do."""
@@ -265,7 +279,7 @@ def update_scopes(
         decoders or Decoders(options.pixel_limit, options.seconds) as decoders,
         IndexWriter(folder, encoder.identity) as writer,
     ):
-        reader = _Reader(encoder, writer.has_vector, decoders)
+        reader = _Reader(encoder, writer, decoders)
         pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
         try:
             for scope in asked:
@@ -426,9 +440,11 @@ def _bring_up_to_date(
         yield Skipped(path, item.reason, item.detail, opened=False)
     if files:
         reader.decoders.start()
+    undescribed = {path for path, one in known.items() if one.embedded and not one.described}
     last_commit = time.monotonic()
     for file, result in _in_order(pool, reader, root, files, reader.ahead(options.workers)):
-        yield _record(writer, root, file, result)
+        answers = file.path in undescribed
+        yield _record(writer, root, file, result, answers=answers)
         if time.monotonic() - last_commit > COMMIT_SECONDS:
             writer.commit()
             yield Committed()
@@ -527,7 +543,14 @@ def _in_order(
         yield from gathered()
 
 
-def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> Event:
+def _record(
+    writer: IndexWriter, root: Root, file: FoundFile, result: _Read, *, answers: bool
+) -> Event:
+    """Record what reading a file gave.
+
+    One that `answers` was read for what an older vsearch did not look for: if it cannot be read at
+    the moment, it stays as it is.
+    """
     path = os.path.join(root.path, file.path)
     recent = is_fresh(file.mtime_ns, result.at_ns)
     stamp = (file.size, UNSETTLED if recent else file.mtime_ns)
@@ -536,11 +559,15 @@ def _record(writer: IndexWriter, root: Root, file: FoundFile, result: _Read) -> 
         if fault.reason is SkipReason.NOT_AN_IMAGE and not file.named_image:
             writer.remove(root, [file.path])
             return Ignored(path)
-        writer.skip(root, file.path, *stamp, fault.reason, fault.detail)
+        if not answers:
+            writer.skip(root, file.path, *stamp, fault.reason, fault.detail)
         return Skipped(path, fault.reason, fault.detail, opened=True)
     if result.embedding is None:
         same = writer.reuse(root, file.path, *stamp, result.digest)
+        if result.described is not None:
+            writer.describe(result.digest, *result.described)
+            return Described(path)
         return Confirmed(path) if same else Reused(path)
-    facts, vector = result.embedding
-    writer.add(root, file.path, *stamp, result.digest, facts, vector)
+    facts, perceptual, vector = result.embedding
+    writer.add(root, file.path, *stamp, result.digest, facts, vector, perceptual)
     return Embedded(path)

@@ -197,8 +197,8 @@ class ClipRetrievalSource:
         mtime_ns = UNSETTLED if is_fresh(found.st_mtime_ns, now) else found.st_mtime_ns
         relative = os.path.relpath(place, root)
         assert loaded.prepared is not None  # noqa: S101  # no content was said to be known
-        facts = loaded.prepared.facts
-        return Entry(root, relative, found.st_size, mtime_ns, loaded.digest, row, facts)
+        facts, perceptual = loaded.prepared.facts, loaded.prepared.perceptual
+        return Entry(root, relative, found.st_size, mtime_ns, loaded.digest, row, facts, perceptual)
 
 
 def _partitions(path: Path) -> list[_Partition]:

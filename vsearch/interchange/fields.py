@@ -13,6 +13,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from vsearch.images.labels import LONGEST, MOST, tidy
 from vsearch.interchange.source import Unsound
 from vsearch.records import Entry, ImageFacts, ModelIdentity
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 REQUIRED = ("root", "path", "hash", "size", "mtime_ns", "width", "height", "format")
 OPTIONAL = ("taken_at", "camera")
+LATER = ("labels", "perceptual")  # which an export by an older vsearch lacks
 
-_HASH = re.compile(r"[0-9a-f]{32}")
+_HASH = re.compile(r"[0-9a-f]*", re.ASCII)
 _WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d)?", re.ASCII)
 _LONGEST = 200  # characters of a name that is shown
 _LARGEST_DIM = 1 << 16
@@ -67,7 +69,7 @@ def single_of(header: str | bytes) -> frozenset[str]:
     return frozenset(roots)
 
 
-def fields_of(entry: Entry) -> dict[str, str | int | None]:
+def fields_of(entry: Entry) -> dict[str, str | int | list[str] | None]:
     """Return an entry as named values; names that are no UTF-8 have lone surrogates."""
     facts = entry.facts
     return {
@@ -81,6 +83,8 @@ def fields_of(entry: Entry) -> dict[str, str | int | None]:
         "format": facts.format,
         "taken_at": facts.taken_at,
         "camera": facts.camera,
+        "labels": list(facts.labels),
+        "perceptual": None if entry.perceptual is None else entry.perceptual.hex(),
     }
 
 
@@ -95,7 +99,7 @@ def entry_of(fields: Mapping[str, object], row: int, single: Container[str] = fr
             _path(fields),
             _number(fields, "size", 0, _LARGEST),
             _number(fields, "mtime_ns", -_LARGEST, _LARGEST),
-            _digest(fields),
+            _hash(fields, "hash", 16),
             row,
             ImageFacts(
                 _number(fields, "width", 1, _MOST_PIXELS),
@@ -103,7 +107,9 @@ def entry_of(fields: Mapping[str, object], row: int, single: Container[str] = fr
                 _name(fields, "format"),
                 _taken_at(fields),
                 None if fields.get("camera") is None else _name(fields, "camera"),
+                _labels(fields),
             ),
+            None if fields.get("perceptual") is None else _hash(fields, "perceptual", 32),
         )
     except Unsound as error:
         raise Unsound(str(error), row) from error
@@ -145,11 +151,23 @@ def _name_of_file(fields: Mapping[str, object], key: str) -> str:
         raise Unsound(f"{key} is no name a file could have") from None
 
 
-def _digest(fields: Mapping[str, object]) -> bytes:
-    digits = fields.get("hash")
-    if not isinstance(digits, str) or not _HASH.fullmatch(digits):
-        raise Unsound("hash is not 32 hexadecimal digits")
+def _hash(fields: Mapping[str, object], key: str, length: int) -> bytes:
+    digits = fields.get(key)
+    if not isinstance(digits, str) or len(digits) != 2 * length or not _HASH.fullmatch(digits):
+        raise Unsound(f"{key} is not {2 * length} hexadecimal digits")
     return bytes.fromhex(digits)
+
+
+def _labels(fields: Mapping[str, object]) -> tuple[str, ...]:
+    labels = fields.get("labels") or []
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise Unsound("labels is no list of texts")
+    if tidy(labels) != tuple(labels):
+        raise Unsound(
+            f"labels is more than {MOST}, or one of them no line of 1 to {LONGEST} printable "
+            "characters, or there twice"
+        )
+    return tuple(labels)
 
 
 def _number(fields: Mapping[str, object], key: str, least: int, most: int) -> int:

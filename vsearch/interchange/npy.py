@@ -2,7 +2,7 @@ r"""A folder that numpy and any reader of JSON can read.
 
     vectors.npy     (n, dim) float32, row by row
     metadata.jsonl  n lines, line i of row i, each an object: root, path, hash, size, mtime_ns,
-                    width, height, format, taken_at, camera
+                    width, height, format, taken_at, camera, labels, perceptual
     model.json      the version of this form, and the model of the embeddings
 
 Bytes of a name that are no valid UTF-8 stand as lone surrogates, \udc80 to \udcff (Python's
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 VECTORS, METADATA, MODEL = "vectors.npy", "metadata.jsonl", "model.json"
 NAMES = (VECTORS, METADATA, MODEL)
-_LONGEST_LINE = 1 << 16  # bytes; a path has 4,096 at most, six characters each when escaped
+# Bytes. A path has 4,096 at most, six characters each when escaped, and 200 labels of 64
+# characters come to twelve each.
+_LONGEST_LINE = 1 << 18
 _LONGEST_HEADER = 1 << 24
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsearch.errors import SourceError
 from vsearch.interchange.fields import (
+    LATER,
     OPTIONAL,
     REQUIRED,
     entry_of,
@@ -40,6 +41,7 @@ KEY = b"vsearch"
 EMBEDDING = "embedding"
 _NAMES = ("root", "path")
 _NUMBERS = ("size", "mtime_ns", "width", "height")
+_LISTS = ("labels", EMBEDDING)
 _REPEATED = ("root", "format", "taken_at", "camera")  # stored once each
 _BUFFER = 1 << 20  # bytes read at a time, of each column
 
@@ -53,9 +55,9 @@ def write(file: BinaryIO, header: str, dim: int, batches: Iterable[Batch]) -> No
         file,
         schema,
         use_dictionary=list(_REPEATED),
-        # Embeddings do not become smaller. The name is that of the column's leaf.
-        compression={column: "snappy" for column in schema.names if column != EMBEDDING}
-        | {f"{EMBEDDING}.list.element": "none"},
+        # Embeddings do not become smaller. The names are those of the columns' leaves.
+        compression={column: "snappy" for column in schema.names if column not in _LISTS}
+        | {"labels.list.element": "snappy", f"{EMBEDDING}.list.element": "none"},
         write_page_checksum=True,
     ) as writer:
         for batch in batches:
@@ -74,7 +76,9 @@ def is_export(path: Path) -> bool:
             schema = pq.read_schema(file)
     except SourceError:
         return False
-    return KEY in (schema.metadata or {}) and schema.names == _schema("", 1).names
+    names = _schema("", 1).names
+    older = [name for name in names if name not in LATER]
+    return KEY in (schema.metadata or {}) and schema.names in (names, older)
 
 
 def _schema(header: str, dim: int) -> pa.Schema:
@@ -93,8 +97,10 @@ def _schema(header: str, dim: int) -> pa.Schema:
         "format": pa.string(),
         "taken_at": pa.string(),
         "camera": pa.string(),
+        "labels": pa.list_(pa.field("element", pa.string(), nullable=False)),
+        "perceptual": pa.string(),
     }
-    may_lack = {*OPTIONAL, *(f"{name}_bytes" for name in _NAMES)}
+    may_lack = {*OPTIONAL, "perceptual", *(f"{name}_bytes" for name in _NAMES)}
     columns = [pa.field(name, kind, name in may_lack) for name, kind in kinds.items()]
     one = pa.field("element", pa.float32(), nullable=False)
     columns.append(pa.field(EMBEDDING, pa.list_(one, dim), nullable=False))
@@ -196,9 +202,14 @@ def _checked_columns(schema: pa.Schema) -> list[str]:
         lists = types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)
         return bool(lists and types.is_floating(kind.value_type))
 
-    wanted = dict.fromkeys((*REQUIRED, *OPTIONAL), ("text", is_text))
+    def is_texts(kind: pa.DataType) -> bool:
+        lists = types.is_list(kind) or types.is_large_list(kind)
+        return bool((lists and is_text(kind.value_type)) or types.is_null(kind))
+
+    wanted = dict.fromkeys((*REQUIRED, *OPTIONAL, *LATER), ("text", is_text))
     wanted |= dict.fromkeys(_NUMBERS, ("whole numbers", types.is_integer))
     wanted |= {f"{name}_bytes": ("bytes", is_bytes) for name in _NAMES}
+    wanted["labels"] = ("lists of texts", is_texts)
     wanted |= {EMBEDDING: ("lists of float numbers", is_vector)}
     found = []
     for name, (what, fits) in wanted.items():

@@ -53,8 +53,8 @@ def export(
     Raises UsageError when something is in the way, StoreError when the index cannot be read, and
     OSError when `target` cannot be written.
     """
+    from vsearch.files.whole import whole
     from vsearch.interchange import npy, parquet
-    from vsearch.interchange.whole import whole
 
     with Index(folder) as index:
         model, count = index.model, index.images()
@@ -272,8 +272,9 @@ def _write(writer: IndexWriter, source: Source, dim: int, watch: Watch) -> tuple
                 root, path = places.of(entry.root, entry.path)
                 # Of a content that is there already, this keeps the embedding.
                 writer.add(
-                    root, path, entry.size, entry.mtime_ns, entry.digest, entry.facts, vector
-                )
+                    root, path, entry.size, entry.mtime_ns, entry.digest, entry.facts, vector,
+                    entry.perceptual,
+                )  # fmt: skip
             writer.commit()
             taken, kept = taken + len(new), kept + len(batch.entries) - len(new)
             not_taken += len(batch.not_taken)

@@ -124,6 +124,7 @@ def closing_line(tally: Tally) -> str:
     parts = [
         f"{tally.embedded:,} embedded",
         f"{tally.reused:,} moved or copied" if tally.reused else "",
+        f"{tally.described:,} read for their labels" if tally.described else "",
         f"{tally.unchanged:,} unchanged" if tally.unchanged else "",
         f"{tally.gone:,} gone" if tally.gone else "",
         _skipped("skipped", tally.skipped),

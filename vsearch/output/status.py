@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from vsearch.output.terminal import count_of, printable, size
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from vsearch.errors import SkipReason
     from vsearch.records import SetStatus, Status
+
+SHOWN_LABELS = 5
 
 
 def print_status(status: Status, *, as_json: bool) -> None:
@@ -44,6 +47,8 @@ def _lines(status: Status) -> list[str]:
     if status.skipped:
         lines.append(f"skipped   {sum(status.skipped.values()):,}")
         lines += [f"  {count:>9,}  {reason}" for reason, count in sorted(status.skipped.items())]
+    if status.labels:
+        lines.append(f"labels    {_labels(status.labels)}")
     if status.model:
         model = status.model
         lines.append(f"model     {model.name}, {model.dim} dimensions, {model.weights[:12]}")
@@ -72,6 +77,13 @@ def _graph(status: Status) -> str:
         return "none; every search scans all vectors"
     share = status.graph_rows / status.rows
     return f"covers {status.graph_rows:,} of {status.rows:,} vectors ({share:.0%})"
+
+
+def _labels(labels: dict[str, int]) -> str:
+    """Say how many labels there are, and the most frequent ones."""
+    shown = [f"{printable(name)} {count:,}" for name, count in islice(labels.items(), SHOWN_LABELS)]
+    more = ", ..." if len(labels) > len(shown) else ""
+    return f"{len(labels):,}: {', '.join(shown)}{more}"
 
 
 def _other(one: SetStatus) -> str:

@@ -48,6 +48,7 @@ class Filters:
     before: str | None = None
     cameras: Sequence[str] = ()
     types: Sequence[str] = ()
+    labels: Sequence[str] = ()
     min_size: str | None = None
     orientation: Orientation | None = None
     where: str | None = None
@@ -72,6 +73,7 @@ class Filters:
             parts.append(Compared("date", "<", day(self.before, today)))
         one_of([Compared("camera", "contains", _some(name, "camera")) for name in self.cameras])
         one_of([Compared("type", "==", _type(name)) for name in self.types])
+        one_of([Compared("label", "==", _some(name, "label")) for name in self.labels])
         if self.min_size is not None:
             parts += _at_least(self.min_size)
         if self.orientation is not None:

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from end_to_end.pictures import write_pictures, xmp_of
 from fake_encoder import RED, paint
 from hostile import LOADER, deed
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from processes import descendants, parent, wait_until_gone
 
 from vsearch.errors import DecoderError, ImageError, SkipReason
@@ -23,6 +26,7 @@ from vsearch.images.isolation.decoders import Decoders
 from vsearch.images.isolation.wire import ticks_of
 from vsearch.images.limits import memory_limit
 from vsearch.images.load import prepare
+from vsearch.images.perceptual import NO_STRUCTURE, perceptual_hash
 from vsearch.images.read import content_hash
 from vsearch.records import Preprocessing
 
@@ -125,6 +129,26 @@ def test_faults_have_the_reasons_they_have_in_this_process(
     assert fault(decoders, tmp_path / "fifo.png") == (SkipReason.SPECIAL, "fifo")
 
 
+def test_as_many_and_as_long_labels_as_there_may_be(tmp_path: Path, decoders: Decoders) -> None:
+    labels = tuple(f"{number:03}".ljust(64, "\N{DOG}") for number in range(200))
+    path = tmp_path / "a.png"
+    packet = PngInfo()
+    packet.add_itxt("XML:com.adobe.xmp", xmp_of(*labels).decode())
+    Image.new("RGB", (4, 4)).save(path, pnginfo=packet)
+    prepared = decoders.load(os.fspath(path), SPEC).prepared
+    assert prepared
+    assert prepared.facts.labels == labels
+
+
+def test_the_perceptual_hash_is_that_of_the_picture(tmp_path: Path, decoders: Decoders) -> None:
+    write_pictures(tmp_path, 1)
+    path = tmp_path / "000" / "img00000.jpg"
+    expected = perceptual_hash(np.asarray(Image.open(path)))
+    prepared = decoders.load(os.fspath(path), SPEC).prepared
+    assert prepared
+    assert prepared.perceptual == expected != NO_STRUCTURE
+
+
 def test_a_question_that_fails_is_no_fault_of_the_file(tmp_path: Path, decoders: Decoders) -> None:
     path = os.fspath(paint(tmp_path / "red.png", RED))
 
@@ -177,7 +201,17 @@ FAULTS = {
     "segv": (SkipReason.CRASHED, "SIGSEGV"),
     "abort": (SkipReason.CRASHED, "SIGABRT"),
     **dict.fromkeys(
-        ("nonsense", "long", "empty", "unasked", "two-frames", "no-facts", "no-json", "no-reason"),
+        (
+            "nonsense",
+            "long",
+            "empty",
+            "unasked",
+            "two-frames",
+            "no-facts",
+            "no-labels",
+            "no-json",
+            "no-reason",
+        ),
         (SkipReason.CRASHED, "its answer made no sense"),
     ),
     "close": (SkipReason.CRASHED, "it closed its connection"),

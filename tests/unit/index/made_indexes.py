@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_digest
 
 from vsearch.index import Index
 from vsearch.index.database import Database
+from vsearch.index.matrix import BLOCK_ROWS
 from vsearch.index.writer import IndexWriter
 from vsearch.records import ImageFacts, ModelIdentity
 
@@ -176,12 +178,42 @@ CREATE UNIQUE INDEX one_active_set ON sets(state) WHERE state='active';
 PRAGMA user_version=2;
 COMMIT;
 """
+# And of format 2 when pages, rows and blocks were given checksums and two tables their copies.
+FORMAT_3 = """
+ALTER TABLE rows ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
+CREATE TABLE blocks(
+    vector_set TEXT NOT NULL REFERENCES sets(name), block INTEGER NOT NULL,
+    checksum BLOB NOT NULL, PRIMARY KEY(vector_set, block)
+) WITHOUT ROWID;
+CREATE TABLE roots_copy AS SELECT * FROM roots;
+CREATE TRIGGER roots_insert AFTER INSERT ON roots BEGIN
+    INSERT INTO roots_copy SELECT * FROM roots WHERE id=new.id;
+END;
+CREATE TRIGGER roots_update AFTER UPDATE ON roots BEGIN
+    DELETE FROM roots_copy WHERE id=old.id;
+    INSERT INTO roots_copy SELECT * FROM roots WHERE id=new.id;
+END;
+CREATE TRIGGER roots_delete AFTER DELETE ON roots BEGIN
+    DELETE FROM roots_copy WHERE id=old.id;
+END;
+CREATE TABLE sets_copy AS SELECT * FROM sets;
+CREATE TRIGGER sets_insert AFTER INSERT ON sets BEGIN
+    INSERT INTO sets_copy SELECT * FROM sets WHERE name=new.name;
+END;
+CREATE TRIGGER sets_update AFTER UPDATE ON sets BEGIN
+    DELETE FROM sets_copy WHERE name=old.name;
+    INSERT INTO sets_copy SELECT * FROM sets WHERE name=new.name;
+END;
+CREATE TRIGGER sets_delete AFTER DELETE ON sets BEGIN
+    DELETE FROM sets_copy WHERE name=old.name;
+END;
+"""
 
 
 def make_old(
     folder: Path, version: int, vectors: NDArray[np.float32] | None, model: ModelIdentity = MODEL
 ) -> None:
-    """Make an index as a vsearch of format 1 or 2 did, SQLite's pages without checksums.
+    """Make an index as a vsearch of format 1, 2 or 3 did; before 3, pages had no checksums.
 
     A file for each of `vectors` (n, dim), called by its number, and one that was skipped; None:
     no commit was ever made, and there is no set.
@@ -211,8 +243,27 @@ def make_old(
                 )
                 connection.execute("INSERT INTO rows VALUES('whole', ?, ?)", (row, row + 1))
         connection.commit()
-        if version == 2:
+        if version > 1:
             connection.executescript(FORMAT_2)
+    if version > 2:
+        _give_checksums(folder / "catalog.sqlite", vectors)
+
+
+def _give_checksums(path: Path, vectors: NDArray[np.float32] | None) -> None:
+    """Make format 3 of format 2."""
+    with closing(Database(path, write=True)) as database:
+        database.vacuum()
+        database.begin_writing()
+        database.run(FORMAT_3)
+        stored = np.empty((0, 3), "<f4") if vectors is None else vectors.astype("<f4")
+        for row, vector in enumerate(stored):
+            checksum = xxh3_64_digest(vector.tobytes())
+            database.run("UPDATE rows SET checksum=? WHERE row=?", (checksum, row))
+        for block, first in enumerate(range(0, len(stored), BLOCK_ROWS)):
+            checksum = xxh3_64_digest(stored[first : first + BLOCK_ROWS].tobytes())
+            database.run("INSERT INTO blocks VALUES('whole', ?, ?)", (block, checksum))
+        database.run("PRAGMA user_version=3")
+        database.commit()
 
 
 # Other processes

@@ -71,7 +71,7 @@ def test_any_name_comes_back_as_it_was(catalog: Catalog, name: str) -> None:
     row = put(catalog, "/photos/" + name, name)
     root = catalog.roots()[0]
     assert root.path == "/photos/" + name
-    assert catalog.known(root, "whole") == {name: Known(10, 20, None, embedded=True)}
+    assert catalog.known(root, "whole") == {name: Known(10, 20, None, True, False)}
     assert catalog.images_of("whole", [row]) == {row: [ImageRecord(root.path, name, row, 10, BARE)]}
     catalog.put_skip(root, name, 1, 2, SkipReason.DAMAGED, "why")
     assert catalog.skipped() == [(f"{root.path}/{name}", SkipReason.DAMAGED, "why")]
@@ -112,8 +112,8 @@ def test_large_numbers_come_back_as_they_were(catalog: Catalog) -> None:
     catalog.put_skip(root, "f", 1 << 50, 1_700_000_000_123_456_789, SkipReason.TOO_LARGE, "")
     catalog.put_skip(root, "old", 0, -1, SkipReason.EMPTY, "")
     assert catalog.known(root, "whole") == {
-        "f": Known(1 << 50, 1_700_000_000_123_456_789, SkipReason.TOO_LARGE, embedded=False),
-        "old": Known(0, -1, SkipReason.EMPTY, embedded=False),
+        "f": Known(1 << 50, 1_700_000_000_123_456_789, SkipReason.TOO_LARGE, False, True),
+        "old": Known(0, -1, SkipReason.EMPTY, False, True),
     }
 
 
@@ -463,11 +463,11 @@ def test_a_catalog_from_before_the_first_commit_is_no_index_yet(
 @pytest.mark.parametrize("write", [False, True])
 def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path, write: bool) -> None:
     Catalog(tmp_path, write=True).close()
-    run_sql(tmp_path, "PRAGMA user_version=4")
+    run_sql(tmp_path, "PRAGMA user_version=5")
     with pytest.raises(StoreError) as caught:
         Catalog(tmp_path, write=write)
     assert str(caught.value) == (
-        f"the index has format 4, in {tmp_path}; this vsearch reads up to 3: update vsearch"
+        f"the index has format 5, in {tmp_path}; this vsearch reads up to 4: update vsearch"
     )
 
 

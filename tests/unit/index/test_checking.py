@@ -77,8 +77,8 @@ def test_what_is_no_damage_is_an_error_and_no_fault(
         patch.setattr(Catalog, "faults", refused)
         with pytest.raises(StoreError, match="cannot be used"):
             findings(tmp_path)
-    set_format(tmp_path, 4)
-    with pytest.raises(StoreError, match=r"the index has format 4, .*: update vsearch"):
+    set_format(tmp_path, 5)
+    with pytest.raises(StoreError, match=r"the index has format 5, .*: update vsearch"):
         findings(tmp_path)
 
 

@@ -209,8 +209,8 @@ def test_no_index_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [False, True])
 def test_a_newer_format_is_refused(tmp_path: Path, write: bool) -> None:
     make(tmp_path, a=X)
-    set_format(tmp_path, 4)
-    with pytest.raises(StoreError, match="this vsearch reads up to 3: update vsearch"):
+    set_format(tmp_path, 5)
+    with pytest.raises(StoreError, match="this vsearch reads up to 4: update vsearch"):
         IndexWriter(tmp_path, MODEL) if write else Index(tmp_path)
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from unit.index.made_indexes import make_old, units
 from unit.index.test_upkeep import MODEL, content, damage, expected, make, vector
 
 from vsearch.errors import IndexDamaged, IndexLocked
@@ -38,6 +39,8 @@ def finish(folder: Path) -> int:
         for number in range(COUNT):
             digest = str(number).encode().rjust(16)
             if str(number) in known and known[str(number)].embedded:
+                if not known[str(number)].described:
+                    writer.describe(digest, labels(number), bytes(32))
                 continue
             if writer.has_vector(digest):
                 writer.reuse(root, str(number), 10, 20, digest)
@@ -85,6 +88,45 @@ def test_a_damaged_page_costs_at_most_what_it_held(
     assert finish(tmp_path) <= embedded_again
     assert content(tmp_path) == expected(*range(COUNT))
     assert (tmp_path / KEPT_AS).exists()
+
+
+def labels(number: int) -> tuple[str, ...]:
+    return tuple(f"label {number} of {of}" for of in range(number % 3))
+
+
+@pytest.mark.parametrize("page", [0, 3, -1, "labels_by_name"], ids=str)
+def test_labels_on_a_damaged_page_are_asked_for_again(tmp_path: Path, page: int | str) -> None:
+    make(tmp_path, COUNT)
+    with IndexWriter(tmp_path, MODEL) as writer:
+        for number in range(COUNT):
+            writer.describe(str(number).encode().rjust(16), labels(number), bytes(32))
+        writer.commit()
+    Upkeep(tmp_path).compact()  # so that no page is but begun
+    name, at = (page, 2) if isinstance(page, str) else ("labels", page)
+    damage(tmp_path / "catalog.sqlite", PAGE * pages(tmp_path, name)[at] + PAGE - 60)
+    salvage(tmp_path)
+    with Index(tmp_path) as index:
+        undescribed = sum(not one.described for one in index.known(index.roots()[0]).values())
+    assert undescribed == 0 if name != "labels" else 0 < undescribed <= COUNT
+    assert undescribed < 500 or page == 0  # the table's first page leads to all the others
+    assert finish(tmp_path) == 0
+    with Index(tmp_path) as index:
+        assert {one.path: one.facts.labels for one in index.entries()} == {
+            str(number): labels(number) for number in range(COUNT)
+        }
+
+
+def test_a_catalog_of_an_older_format_is_saved_too(tmp_path: Path) -> None:
+    make_old(tmp_path, 3, units(1000, 3))
+    damage(tmp_path / "catalog.sqlite", PAGE * pages(tmp_path, "blocks")[0] + PAGE - 60)
+    assert salvage(tmp_path) == 1000
+    with Upkeep(tmp_path) as upkeep:
+        upkeep.repair()
+    with Index(tmp_path) as index:
+        assert index.images() == 1000
+        assert not any(
+            one.described for one in index.known(index.roots()[0]).values() if one.embedded
+        )
 
 
 def test_what_lies_between_two_damaged_pages_is_saved(tmp_path: Path) -> None:

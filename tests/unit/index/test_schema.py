@@ -33,6 +33,7 @@ from unit.index.made_indexes import (
 )
 from xxhash import xxh3_64_digest
 
+from vsearch.conditions import Compared
 from vsearch.errors import IndexDamaged, IndexMissing, StoreError
 from vsearch.index import GraphUnusable, Index, schema
 from vsearch.index.catalog import Catalog, Counts, VectorSet
@@ -40,7 +41,8 @@ from vsearch.index.graph import Graph
 from vsearch.index.matrix import BLOCK_ROWS, Matrix
 from vsearch.index.writer import IndexWriter
 
-OLD = pytest.mark.parametrize("version", [1, 2])
+OLD = pytest.mark.parametrize("version", [1, 2, 3])
+UNCHECKED = pytest.mark.parametrize("version", [1, 2])  # formats without checksums
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_an_older_catalog_is_read_as_it_is(
         reader.begin_reading()
         assert reader.active() == VectorSet("whole", MODEL, len(vectors), "active")
         assert reader.counts("whole") == Counts(len(vectors), lacking=0, live_rows=len(vectors))
-        assert reader.blocks("whole") is None
+        assert (reader.blocks("whole") is None) == (version < 3)
         assert reader.content(digest("7"), "whole") == (8, 7)
     assert (tmp_path / "catalog.sqlite").read_bytes() == before
 
@@ -144,7 +146,7 @@ def test_a_writer_brings_an_older_index_up_to_date_with_all_checksums(
     make_old(tmp_path, version, vectors)
     before, bytes_before = all_of(tmp_path), embeddings(tmp_path)
     with closing(Catalog(tmp_path, write=True)) as writer:
-        assert writer.format == 3
+        assert writer.format == 4
         assert everything(writer) == before
     assert all_of(tmp_path) == before
     assert embeddings(tmp_path) == bytes_before
@@ -230,9 +232,9 @@ def test_an_index_that_is_open_goes_on_while_it_is_brought_up_to_date(
 
 def test_all_ways_lead_to_the_same_tables(tmp_path: Path) -> None:
     shapes = []
-    for version in (1, 2, 3):
+    for version in (1, 2, 3, 4):
         folder = tmp_path / str(version)
-        if version < 3:
+        if version < 4:
             make_old(folder, version, units(2, 3))
         else:
             folder.mkdir()
@@ -250,11 +252,52 @@ def test_all_ways_lead_to_the_same_tables(tmp_path: Path) -> None:
                 for name in ("user_version", "application_id", "journal_mode", "page_size")
             ]
         shapes.append((sorted(tables), sorted(indexes), marks))
-    assert shapes[0] == shapes[1] == shapes[2]
-    assert shapes[0][2] == [(3,), (0x76737263,), ("wal",), (4096,)]
+    assert shapes[0] == shapes[1] == shapes[2] == shapes[3]
+    assert shapes[0][2] == [(4,), (0x76737263,), ("wal",), (4096,)]
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_one_page_names_all_tables(tmp_path: Path, version: int) -> None:
+    """A damaged one costs all of a catalog, so there should be no more of them."""
+    if version < 4:
+        make_old(tmp_path, version, units(2, 3))
+    Catalog(tmp_path, write=True).close()
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM dbstat WHERE name='sqlite_schema'"
+        ).fetchone() == (1,)
+        for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"):
+            assert "--" not in sql
 
 
 @OLD
+def test_what_an_older_index_does_not_know_is_unknown_before_and_after(
+    tmp_path: Path, version: int
+) -> None:
+    make_old(tmp_path, version, units(2, 3))
+    for _ in range(2):
+        with Index(tmp_path) as index:
+            assert [one.described for one in index.known(index.roots()[0]).values()] == [
+                False, False, True,  # the last was skipped
+            ]  # fmt: skip
+            assert index.labels() == {}
+            assert [one.perceptual for one in index.entries()] == [None, None]
+            assert index.perceptual_hashes(np.arange(2))[1].tolist() == [False, False]
+            condition = Compared("label", "==", "sea")
+            assert index.selected(condition).tolist() == []
+            assert index.images_of([0, 1], condition) == {}
+        Catalog(tmp_path, write=True).close()
+    with IndexWriter(tmp_path, MODEL) as writer:
+        assert not writer.is_described(digest("0"))
+        writer.describe(digest("0"), ["Sea"], bytes(32))
+        writer.commit()
+        assert writer.is_described(digest("0"))
+    with Index(tmp_path) as index:
+        assert index.selected(Compared("label", "==", "sea")).tolist() == [0]
+        assert [one.facts.labels for one in index.entries()] == [("Sea",), ()]
+
+
+@UNCHECKED
 def test_every_set_gets_its_checksums(tmp_path: Path, version: int) -> None:
     """The one of another model too, with rows of another length."""
     make_old(tmp_path, version, units(2, 3))
@@ -384,7 +427,7 @@ def test_a_writer_killed_at_any_step_leaves_an_older_format_or_the_new_one(
             break
     assert done
     assert versions == sorted(versions)
-    assert set(versions) == {1, 2, 3}
+    assert set(versions) == {1, 2, 3, 4}
 
 
 _SHORT_OF_SPACE = """
@@ -403,18 +446,21 @@ except StoreError as error:
 """
 
 
-@OLD
-@pytest.mark.parametrize("limit", [0, 5000, 50_000, 90_000])
+@pytest.mark.parametrize(
+    ("version", "limit"),
+    # Of format 3 little has to be written.
+    [(1, 0), (1, 5000), (1, 50_000), (1, 90_000), (2, 5000), (2, 50_000), (3, 0), (3, 5000)],
+)
 def test_a_full_disk_leaves_the_older_format_to_be_read(
     tmp_path: Path, version: int, limit: int, vectors: NDArray[np.float32]
 ) -> None:
     make_old(tmp_path, version, vectors)
     right = all_of(tmp_path)
     assert run(_SHORT_OF_SPACE, tmp_path, str(limit)).startswith("the catalog cannot be used (")
-    assert version_of(tmp_path) < 3
+    assert version_of(tmp_path) < 4
     assert all_of(tmp_path) == right
     Catalog(tmp_path, write=True).close()
-    assert version_of(tmp_path) == 3
+    assert version_of(tmp_path) == 4
     assert all_of(tmp_path) == right
 
 
@@ -433,7 +479,7 @@ def test_a_change_of_format_that_fails_leaves_the_old_one(
     assert version_of(tmp_path) == version
     assert all_of(tmp_path) == right
     Catalog(tmp_path, write=True).close()
-    assert version_of(tmp_path) == 3
+    assert version_of(tmp_path) == 4
 
 
 # New
@@ -449,4 +495,4 @@ def test_a_new_catalog_is_there_whole_or_not_at_all(
     with pytest.raises(IndexMissing):
         Catalog(tmp_path, write=False)
     Catalog(tmp_path, write=True).close()
-    assert version_of(tmp_path) == 3
+    assert version_of(tmp_path) == 4

@@ -39,6 +39,7 @@ from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, SkipReason, 
 from vsearch.index import UNSETTLED, GraphUnusable, Index, Known
 from vsearch.index.catalog import Catalog
 from vsearch.index.matrix import BLOCK_ROWS
+from vsearch.index.schema import FORMAT
 from vsearch.index.writer import IndexWriter
 from vsearch.records import ModelIdentity
 
@@ -139,12 +140,12 @@ def test_a_second_process_may_read_and_not_write(tmp_path: Path) -> None:
 
 def test_the_lock_is_free_after_leaving_and_after_a_failure(tmp_path: Path) -> None:
     make(tmp_path, a=X)
-    set_format(tmp_path, 4)
+    set_format(tmp_path, FORMAT + 1)
     try:
         IndexWriter(tmp_path, MODEL)
     except StoreError:
         # Within the handler, where the failed writer is still referred to by the traceback.
-        set_format(tmp_path, 3)
+        set_format(tmp_path, FORMAT)
         make(tmp_path, b=Y)
     assert content(tmp_path) == {"a": X, "b": Y}
 
@@ -674,7 +675,9 @@ def test_copies_share_a_row_within_a_commit_and_across(tmp_path: Path) -> None:
             0: ["a", "b", "c", "d"],
             1: ["other"],
         }
-        assert index.known(index.roots()[0])["d"] == Known(3, 4, None, embedded=True)
+        assert index.known(index.roots()[0])["d"] == Known(
+            3, 4, None, embedded=True, described=False
+        )
         assert index.status().live_rows == 2
 
 

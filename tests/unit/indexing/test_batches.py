@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -344,5 +345,6 @@ def test_how_far_the_readers_run_ahead(
         size, "shortest", "bicubic", (0, 0, 0), (1, 1, 1)
     )
     with Decoders(10_000) as decoders:
-        reader = run._Reader(encoder, lambda _: False, decoders)
+        nothing = SimpleNamespace(has_vector=lambda _: False, is_described=lambda _: False)
+        reader = run._Reader(encoder, nothing, decoders)  # type: ignore[arg-type]  # what it uses
         assert reader.ahead(workers) == expected

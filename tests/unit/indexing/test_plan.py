@@ -17,9 +17,13 @@ def file(path: str = "a", size: int = 10, mtime_ns: int = 20) -> FoundFile:
 
 
 def seen(
-    size: int = 10, mtime_ns: int = 20, reason: SkipReason | None = None, embedded: bool = True
+    size: int = 10,
+    mtime_ns: int = 20,
+    reason: SkipReason | None = None,
+    embedded: bool = True,
+    described: bool = True,
 ) -> Known:
-    return Known(size, mtime_ns, reason, embedded and reason is None)
+    return Known(size, mtime_ns, reason, embedded and reason is None, described)
 
 
 CASES = {
@@ -34,6 +38,8 @@ CASES = {
     "another model had no embedding": (seen(reason=SkipReason.NO_EMBEDDING), "again"),
     "unreadable and the same": (seen(reason=SkipReason.UNREADABLE), "again"),
     "without its embedding": (seen(embedded=False), "again"),
+    "by an older vsearch": (seen(described=False), "again"),
+    "damaged, by an older vsearch": (seen(reason=SkipReason.DAMAGED, described=False), "skipped"),
     "read too soon": (seen(mtime_ns=UNSETTLED), "again"),
     "empty and the same": (seen(reason=SkipReason.EMPTY), "skipped"),
     "read too soon, another size": (seen(size=11, mtime_ns=UNSETTLED), "changed"),

@@ -9,24 +9,29 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_encoder import BLUE, GREEN, RED, FakeEncoder, paint
+from end_to_end.pictures import write_pictures
+from fake_encoder import BLUE, GREEN, RED, FakeEncoder, PixelEncoder, TurnedEncoder, paint
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsearch.errors import IndexLocked, ModelError, SkipReason, UsageError
+from vsearch.errors import ImageError, IndexLocked, ModelError, SkipReason, UsageError
+from vsearch.images.isolation.decoders import Decoders
 from vsearch.index import Index
+from vsearch.index.database import Database
 from vsearch.index.writer import IndexWriter
 from vsearch.indexing import run
 from vsearch.indexing.events import (
     Committed,
     Confirmed,
+    Described,
     Done,
     Embedded,
     Event,
@@ -78,7 +83,7 @@ def what(events: Sequence[Event]) -> list[str]:
     return [
         f"{type(one).__name__} {one.path.partition('/photos/')[2]}"
         for one in events
-        if isinstance(one, Embedded | Reused | Confirmed | Ignored | Skipped | Gone)
+        if isinstance(one, Embedded | Reused | Confirmed | Described | Ignored | Skipped | Gone)
     ]
 
 
@@ -840,3 +845,89 @@ def test_the_random_edits_reach_what_they_are_meant_to(tmp_path: Path) -> None:
         times += [path.stat().st_mtime_ns for path in files if kind.startswith("write ")]
     assert len(times) == 2
     assert Counter(times) == {times[0]: 2}
+
+
+# What an older vsearch did not look for
+
+
+def as_of_format_3(index: Path) -> None:
+    """Let an index have forgotten labels and perceptual hashes."""
+    with closing(Database(index / "catalog.sqlite", write=True)) as database:
+        database.run("DELETE FROM labels; UPDATE contents SET perceptual=NULL")
+
+
+def described(index: Path) -> dict[str, tuple[tuple[str, ...], bytes | None]]:
+    with Index(index) as opened:
+        return {one.path: (one.facts.labels, one.perceptual) for one in opened.entries()}
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, index: Path) -> Path:
+    """Six pictures with labels, and a copy of one, that are indexed."""
+    root = tmp_path / "photos"
+    write_pictures(root, 6)
+    shutil.copy(root / "000" / "img00003.jpg", root / "copy.jpg")
+    for path in root.rglob("*.jpg"):
+        settle(path)
+    bring_up(index, root, encoder=PixelEncoder())
+    return root
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_what_an_older_vsearch_did_not_look_for_is_read_once(
+    labelled: Path, index: Path, batch_size: int
+) -> None:
+    before = described(index)
+    assert before["copy.jpg"] == before["000/img00003.jpg"]
+    assert all(labels == ("made", "tens of 0") and hash_ for labels, hash_ in before.values())
+    as_of_format_3(index)
+    assert set(described(index).values()) == {((), None)}
+    encoder = PixelEncoder()
+    encoder.batch_size = batch_size
+    events = bring_up(index, labelled, encoder=encoder)
+    assert planned(events) == (0, 0, 7, 0, 0)
+    assert [one.split()[0] for one in what(events)] == ["Described"] * 7
+    assert encoder.pictures == 0
+    assert described(index) == before
+    assert planned(bring_up(index, labelled, encoder=encoder)) == (0, 0, 0, 7, 0)
+
+
+def test_what_cannot_be_decoded_any_more_keeps_its_embedding_and_is_not_tried_again(
+    labelled: Path, index: Path
+) -> None:
+    as_of_format_3(index)
+    strict = Options(workers=2, pixel_limit=6000)
+    events = bring_up(index, labelled, encoder=PixelEncoder(), options=strict)
+    assert [one.split()[0] for one in what(events)] == ["Described"] * 7
+    assert set(described(index).values()) == {((), None)}
+    with Index(index) as opened:
+        assert opened.images() == 7
+        assert opened.perceptual_hashes(np.arange(6))[1].tolist() == [False] * 6
+    assert planned(bring_up(index, labelled, encoder=PixelEncoder())) == (0, 0, 0, 7, 0)
+
+
+def test_what_cannot_be_read_at_the_moment_keeps_its_embedding_and_is_tried_again(
+    labelled: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = described(index)
+    as_of_format_3(index)
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise ImageError(SkipReason.UNREADABLE, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Decoders, "load", unreadable)
+        events = bring_up(index, labelled, encoder=PixelEncoder())
+    assert [one.split()[0] for one in what(events)] == ["Skipped"] * 7
+    with Index(index) as opened:
+        assert (opened.images(), opened.skipped()) == (7, [])
+    bring_up(index, labelled, encoder=PixelEncoder())
+    assert described(index) == before
+
+
+def test_another_model_looks_for_it_on_its_way(labelled: Path, index: Path) -> None:
+    before = described(index)
+    as_of_format_3(index)
+    bring_up(index, labelled, encoder=TurnedEncoder())
+    assert described(index) == before
+    assert planned(bring_up(index, labelled, encoder=PixelEncoder())) == (0, 0, 0, 7, 0)

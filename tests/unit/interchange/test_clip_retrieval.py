@@ -16,6 +16,7 @@ from made_indexes import MODEL, Content, content, make_index
 from PIL import Image
 
 from vsearch.errors import SourceError, UsageError
+from vsearch.images.perceptual import NO_STRUCTURE
 from vsearch.images.read import content_hash
 from vsearch.index import UNSETTLED, Index
 from vsearch.interchange import clip_retrieval
@@ -82,7 +83,7 @@ def test_pictures_are_taken_in_with_their_embeddings_and_facts(
     data = (photos / "deep/red.png").read_bytes()
     assert found[str(photos), "deep/red.png"] == (
         len(data), LONG_AGO * 10**9, content_hash(data), ImageFacts(5, 4, "PNG"),
-        np.array([1, 0, 0], np.float32).tobytes(),
+        np.array([1, 0, 0], np.float32).tobytes(), NO_STRUCTURE,
     )  # fmt: skip
     assert vectors_of(found) == {str(path): AXES[row].tolist() for row, path in enumerate(paths)}
     with Index(tmp_path / "index") as index:

@@ -50,6 +50,10 @@ def refused(target: Path, into: Path) -> str:
 # One value
 
 FIELDS = fields_of(entry("/photos", "a"))
+UNTIDY = (
+    "labels is more than 200, or one of them no line of 1 to 64 printable characters, "
+    "or there twice"
+)
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "an absolute path": ({"path": "/etc/passwd"}, "path is absolute, not below its root"),
     "a path upwards": ({"path": "../x"}, "path leads out of its root (..)"),
@@ -97,6 +101,17 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "a date that moves the cursor": ({"taken_at": "\x1b[2J"}, "taken_at is no date and time"),
     "a date with more": ({"taken_at": "2021-05-04T12:33:10\n"}, "taken_at is no date and time"),
     "a number for a date": ({"taken_at": 2021}, "taken_at is no date and time"),
+    "a text for labels": ({"labels": "sea"}, "labels is no list of texts"),
+    "a number for a label": ({"labels": ["sea", 1]}, "labels is no list of texts"),
+    "too many labels": ({"labels": [str(n) for n in range(201)]}, UNTIDY),
+    "a label that moves the cursor": ({"labels": ["\x1b[2J"]}, UNTIDY),
+    "a label without end": ({"labels": ["a" * 65]}, UNTIDY),
+    "an empty label": ({"labels": [""]}, UNTIDY),
+    "a label twice": ({"labels": ["sea", "SEA"]}, UNTIDY),
+    "a label decomposed": ({"labels": ["e\u0301"]}, UNTIDY),
+    "a label of no character": ({"labels": ["\ud800"]}, UNTIDY),
+    "a short perceptual hash": ({"perceptual": "00"}, "perceptual is not 64 hexadecimal digits"),
+    "no perceptual hash": ({"perceptual": ""}, "perceptual is not 64 hexadecimal digits"),
 }  # fmt: skip
 
 
@@ -312,7 +327,7 @@ LINES: dict[str, tuple[list[bytes], str]] = {
         "row 0, counted from 0: the line in metadata.jsonl is no JSON",
     ),
     "a deep line": ([b"[" * 50_000], "row 0, counted from 0: the line in metadata.jsonl is no"),
-    "a long line": ([b" " * 70_000], "row 0, counted from 0: the line in metadata.jsonl is too"),
+    "a long line": ([b" " * 270_000], "row 0, counted from 0: the line in metadata.jsonl is too"),
     "a missing value": ([b"{}"], "row 0, counted from 0: root is missing"),
     "a missing last one": (
         [GOOD.replace(b"camera", b"caravan")], "row 0, counted from 0: camera is missing",

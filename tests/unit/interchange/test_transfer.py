@@ -52,7 +52,9 @@ def taken(target: Path, into: Path, named: ModelIdentity | None = None) -> Any:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_everything_comes_back(tmp_path: Path, form: Form) -> None:
-    facts = ImageFacts(6000, 4000, "JPEG", "2021-05-04T12:33:10+02:00", "Ōlympus É-1")
+    facts = ImageFacts(
+        6000, 4000, "JPEG", "2021-05-04T12:33:10+02:00", "Ōlympus É-1", ("Meer", "sea", "🏖")
+    )
     rooted = os.fsdecode(b"/ph\xffotos")
     index = make_index(
         tmp_path / "index",
@@ -123,15 +125,18 @@ def test_whatever_an_index_holds_comes_back(
 
 
 def test_a_stranger_reads_the_parquet_file(tmp_path: Path) -> None:
-    shot = ImageFacts(6000, 4000, "JPEG", "2021-05-04T12:33:10", "Maker One")
+    shot = ImageFacts(6000, 4000, "JPEG", "2021-05-04T12:33:10", "Maker One", ("sea", "Ebbe"))
     bad = os.fsdecode(b"caf\xe9.png")
     index = make_index(
-        tmp_path / "index", entry("/photos", "a.jpg", shot), entry("/photos", bad), entry("/b", "c")
+        tmp_path / "index",
+        replace(entry("/photos", "a.jpg", shot), perceptual=bytes(range(32))),
+        entry("/photos", bad),
+        entry("/b", "c"),
     )
     table = pq.read_table(sent(index, "parquet", tmp_path))
     assert table.column_names == [
         "root", "root_bytes", "path", "path_bytes", "hash", "size", "mtime_ns", "width", "height",
-        "format", "taken_at", "camera", "embedding",
+        "format", "taken_at", "camera", "labels", "perceptual", "embedding",
     ]  # fmt: skip
     rows = table.to_pylist()
     first = entry("/photos", "a.jpg", shot)
@@ -139,10 +144,12 @@ def test_a_stranger_reads_the_parquet_file(tmp_path: Path) -> None:
         "root": "/photos", "root_bytes": None, "path": "a.jpg", "path_bytes": None,
         "hash": first.digest.hex(), "size": 5, "mtime_ns": first.mtime_ns, "width": 6000,
         "height": 4000, "format": "JPEG", "taken_at": "2021-05-04T12:33:10", "camera": "Maker One",
+        "labels": ["sea", "Ebbe"], "perceptual": bytes(range(32)).hex(),
         "embedding": vector_of(first.digest, 3).tolist(),
     }  # fmt: skip
     assert (rows[1]["path"], rows[1]["path_bytes"]) == ("caf\ufffd.png", b"caf\xe9.png")
     assert (rows[2]["root"], rows[2]["camera"]) == ("/b", None)
+    assert (rows[2]["labels"], rows[2]["perceptual"]) == ([], None)
     assert str(table.schema.field("embedding").type).startswith("fixed_size_list<element: float")
     assert json.loads(table.schema.metadata[b"vsearch"]) == {
         "format": 1,
@@ -167,7 +174,7 @@ def test_a_stranger_reads_the_folder(tmp_path: Path) -> None:
     assert first == {
         "root": "/photos", "path": "a.jpg", "hash": made.digest.hex(), "size": 5,
         "mtime_ns": made.mtime_ns, "width": 4, "height": 4, "format": "PNG", "taken_at": None,
-        "camera": None,
+        "camera": None, "labels": [], "perceptual": None,
     }  # fmt: skip
     assert r'"path": "\udcff"' in lines[1]
     assert os.fsencode(second["path"]) == b"\xff"
@@ -546,7 +553,7 @@ def test_columns_of_others_do_no_harm_and_lists_of_any_kind_are_read(tmp_path: P
     table = pq.read_table(target)
     embedding = table["embedding"].cast(pa.list_(pa.float64()))
     changed = (
-        table.set_column(12, "embedding", embedding)
+        table.set_column(14, "embedding", embedding)
         .append_column("caption", pa.array(["x"] * 5))
         .drop_columns(["root_bytes", "path_bytes", "taken_at"])
         .set_column(0, "root", table["root"].dictionary_encode())
@@ -555,3 +562,38 @@ def test_columns_of_others_do_no_harm_and_lists_of_any_kind_are_read(tmp_path: P
     assert parquet.ParquetSource(tmp_path / "changed.parquet").model == MODEL
     assert taken(tmp_path / "changed.parquet", tmp_path / "again").images == 5
     assert content(tmp_path / "again") == content(index)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_export_by_an_older_vsearch_is_read_and_replaced(tmp_path: Path, form: Form) -> None:
+    """Format 3 knew of no labels and no perceptual hash."""
+    index = make_index(tmp_path / "index", *(entry("/photos", f"{n}") for n in range(3)))
+    target = sent(index, form, tmp_path)
+    if form == "parquet":
+        pq.write_table(pq.read_table(target).drop_columns(["labels", "perceptual"]), target)
+    else:
+        read = (target / "metadata.jsonl").read_text("ascii").splitlines()
+        lines = [json.loads(line) for line in read]
+        for line in lines:
+            del line["labels"], line["perceptual"]
+        text = "".join(f"{json.dumps(line)}\n" for line in lines)
+        (target / "metadata.jsonl").write_text(text)
+    assert taken(target, tmp_path / "again").images == 3
+    assert content(tmp_path / "again") == content(index)
+    with Index(tmp_path / "again") as again:
+        known = again.known(again.roots()[0])
+        assert [one.described for one in known.values()] == [False] * 3
+    export(index, target, form, replace=True)
+    assert taken(target, tmp_path / "once more").images == 3
+
+
+def test_an_import_gives_a_known_content_what_it_lacked(tmp_path: Path) -> None:
+    old = entry("/photos", "a", content="same")
+    index = make_index(tmp_path / "index", old)
+    new = entry("/others", "b", replace(FACTS, labels=("sea",)), content="same")
+    other = make_index(tmp_path / "other", replace(new, perceptual=bytes(32)))
+    taken(sent(other, "npy", tmp_path), index)
+    with Index(index) as opened:
+        assert [(one.path, one.facts.labels, one.perceptual) for one in opened.entries()] == [
+            ("a", ("sea",), bytes(32)), ("b", ("sea",), bytes(32))
+        ]  # fmt: skip

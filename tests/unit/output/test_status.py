@@ -13,7 +13,7 @@ from vsearch.records import ModelIdentity, RootStatus, SetStatus, Status
 
 EMPTY = Status(
     folder="/index", model=None, roots=(), images=0, lacking=0, rows=0, live_rows=0, graph_rows=0,
-    others=(), skipped={}, bytes=4096, changed_at=0.0,
+    others=(), labels={}, skipped={}, bytes=4096, changed_at=0.0,
 )  # fmt: skip
 FULL = Status(
     folder="/index",
@@ -29,6 +29,7 @@ FULL = Status(
     live_rows=1_021,
     graph_rows=1_078,
     others=(),
+    labels={"sea": 1_000, "Böot\x1b": 2},
     skipped={"empty file": 2, "damaged image": 11},
     bytes=1_700_000,
     changed_at=0.0,
@@ -68,12 +69,19 @@ def test_a_full_index(capsys: pytest.CaptureFixture[str]) -> None:
         "skipped   13",
         "         11  damaged image",
         "          2  empty file",
+        r"labels    2: sea 1,000, Böot\x1b 2",
         "model     mini, 384 dimensions, 0123456789ab",
         "vectors   1,100, 79 of pictures that are gone",
         "graph     covers 1,078 of 1,100 vectors (98%)",
         "on disk   1.7 MB",
         "changed   just now",
     ]
+
+
+def test_the_most_frequent_labels_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    many = {f"n{number}": 10 - number for number in range(7)}
+    said = lines(replace(FULL, labels=many), capsys)
+    assert said[8] == "labels    7: n0 10, n1 9, n2 8, n3 7, n4 6, ..."
 
 
 def test_pictures_that_wait_for_this_model_are_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,6 +176,7 @@ def test_as_json_it_is_every_field_in_one_line(capsys: pytest.CaptureFixture[str
                 "kept": False, "rows": 1198, "images": 1200, "lacking": 3800, "bytes": 2453504,
             },
         ],
+        "labels": {"sea": 1000, "Böot\x1b": 2},
         "skipped": {"empty file": 2, "damaged image": 11},
         "bytes": 1_700_000,
         "changed_at": 0.0,

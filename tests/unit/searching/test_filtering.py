@@ -7,6 +7,7 @@ import operator as operators
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Condition, Matching, Named, Not
+from vsearch.images.labels import tidy
 from vsearch.index import Index
 from vsearch.index.writer import IndexWriter
 from vsearch.records import Entry, ImageFacts, ModelIdentity
@@ -25,6 +27,7 @@ DIM, COUNT = 16, 3000
 MODEL = ModelIdentity("noise", "weights", "preprocessing", DIM)
 FOLDERS = ["", "2023/", "2023/summer/", "2023/summer 2/", "a*[b]/", "ünï/"]
 CAMERAS = [None, "Canon EOS R5", "NIKON Z 6", "canon ixus", "100%_real"]
+LABELS = ["beach", "Beach", "sea", "SEASIDE", "Ärger", "ärgernis", "Straße", "ключ", "it's 100%_"]
 
 
 def make(folder: Path, count: int) -> None:
@@ -45,6 +48,7 @@ def make(folder: Path, count: int) -> None:
                 if facts_random.random() < 0.7
                 else None,
                 CAMERAS[facts_random.integers(len(CAMERAS))],
+                tidy(facts_random.choice(LABELS, facts_random.integers(0, 4)).tolist()),
             )
             name = f"{FOLDERS[random.integers(len(FOLDERS))]}IMG_{number:05}.jpg"
             mtime = -1 if random.random() < 0.1 else int(random.integers(0, 1_700_000_000)) * 10**9
@@ -84,6 +88,7 @@ def value_of(entry: Entry, field: str) -> Any:
         "name": os.path.basename(path),
         "type": entry.facts.format,
         "camera": entry.facts.camera or "",
+        "label": entry.facts.labels,
     }[field]
 
 
@@ -102,6 +107,10 @@ def holds(one: Condition, entry: Entry) -> bool:
             return re.compile(fnmatch.translate(pattern)).match(value_of(entry, field)) is not None
         case Compared(field, operator, value):
             mine = value_of(entry, field)
+            if field == "label":
+                same = [str(value).casefold() == one.casefold() for one in mine]
+                within = [str(value).casefold() in one.casefold() for one in mine]
+                return {"==": any(same), "!=": not any(same), "contains": any(within)}[operator]
             if isinstance(value, Named):
                 value = value_of(entry, value.field)
             if field == "date":
@@ -136,6 +145,9 @@ def random_condition(random: np.random.Generator, depth: int = 0) -> Condition:
         Compared("type", ["==", "!="][random.integers(2)], ["jpeg", "Png"][random.integers(2)]),  # type: ignore[arg-type]  # a choice of two
         Compared("camera", "contains", ["canon", "z", "", "%_", "'"][random.integers(5)]),
         Compared("camera", "==", ["nikon z 6", ""][random.integers(2)]),
+        Compared("label", ["==", "!=", "contains"][random.integers(3)],  # type: ignore[arg-type]  # a choice of three
+                 ["SEA", "beach", "äRGER", "STRASSE", "Ключ", "s", "", "%_", "'", "none"][
+                     random.integers(10)]),
         Compared("path", "contains", ["summer", "ünï", "PHOTOS"][random.integers(3)]),
         Compared("name", "==", "img_00017.JPG"),
         Matching("name", ["IMG_00*.jpg", "*[!0]?.jpg", "*.JPG", "IMG_0000[1-5].jpg"][
@@ -191,3 +203,67 @@ def test_many_conditions_are_as_good_as_few(index: Index) -> None:
     assert index.selected(AllOf(tuple(many))).tolist() == []
     assert index.selected(AnyOf(())).tolist() == []
     assert len(index.selected(AllOf(()))) == len({entry.row for entry in index.entries()})
+
+
+# On many rows
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """An index of many files, opened, and all its entries."""
+
+    index: Index
+    entries: list[Entry]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Large]:
+    folder = tmp_path_factory.mktemp("filtering many") / "index"
+    make(folder, 100_000)
+    with Index(folder) as index:
+        yield Large(index, list(index.entries()))
+
+
+def meeting_share(entries: list[Entry], field: Any, share: float) -> Condition:
+    """Return the condition on a field that this share of the entries meets, or one more."""
+    if field in {"name", "label"}:  # no order: so many names, or the labels of so many files
+        chosen = entries[:: round(1 / share)] if share <= 0.1 else entries[: int(share * 10)]
+        names = [Compared("name", "==", os.path.basename(one.path)) for one in chosen[:200]]
+        labels = [Compared("label", "==", label) for label in LABELS[: 1 + int(share * 8)]]
+        return AnyOf(tuple(names if field == "name" else labels))
+    values = sorted(value for one in entries if (value := value_of(one, field)) is not None)
+    return Compared(field, "<=", values[int(share * len(values))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.0001, 0.001, 0.01, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("field", ["width", "pixels", "bytes", "date", "name", "label"])
+def test_the_same_files_as_the_oracle_of_many(large: Large, field: str, share: float) -> None:
+    random = np.random.default_rng(round(share * 10_000))
+    one = meeting_share(large.entries, field, share)
+    for condition in (one, Not(one), AllOf((one, random_condition(random)))):
+        meeting = [entry for entry in large.entries if holds(condition, entry)]
+        if condition is one and field not in {"name", "label"}:
+            assert len(meeting) / len(large.entries) == pytest.approx(share, rel=0.1, abs=2e-4)
+        rows = sorted({entry.row for entry in meeting})
+        assert large.index.selected(condition).tolist() == rows
+        query = unit(random.standard_normal(DIM, dtype=np.float32))
+        scores = large.index.scores_of(query, np.array(rows, np.int64)) if rows else ()
+        score_of = dict(zip(rows, map(float, scores), strict=True))
+        best = sorted(
+            meeting,
+            key=lambda one: (
+                -score_of[one.row], one.row, os.fsencode(os.path.join(one.root, one.path))
+            ),
+        )[:10]  # fmt: skip
+        expected = [(one.root, one.path) for one in best]
+        for forced in ("exact", "graph"):
+            found = search(large.index, query, 10, condition=condition, forced=forced)
+            listed = [(record.root, record.path) for record, _ in found.records]
+            if found.strategy.method == "exact":
+                assert listed == expected
+                continue
+            true = {(one.root, one.path): score_of[one.row] for one in meeting}
+            assert set(listed) <= true.keys()
+            assert len(listed) == 10
+            assert len(set(listed) & set(expected)) >= 7

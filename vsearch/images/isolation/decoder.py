@@ -128,10 +128,10 @@ class _Decoder:
             )
             if square is None:
                 return following
-            self._lay(square.image.tobytes())
+            self._lay(square.image.tobytes() + square.luminance.tobytes())
             facts = square.facts
             said = PICTURE + _json(
-                facts.width, facts.height, facts.format, facts.taken_at, facts.camera
+                facts.width, facts.height, facts.format, facts.taken_at, facts.camera, facts.labels
             )
         except ImageError as error:
             if isinstance(error.__cause__, MemoryError):
@@ -156,5 +156,6 @@ class _Decoder:
         self._pixels[: len(pixels)] = pixels
 
 
-def _json(*values: str | int | None) -> bytes:
-    return json.dumps(values).encode()
+def _json(*values: str | int | tuple[str, ...] | None) -> bytes:
+    # All but surrogates as it is: escaped, many labels would be too long for a frame.
+    return json.dumps(values, ensure_ascii=False).encode(errors="backslashreplace")

@@ -35,7 +35,9 @@ from vsearch.images.isolation.wire import (
     request,
     ticks_of,
 )
+from vsearch.images.labels import tidy
 from vsearch.images.load import Prepared
+from vsearch.images.perceptual import SIDE, hash_of_luminance
 from vsearch.records import ImageFacts
 
 if TYPE_CHECKING:
@@ -232,7 +234,7 @@ class Decoder:
 
     def begin(self, path: str, spec: Preprocessing, *, named_image: bool) -> None:
         """Ask for a picture, and do not wait for it. Raises DecoderLost."""
-        count = 3 * spec.size**2
+        count = 3 * spec.size**2 + SIDE**2
         if self._room < count:
             os.ftruncate(self._memory, count)
             self._room = count
@@ -245,9 +247,10 @@ class Decoder:
 
         facts = self._hear(PICTURE, _facts, self._ticks, self._timed_out)
         pixels = np.empty((spec.size, spec.size, 3), np.uint8)
-        if os.preadv(self._memory, [pixels.data], 0) < pixels.nbytes:
+        square = np.empty((SIDE, SIDE), np.uint8)
+        if os.preadv(self._memory, [pixels.data, square.data], 0) < pixels.nbytes + square.nbytes:
             raise DecoderLost(_nonsense())
-        return Prepared(pixels, facts)
+        return Prepared(pixels, facts, hash_of_luminance(square))
 
     def _say(self, frame: bytes) -> None:
         try:
@@ -340,14 +343,16 @@ def _digest(said: bytes) -> bytes:
 
 def _facts(said: bytes) -> ImageFacts:
     """Read the facts of a picture. Raises ValueError or TypeError for what can be none."""
-    width, height, kind, taken_at, camera = json.loads(said)
+    width, height, kind, taken_at, camera, labels = json.loads(said)
     sides: list[object] = [width, height]
     texts: list[object] = [kind, taken_at or "", camera or ""]
     if not all(isinstance(side, int) and 0 < side < 1 << 31 for side in sides):
         raise ValueError("no size")
     if not all(isinstance(text, str) and len(text) <= _LONGEST for text in texts):
         raise ValueError("no text")
-    return ImageFacts(width, height, kind, taken_at, camera)
+    if not isinstance(labels, list) or tidy(labels) != tuple(labels):
+        raise ValueError("no labels")
+    return ImageFacts(width, height, kind, taken_at, camera, tuple(labels))
 
 
 def _fault(said: bytes) -> ImageError:

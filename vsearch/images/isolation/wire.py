@@ -6,7 +6,8 @@ the rest:
     <-  ? how NUL path       read and hash this file, and prepare it so (JSON)
     ->  D digest             its hash
     <-  G                    go on; the next request instead: it is known, and that is all
-    ->  P facts              the picture (JSON); its pixels are in the memory that both share
+    ->  P facts              the picture (JSON); its pixels are in the memory that both share, and
+                             after them the luminances that its perceptual hash is made of
     ->  F reason, detail     or instead, why there is none (JSON)
 
 With the zygote, on another, a letter and a process number, answered by one number:
@@ -41,7 +42,7 @@ OUT_OF_MEMORY = 77
 """Exit code of a decoder whose memory ran out: a new one is better than what is left of this."""
 
 _LENGTH = struct.Struct("<I")
-_LONGEST = 1 << 16  # bytes of a frame: a path and a few words, or a fault and its detail
+_LONGEST = 1 << 16  # bytes of a frame: a path and a few words, or facts with 200 labels
 _PARTS = 16  # of a frame, which is hardly ever in more than one
 
 # Without it, a decoder that is gone would take the one that writes to it along (SIGPIPE).

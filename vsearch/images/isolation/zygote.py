@@ -55,6 +55,8 @@ def _keep_memory() -> None:
 
 def _prepared(loader: str) -> Load:
     """Import all that ordinary pictures need, once for all decoders."""
+    # Rare, but each decoder would import it anew.
+    import defusedxml.ElementTree  # noqa: F401
     from PIL import Image, ImageCms, TiffImagePlugin  # noqa: F401  # by their use in `images`
 
     Image.preinit()

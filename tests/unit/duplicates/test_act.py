@@ -1,0 +1,212 @@
+"""Linking and moving: what is done, what is refused, and that nothing is ever lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from photographs import LIMIT, dated, indexed, photograph
+
+from vsearch.duplicates import act
+from vsearch.duplicates.act import Action
+from vsearch.duplicates.find import Group, find
+from vsearch.errors import UsageError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "pictures"
+    photograph(root / "a.jpg", "IMG_0013.jpg", seconds=50)
+    photograph(root / "sub" / "copy.jpg", "IMG_0013.jpg", seconds=10)
+    photograph(root / "half.png", "IMG_0013.jpg", 0.5)
+    return root
+
+
+@pytest.fixture
+def group(root: Path, tmp_path: Path) -> Group:
+    """The group of a.jpg, with an exact copy and a near one."""
+    index = indexed(root, tmp_path / "index")
+    (only,) = find(index, "largest", workers=2, pixel_limit=LIMIT)
+    assert isinstance(only, Group)
+    return only
+
+
+def everything(*folders: Path) -> dict[str, bytes]:
+    """All files below some folders, their content by their path."""
+    return {
+        os.fspath(path): path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_an_exact_copy_becomes_a_link(root: Path, group: Group) -> None:
+    before = everything(root)
+    length = (root / "a.jpg").stat().st_size
+    expected = [Action("link", str(root / "sub/copy.jpg"), str(root / "a.jpg"), length, None)]
+    assert list(act.link(group, really=False)) == expected
+    assert not (root / "a.jpg").samefile(root / "sub/copy.jpg")
+    assert list(act.link(group, really=True)) == expected
+    assert (root / "a.jpg").samefile(root / "sub/copy.jpg")
+    assert everything(root) == before
+    # It is changed now, as far as the index knows.
+    (again,) = act.link(group, really=True)
+    assert again.why_not == f"changed since it was indexed: {root / 'sub/copy.jpg'}"
+
+
+def test_what_is_not_kept_is_moved(root: Path, group: Group, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    contents = sorted(everything(root).values())
+    expected = [
+        Action("move", str(root / name), str(target / "pictures" / name))
+        for name in ("sub/copy.jpg", "half.png")
+    ]
+    assert list(act.move(group, target, really=False)) == expected
+    assert not target.exists()
+    times = (root / "half.png").stat().st_mtime_ns
+    assert list(act.move(group, target, really=True)) == expected
+    assert set(everything(root, target)) == {
+        str(root / "a.jpg"), str(target / "pictures/sub/copy.jpg"),
+        str(target / "pictures/half.png"),
+    }  # fmt: skip
+    assert sorted(everything(root, target).values()) == contents
+    assert (target / "pictures/half.png").stat().st_mtime_ns == times
+
+
+Change = Callable[[Path], object]
+
+CHANGES: list[tuple[str, Change, str]] = [
+    ("other content", lambda root: (root / "sub/copy.jpg").write_bytes(b"mine"), "changed since"),
+    ("touched", lambda root: dated(root / "sub/copy.jpg", 11), "changed since"),
+    ("gone", lambda root: (root / "sub/copy.jpg").unlink(), "changed since"),
+    ("kept is gone", lambda root: (root / "a.jpg").unlink(), "changed since"),
+    ("kept is changed", lambda root: (root / "a.jpg").write_bytes(b"mine"), "changed since"),
+    ("same time and size", lambda root: _same_stamp(root / "sub/copy.jpg"), "changed since"),
+    ("kept, same time and size", lambda root: _same_stamp(root / "a.jpg"), "changed since"),
+    ("a link in its place", lambda root: _by_link(root / "sub/copy.jpg"), "a symbolic link"),
+]
+
+
+def _same_stamp(path: Path) -> None:
+    """Change a byte, and neither size nor time."""
+    data, found = bytearray(path.read_bytes()), path.stat()
+    data[-3] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _by_link(path: Path) -> None:
+    path.rename(path.with_suffix(".real"))
+    path.symlink_to(path.with_suffix(".real"))
+
+
+@pytest.mark.parametrize("way", ["link", "move"])
+@pytest.mark.parametrize(
+    ("change", "why"), [pytest.param(change, why, id=name) for name, change, why in CHANGES]
+)
+def test_what_has_changed_is_left_alone(
+    root: Path, group: Group, tmp_path: Path, way: str, change: Change, why: str
+) -> None:
+    change(root)
+    before = everything(root)
+    target = tmp_path / "out"
+    actions = list(
+        act.link(group, really=True) if way == "link" else act.move(group, target, really=True)
+    )
+    refused = next(one for one in actions if one.path.endswith("copy.jpg"))
+    assert why in (refused.why_not or "")
+    kept_is_whole = "a.jpg" not in (refused.why_not or "")
+    moved = {str(target / "pictures/half.png")} if way == "move" and kept_is_whole else set()
+    after = everything(root, *([target] if target.exists() else []))
+    assert set(after) == (set(before) - ({str(root / "half.png")} if moved else set())) | moved
+    assert {path: after[path] for path in before if path in after}.items() <= before.items()
+
+
+def test_nothing_is_ever_replaced(root: Path, group: Group, tmp_path: Path) -> None:
+    there = tmp_path / "out" / "pictures" / "half.png"
+    there.parent.mkdir(parents=True)
+    there.symlink_to("nowhere")
+    for really in (False, True):
+        first, second = act.move(group, tmp_path / "out", really=really)
+        assert (first.why_not, second.why_not) == (None, "there is something of that name")
+    assert (root / "half.png").exists()
+    assert there.is_symlink()
+
+
+@pytest.mark.parametrize("way", ["link", "move"])
+def test_without_hard_links(
+    root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A file system that knows none, or another one: linking is refused, moving copies."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    contents = sorted(everything(root).values())
+    if way == "link":
+        (action,) = act.link(group, really=True)
+        assert action.why_not == "Operation not permitted"
+        assert sorted(everything(root).values()) == contents
+        return
+    target = tmp_path / "out"
+    time = (root / "half.png").stat().st_mtime_ns
+    assert [one.why_not for one in act.move(group, target, really=True)] == [None, None]
+    assert sorted(everything(root, target).values()) == contents
+    assert len(everything(root)) == 1
+    assert (target / "pictures/half.png").stat().st_mtime_ns == time
+
+
+def test_a_full_disk_leaves_the_file_where_it_is(
+    root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(shutil, "copyfileobj", refuse)
+    before = everything(root)
+    actions = list(act.move(group, tmp_path / "out", really=True))
+    assert [one.why_not for one in actions] == ["No space left on device"] * 2
+    assert everything(root) == before
+    assert everything(tmp_path / "out") == {}
+
+
+def test_other_permissions_are_not_lost(root: Path, group: Group) -> None:
+    (root / "sub/copy.jpg").chmod(0o600)
+    (action,) = act.link(group, really=True)
+    assert action.why_not == "owner or permissions differ from the kept file's"
+    assert not (root / "a.jpg").samefile(root / "sub/copy.jpg")
+
+
+def test_a_change_in_the_last_moment_is_seen(
+    root: Path, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def changing(source: str, target: str, *, follow_symlinks: bool) -> None:
+        link(source, target, follow_symlinks=follow_symlinks)
+        (root / "sub/copy.jpg").write_bytes(b"mine")
+
+    monkeypatch.setattr(os, "link", changing)
+    (action,) = act.link(group, really=True)
+    assert "changed since" in (action.why_not or "")
+    assert (root / "sub/copy.jpg").read_bytes() == b"mine"
+    assert sorted(path.name for path in (root / "sub").iterdir()) == ["copy.jpg"]
+
+
+@pytest.mark.parametrize("place", ["pictures", "pictures/sub", "pictures/new/deep", "link/new"])
+def test_no_place_that_is_indexed_is_moved_to(
+    root: Path, group: Group, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "link").symlink_to(root)
+    with pytest.raises(UsageError, match="lies in a folder that is indexed"):
+        act.check_target(tmp_path / "index", tmp_path / place)
+    act.check_target(tmp_path / "index", tmp_path / "pictures-2")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="no folder, named"):
+        act.check_target(tmp_path / "index", tmp_path / "file")

@@ -1,0 +1,202 @@
+"""Acting on duplicates: exact copies become hard links, what is not kept goes to another folder.
+
+Nothing is done to a file that is not what the index knew, by size, time of change and content, nor
+where the file to keep is not. Whatever is interrupted leaves every content under at least one of
+its names.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from vsearch.duplicates.find import is_as_recorded, path_of
+from vsearch.errors import ImageError, UsageError
+from vsearch.images.read import content_hash, read
+from vsearch.index import Index, within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vsearch.duplicates.find import Duplicate, Group
+    from vsearch.records import Entry
+
+_BESIDE = ".vsearch-{}"  # what is made beside a file, before it takes its name
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What was done to a file, or would be: `why_not` says why it was not, or would not be.
+
+    `path` is the file; `to` the kept one that it becomes a link to, or where it is moved. `freed`
+    are bytes that it took and takes no longer.
+    """
+
+    kind: Literal["link", "move"]
+    path: str
+    to: str
+    freed: int = 0
+    why_not: str | None = None
+
+
+class _Refused(Exception):
+    """A file is left alone; the text says why."""
+
+
+def link(group: Group, *, really: bool) -> Iterator[Action]:
+    """Make the exact copies of a group hard links to the kept file; near ones are left alone.
+
+    A link has the kept file's time of change. What has another owner or other permissions is left
+    alone, so is what lies on another file system. Each copy is replaced at once: whoever opens it
+    meanwhile gets one file or the other, of equal content. Unless `really`, all is checked and
+    nothing done.
+    """
+    kept = path_of(group.kept)
+    for other in group.others:
+        if other.why != "exact":
+            continue
+        path, freed, why_not = path_of(other.entry), 0, None
+        try:
+            data = _verified(group.kept)
+            if _verified(other.entry) != data:  # equal hashes, which prove nothing to the last bit
+                raise _Refused("its content differs from the kept file's")
+            freed = _check_linkable(kept, path)
+            if really:
+                _replace_by_link(kept, other.entry)
+        except (_Refused, OSError) as error:
+            freed, why_not = 0, _words(error)
+        yield Action("link", path, kept, freed, why_not)
+
+
+def _words(error: _Refused | OSError) -> str:
+    return str(error) if isinstance(error, _Refused) else error.strerror or type(error).__name__
+
+
+def _verified(entry: Entry) -> bytes:
+    """Return the content of a file that is what the index knew. Raises _Refused."""
+    path = path_of(entry)
+    if os.path.islink(path):
+        raise _Refused(f"a symbolic link: {path}")
+    if is_as_recorded(entry):
+        with suppress(ImageError):
+            data = read(path, entry.size)
+            if content_hash(data) == entry.digest:
+                return data
+    raise _Refused(f"changed since it was indexed: {path}")
+
+
+def _check_linkable(kept: str, path: str) -> int:
+    """Return how many bytes a link in place of the file frees. Raises _Refused."""
+    one, other = os.lstat(kept), os.lstat(path)
+    if one.st_dev != other.st_dev:
+        raise _Refused("on another file system than the kept file")
+    if (one.st_mode, one.st_uid, one.st_gid) != (other.st_mode, other.st_uid, other.st_gid):
+        raise _Refused("owner or permissions differ from the kept file's")
+    return other.st_size if other.st_nlink == 1 else 0
+
+
+def _replace_by_link(kept: str, other: Entry) -> None:
+    """Put a link to `kept` in the place of a file, in one step."""
+    path = path_of(other)
+    beside = os.path.join(os.path.dirname(path), _BESIDE.format(secrets.token_hex(8)))
+    os.link(kept, beside, follow_symlinks=False)
+    try:
+        if not is_as_recorded(other):  # the last look before it goes
+            raise _Refused(f"changed since it was indexed: {path}")
+        os.replace(beside, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
+
+
+def check_target(folder: Path, target: Path) -> None:
+    """Raise UsageError for a place to move to whose files would be indexed again."""
+    place = os.path.realpath(target)
+    with Index(folder) as index:
+        for root in index.roots():
+            if root.whole and within(place, os.path.realpath(root.path)):
+                raise UsageError(
+                    f"{os.fspath(target)!r} lies in a folder that is indexed, {root.path}; "
+                    "name one outside"
+                )
+    if os.path.lexists(place) and not os.path.isdir(place):
+        raise UsageError(f"no folder, named {os.fspath(target)!r}; name one to move to")
+
+
+def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
+    """Move all of a group but the kept file to `target`.
+
+    A file comes to lie there under the name of its root folder and its path in that. Nothing that
+    is there is replaced. Names of the kept file itself ("linked") stay. Unless `really`, all is
+    checked and nothing done.
+    """
+    fault = None
+    try:
+        _verified(group.kept)
+    except (_Refused, OSError) as error:
+        fault = f"the file to keep: {_words(error)}"
+    for other in group.others:
+        if other.why == "linked":
+            continue
+        to, why_not = _place_in(target, other), fault
+        try:
+            if not fault:
+                _verified(other.entry)
+                if os.path.lexists(to):
+                    raise _Refused("there is something of that name")
+            if really and not fault:
+                os.makedirs(os.path.dirname(to), exist_ok=True)
+                _move(other.entry, to)
+        except (_Refused, OSError) as error:
+            why_not = _words(error)
+        yield Action("move", path_of(other.entry), to, 0, why_not)
+
+
+def _place_in(target: Path, other: Duplicate) -> str:
+    top = os.path.basename(other.entry.root.rstrip("/"))
+    return os.path.join(os.path.abspath(target), top, other.entry.path)
+
+
+def _move(entry: Entry, to: str) -> None:
+    """Move a file to a name that is free, and stays what it is if it is free no longer."""
+    path = path_of(entry)
+    try:
+        os.link(path, to, follow_symlinks=False)  # the only way that never replaces what is there
+    except FileExistsError:
+        raise _Refused("there is something of that name") from None
+    except OSError:  # another file system, or one that knows no links
+        _copy(entry, to)
+    os.unlink(path)
+
+
+def _copy(entry: Entry, to: str) -> None:
+    """Copy a file with its times and permissions; make sure that the copy is on the disk."""
+    path = path_of(entry)
+    beside = os.path.join(os.path.dirname(to), _BESIDE.format(secrets.token_hex(8)))
+    try:
+        with open(path, "rb") as source, open(beside, "xb") as copy:  # noqa: PTH123  # text paths
+            shutil.copyfileobj(source, copy, _CHUNK)
+            copy.flush()
+            os.fsync(copy.fileno())
+        shutil.copystat(path, beside)
+        if content_hash(read(beside, entry.size)) != entry.digest or not is_as_recorded(entry):
+            raise _Refused(f"changed since it was indexed: {path}")
+        try:
+            os.link(beside, to, follow_symlinks=False)
+        except FileExistsError:
+            raise _Refused("there is something of that name") from None
+        except OSError:
+            if os.path.lexists(to):
+                raise _Refused("there is something of that name") from None
+            os.rename(beside, to)
+    except ImageError as error:
+        raise _Refused(str(error)) from error
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)

@@ -1,0 +1,272 @@
+"""An index -> groups of duplicates, each with the file to keep."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from vsearch.duplicates.near import SKETCH, axes, sketched, stars
+from vsearch.errors import ImageError
+from vsearch.images.isolation.decoders import Decoders
+from vsearch.images.perceptual import HASH_BYTES, NO_STRUCTURE
+from vsearch.index import UNSETTLED, Index
+from vsearch.records import Entry, Preprocessing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.conditions import Condition
+    from vsearch.duplicates.near import Positions
+
+Keep = Literal["largest", "oldest", "newest"]
+Preference = tuple[int | float | str | bytes, ...]
+
+# As small as can be: a picture is decoded for its hash only.
+_SMALL = Preprocessing(1, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A file that is not kept, and why.
+
+    "exact": its content is that of the kept file; "linked": it is the kept file itself under
+    another name (a hard link), which takes no room; "near": another content, whose embedding has
+    `cosine` with the kept one's and whose perceptual hash differs in `bits`, 0 to 256.
+    """
+
+    entry: Entry
+    why: Literal["exact", "linked", "near"]
+    cosine: float | None = None
+    bits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A file to keep, and its duplicates: exact ones first, then near ones, the best first."""
+
+    kept: Entry
+    others: tuple[Duplicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is in no group: `changed` files that are not as the index knows them, or gone.
+
+    `damaged` pictures are left out among the near ones, since their embeddings are.
+    """
+
+    changed: int
+    damaged: int
+
+
+def path_of(entry: Entry) -> str:
+    """Return the absolute path of a file."""
+    return os.path.join(entry.root, entry.path)
+
+
+def find(
+    folder: Path,
+    keep: Keep,
+    *,
+    condition: Condition | None = None,
+    workers: int,
+    pixel_limit: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Iterator[Group | LeftOut]:
+    """Yield the groups of duplicates in the index in `folder`, those with the best kept file first.
+
+    With a `condition`, only files that meet it are in a group. `keep` says which of a group is the
+    best: of the most pixels (then bytes), or taken first or last, as conditions tell dates (then
+    the largest); the shorter path where that is the same. Before the groups comes what was left
+    out, if anything was. `workers` decode at a time, at most, pictures of at most `pixel_limit`
+    pixels whose hash the index does not know. `progress` is told how many of all pictures are done.
+
+    Raises StoreError when the index cannot be used, UsageError or ValueError as `Index.entries`.
+    """
+    import numpy as np
+
+    with Index(folder) as index, Decoders(pixel_limit) as decoders:
+        best: dict[int, Preference] = {}
+        several: set[int] = set()
+        changed = 0
+        for entry in index.entries(condition):
+            if not is_as_recorded(entry):
+                changed += 1
+                continue
+            preference = _preference(entry, keep)
+            known = best.get(entry.row)
+            if known is not None:
+                several.add(entry.row)
+            best[entry.row] = preference if known is None else min(preference, known)
+        rows = np.array(sorted(best, key=best.__getitem__), dtype=np.int64)
+        del best
+        pictures = _Pictures(index, rows, condition, decoders, workers)
+        sketches, damaged = _sketches(index, rows)
+        if changed or damaged.any():
+            yield LeftOut(changed, int(damaged.sum()))
+        hashes, are_known = index.perceptual_hashes(rows)
+        hashes[damaged], are_known[damaged] = 0, True
+        for star in stars(sketches, hashes, are_known, pictures):
+            progress(star.kept + 1, len(rows))
+            if not len(star.near) and int(rows[star.kept]) not in several:
+                continue
+            numbers = {
+                int(rows[place]): (float(cosine), int(bits))
+                for place, cosine, bits in zip(star.near, star.cosines, star.bits, strict=True)
+            }
+            if group := _group(index, int(rows[star.kept]), numbers, condition, keep):
+                yield group
+
+
+def is_as_recorded(entry: Entry) -> bool:
+    """Whether a regular file is there with the size and the time of change that were recorded."""
+    try:
+        now = os.stat(path_of(entry))
+    except (OSError, ValueError):  # gone, or a name that no file can have
+        return False
+    same = entry.mtime_ns in {UNSETTLED, now.st_mtime_ns}
+    return stat.S_ISREG(now.st_mode) and now.st_size == entry.size and same
+
+
+def _preference(entry: Entry, keep: Keep) -> Preference:
+    """Return what the best of some files has the least of."""
+    path = os.fsencode(path_of(entry))
+    largest = (-entry.facts.width * entry.facts.height, -entry.size, len(path), path)
+    if keep == "largest":
+        return largest
+    moment = _moment(entry)
+    if moment is None:
+        return (float("inf"), *largest)
+    return (moment if keep == "oldest" else -moment, *largest)
+
+
+def _moment(entry: Entry) -> int | None:
+    """Return when a picture was taken, else when its file was changed, as 20230504123310."""
+    taken = (entry.facts.taken_at or "")[:19]
+    if not taken and entry.mtime_ns >= 0:
+        try:
+            taken = datetime.fromtimestamp(entry.mtime_ns // 10**9).isoformat()
+        except (ValueError, OverflowError, OSError):  # some file systems hold any number
+            return None
+    digits = re.sub(r"[^0-9]", "", taken)
+    return int(digits.ljust(14, "0")) if digits else None
+
+
+def _sketches(
+    index: Index, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the sketches of `rows` (n, s), zeros where damaged, and which are: (n,)."""
+    import numpy as np
+
+    places = np.full(index.rows, -1, dtype=np.int64)  # of a row among `rows`
+    places[rows] = np.arange(len(rows))
+    dim = index.model.dim if index.model else 1
+    moment = np.zeros((dim, dim), dtype=np.float64)
+    for first, block in index.blocks():
+        if block is not None:
+            wanted = block[places[first : first + len(block)] >= 0]
+            moment += wanted.T @ wanted
+    along = axes(moment)
+    sketches = np.zeros((len(rows), min(SKETCH, dim) + 1), dtype=np.float32)
+    damaged = np.ones(len(rows), dtype=bool)
+    for first, block in index.blocks():
+        if block is not None:
+            at = places[first : first + len(block)]
+            sketches[at[at >= 0]] = sketched(block[at >= 0], along)
+            damaged[at[at >= 0]] = False
+    return sketches, damaged
+
+
+def _group(
+    index: Index,
+    kept_row: int,
+    numbers: dict[int, tuple[float, int]],
+    condition: Condition | None,
+    keep: Keep,
+) -> Group | None:
+    """Return the group of the files of a row, and of near rows with their (cosine, bits).
+
+    None where too little of it is left: files may have gone meanwhile.
+    """
+    entries = [
+        entry for entry in index.entries(condition, [kept_row, *numbers]) if is_as_recorded(entry)
+    ]
+    entries.sort(key=lambda entry: (entry.row != kept_row, _preference(entry, keep)))
+    if len(entries) < 2 or entries[0].row != kept_row:
+        return None
+    kept = entries[0]
+    others = []
+    for entry in entries[1:]:
+        if _is_one_file(kept, entry):
+            others.append(Duplicate(entry, "linked"))
+        elif entry.row == kept_row:
+            others.append(Duplicate(entry, "exact"))
+        else:
+            others.append(Duplicate(entry, "near", *numbers[entry.row]))
+    return Group(kept, tuple(others))
+
+
+def _is_one_file(first: Entry, second: Entry) -> bool:
+    try:
+        return os.path.samefile(path_of(first), path_of(second))
+    except OSError:
+        return False
+
+
+class _Pictures:
+    """What the search for near ones asks, of the pictures at `rows`, in the order of preference."""
+
+    def __init__(
+        self,
+        index: Index,
+        rows: NDArray[np.int64],
+        condition: Condition | None,
+        decoders: Decoders,
+        workers: int,
+    ) -> None:
+        self._index = index
+        self._rows = rows
+        self._condition = condition
+        self._decoders = decoders
+        self._workers = workers
+
+    def cosines(self, first: Positions, second: Positions) -> NDArray[np.float32]:
+        import numpy as np
+
+        rows, places = np.unique(self._rows[np.concatenate([first, second])], return_inverse=True)
+        vectors = self._index.vectors(rows)
+        one, other = places[: len(first)], places[len(first) :]
+        return np.asarray(np.einsum("nd,nd->n", vectors[one], vectors[other]), dtype=np.float32)
+
+    def hashes(self, positions: Positions) -> NDArray[np.uint8]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        import numpy as np
+
+        rows = self._rows[positions]
+        entries = self._index.entries(self._condition, rows.tolist())
+        one_of = {entry.row: entry for entry in entries if is_as_recorded(entry)}
+        with ThreadPoolExecutor(self._workers) as pool:
+            found = pool.map(self._decoded, [one_of.get(row) for row in rows.tolist()])
+            joined = b"".join(found)
+        return np.frombuffer(joined, np.uint8).reshape(-1, HASH_BYTES).copy()
+
+    def _decoded(self, entry: Entry | None) -> bytes:
+        """Return the hash of a file; that of none where it cannot be had, so near to nothing."""
+        if entry is None:
+            return NO_STRUCTURE
+        try:
+            loaded = self._decoders.load(path_of(entry), _SMALL)
+        except ImageError:
+            return NO_STRUCTURE
+        if loaded.digest != entry.digest or loaded.prepared is None:
+            return NO_STRUCTURE
+        return loaded.prepared.perceptual
