@@ -91,6 +91,7 @@ class _Watcher:
             Scope, tuple[int, int] | None
         ] = {}  # what each folder was, when looked at
         self._polling = False
+        self._lenient = False  # some folder may not be watched
         self._told: tuple[str, ...] | None = None
         self._rest_until = 0.0
 
@@ -100,12 +101,17 @@ class _Watcher:
             asked = yield from self._still_asked()
             watched = [scope for scope in asked if scope.files is None and scope.whole]
             present = [_place(scope) for scope in watched if _disk(scope)]
-            with closing(_ticks() if self._polling else _changes(present)) as changes:
+            with closing(
+                _ticks() if self._polling else _changes(present, self._lenient)
+            ) as changes:
                 try:
                     next(changes)  # from here on no change is missed
                 except FileNotFoundError:  # it has just gone
                     continue
                 except (OSError, RuntimeError, UnicodeError) as error:
+                    if isinstance(error, PermissionError) and not self._lenient:
+                        self._lenient = True
+                        continue
                     self._polling = True
                     yield Polling(str(error).partition(" about [")[0].rstrip("."), POLL_SECONDS)
                     continue
@@ -242,8 +248,11 @@ def _disk(scope: Scope) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _changes(folders: list[str]) -> Generator[Iterable[tuple[int, str]], None, None]:
+def _changes(folders: list[str], lenient: bool) -> Generator[Iterable[tuple[int, str]], None, None]:
     """Yield what changes below `folders`, and nothing each tick.
+
+    `lenient` leaves out those below that may not be read; watchfiles then also says nothing when
+    the system's limit of watches is reached, so it is not asked for without need.
 
     Raises OSError, RuntimeError or UnicodeError at once when the system will not tell, RuntimeError
     later when a change cannot be told (a name that is no UTF-8).
@@ -259,7 +268,7 @@ def _changes(folders: list[str]) -> Generator[Iterable[tuple[int, str]], None, N
         debounce=int(1000 * TICK_SECONDS),
         rust_timeout=int(1000 * TICK_SECONDS),
         yield_on_timeout=True,
-        ignore_permission_denied=True,
+        ignore_permission_denied=lenient,
     )
 
 
