@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from vsearch.records import Calibration, ModelIdentity, Preprocessing
+from vsearch.records import Calibration, Logistic, ModelIdentity, Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,9 @@ class FakeEncoder:
         self.preprocessing = Preprocessing(
             size=8, resize="shortest", interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1)
         )
-        self.calibration: Calibration | None = Calibration(slope=10.0, bias=-5.0)
+        told = Logistic(slope=10.0, bias=-5.0)
+        self.calibration = Calibration(sentence=told, keyword=told)
+        self.templates: Sequence[str] = ()
         self.batch_size = 1
         self.pictures = 0
         self.texts = 0

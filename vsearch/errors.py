@@ -2,6 +2,7 @@
 
     VsearchError            anything a user can be told in one line
     ├── UsageError          the command was called in a way that cannot work
+    ├── ConfigError         a configuration file, or a variable, says what cannot be
     ├── ImageError          one picture cannot be used (carries its `SkipReason`)
     ├── DecoderError        no process can be started to decode pictures in
     ├── SourceError         what was to be imported is damaged, or of a kind we do not know
@@ -43,6 +44,10 @@ class VsearchError(Exception):
 
 class UsageError(VsearchError):
     """The command was called in a way that cannot work."""
+
+
+class ConfigError(VsearchError):
+    """A configuration file, or a variable of the environment, says what cannot be."""
 
 
 class ImageError(VsearchError):

@@ -6,7 +6,6 @@ surrogates ("surrogateescape"), so every name survives a round trip through `os.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,21 +53,27 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """A model's logistic from a text-to-image cosine to the probability that the two match.
+class Logistic:
+    """What a cosine tells: slope * cosine + bias is the logarithm of its likelihood ratio.
 
-    relevance = 1 / (1 + exp(-(slope * cosine + bias))), fitted with as many matching as other pairs
-    (Platt scaling: Platt, "Probabilistic Outputs for Support Vector Machines", 1999), or what the
-    model itself was trained with (the sigmoid loss of SigLIP), where few pairs match.
+    That is how many times as often a pair that matches has such a cosine as one that does not; what
+    a logistic regression gives where as many pairs match as not.
     """
 
     slope: float
     bias: float
 
-    def relevance(self, cosine: float) -> float:
-        """Return the calibrated relevance of a cosine, in [0, 1]."""
-        # The same as the formula above, without its overflow far below zero.
-        return 0.5 + 0.5 * math.tanh((self.slope * cosine + self.bias) / 2)
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a model's cosines tell, by the kind of query; None where that is not known.
+
+    Words are a `sentence` or a `keyword` (see `searching.query.is_keyword`).
+    """
+
+    sentence: Logistic | None = None
+    keyword: Logistic | None = None
+    picture: Logistic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +135,11 @@ class Match:
     """One answer to a query.
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
-    [-1, 1]. `relevance` is the calibrated probability that the picture matches, in [0, 1]; None
-    where the model has no calibration for this kind of query. `duplicates` are the absolute paths
-    of the files that are folded into it; None where nothing was to be folded.
+    [-1, 1]. `relevance` is how likely the picture is an answer, in [0, 1] (see
+    `searching.relevance`); None where too few pictures tell. `weak`: it is rather none. `size` is
+    the file's when it was indexed, in bytes; None where it is not known. `names` is how far its
+    names have the words of the query, in [0, 1]; None where they did not count. `duplicates` are
+    the absolute paths of the files that are folded into it; None where nothing was to be folded.
     """
 
     rank: int
@@ -140,6 +147,9 @@ class Match:
     score: float
     relevance: float | None
     facts: ImageFacts
+    weak: bool = False
+    size: int | None = None
+    names: float | None = None
     duplicates: tuple[str, ...] | None = None
 
 

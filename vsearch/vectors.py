@@ -43,6 +43,23 @@ def blend(vectors: NDArray[np.float32], weights: Sequence[float]) -> NDArray[np.
     return unit(total.astype(np.float32))
 
 
+def without(
+    vector: NDArray[np.float32], other: NDArray[np.float32], share: float
+) -> NDArray[np.float32]:
+    """Return the unit vector along `vector` less a share of what it has of `other`: (dim,) float32.
+
+    v - share * max(0, v . o) * o for unit vectors, so that a share of 1 leaves it perpendicular to
+    `other` (a step of Gram and Schmidt's), and of one that points away from it already, nothing is
+    taken. Raises ValueError when both are the same, up to what float32 rounds off.
+    """
+    import numpy as np
+
+    common = float(vector @ other)
+    if common > 1 - 1e-6:
+        raise ValueError("a vector without itself has no direction")
+    return unit(vector - np.float32(share * max(0.0, common)) * other)
+
+
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Return the positions of the `k` largest `scores` (n,), best first; equal scores by position.
 

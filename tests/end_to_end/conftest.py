@@ -21,13 +21,14 @@ def vsearch(tmp_path_factory: pytest.TempPathFactory) -> Run:
         cwd: Path | None = None,
         environ: dict[str, str] | None = None,
         preexec: Callable[[], None] | None = None,
+        stdin: bytes = b"",
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [sys.executable, "-m", "vsearch", *arguments],
             cwd=cwd or home,
             env=environment(home) | (environ or {}),
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             timeout=300,
             preexec_fn=preexec,
             check=False,

@@ -1,9 +1,10 @@
-"""The commands in README.md and what they print, as a person sees it on a terminal.
+"""What in README.md is not written by hand: what commands print, and the reference of all commands.
 
-    python tests/end_to_end/readme.py     runs them and writes their output into README.md
+    python tests/end_to_end/readme.py     writes both into README.md
 
 A block that begins with ```console holds commands ("$ ...") and their output. All blocks are run in
 order in one folder with a copy of `examples/photos`. That folder is called /path/to/here in README.
+The reference lies between two remarks, and says of each command what its `--help` says.
 """
 
 from __future__ import annotations
@@ -15,13 +16,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyte
 from end_to_end.command import PHOTOS, REPOSITORY, environment
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from vsearch.cli.main import app
+from vsearch.cli.syntax import description, parameters, usage
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
 
 README = REPOSITORY / "README.md"
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.DOTALL | re.MULTILINE)
+REFERENCE = re.compile(r"(?<=<!-- reference -->\n).*?(?=<!-- end -->$)", re.DOTALL | re.MULTILINE)
 COLUMNS, LINES = 100, 200
 SCREEN = 400  # wider than any line, so that none is broken
 HERE = "/path/to/here"
@@ -76,15 +88,46 @@ def run_all(text: str) -> list[tuple[str, str, str]]:
         ]
 
 
+def reference() -> str:
+    """Return the reference: each command with all that it takes, in Markdown."""
+    return "\n".join(_entries(get_command(app), "vsearch", None))
+
+
+def _entries(command: Command, name: str, parent: Context | None) -> Iterator[str]:
+    """Yield a command, then those below it."""
+    context = command.make_context(name, [], parent, resilient_parsing=True)
+    about, path = description(command), context.command_path
+    yield f"### `{path} {usage(command)}`\n"
+    yield " ".join((about.summary, *about.more)) + "\n"
+    rows = []
+    for heading, entries in parameters(command, context):
+        shown = [(typed, text) for typed, text in entries if "--help" not in typed]
+        if shown and heading not in ("Arguments", "Options"):
+            rows.append(f"| **{heading}** | |")
+        rows += [f"| {_cell(f'`{typed}`')} | {_cell(text)} |" for typed, text in shown]
+    if rows:
+        yield "\n".join(["| | |", "|---|---|", *rows]) + "\n"
+    for below in command.commands.values() if isinstance(command, TyperGroup) else ():
+        yield from _entries(below, below.name or "", context)
+
+
+def _cell(text: str) -> str:
+    """Return a text for a cell of a table, in which stars mean nothing outside of `code`."""
+    parts = text.replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("*", "\\*") for part in parts[::2]]
+    return "`".join(parts)
+
+
 def main() -> None:
-    """Write what the commands print today into README.md."""
+    """Write what the commands print today, and the reference, into README.md."""
     text = README.read_text(encoding="utf-8")
     seen = iter(run_all(text))
 
     def fresh(match: re.Match[str]) -> str:
         return "".join(f"$ {command}\n{next(seen)[2]}" for command, _ in commands(match.group()))
 
-    README.write_text(BLOCK.sub(fresh, text), encoding="utf-8")
+    text = REFERENCE.sub(lambda _: f"\n{reference()}\n", BLOCK.sub(fresh, text))
+    README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

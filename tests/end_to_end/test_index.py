@@ -370,3 +370,42 @@ def test_dry_run_of_a_missing_root(vsearch: Run, tmp_path: Path) -> None:
     photos.rename(tmp_path / "away")
     done = vsearch("index", "--index", index, "--dry-run")
     assert done.stderr.decode().startswith(f"not there: {photos}: its records would be kept")
+
+
+def test_an_ignore_file_takes_out_what_is_indexed_and_gives_it_back(
+    vsearch: Run, tmp_path: Path
+) -> None:
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    (photos / "drafts").mkdir(parents=True)
+    for number, place in enumerate(("a.jpg", "b.jpg", "drafts/c.jpg", "drafts/keep.jpg"), 1):
+        shutil.copy2(PHOTOS / f"IMG_000{number * 2 - number % 2}.jpg", photos / place)
+    vsearch("index", photos, "--index", index)
+
+    def after(rules: str) -> set[str]:
+        (photos / ".vsearchignore").write_text(rules)
+        assert vsearch("index", "--index", index).returncode == 0
+        found = vsearch("search", "a castle", "--paths", "--index", index, cwd=photos)
+        return set(found.stdout.decode().splitlines())
+
+    everything = {"a.jpg", "b.jpg", "drafts/c.jpg", "drafts/keep.jpg"}
+    assert after("") == everything
+    assert after("drafts/\n") == {"a.jpg", "b.jpg"}
+    assert after("/drafts/*\n!keep.jpg\n") == {"a.jpg", "b.jpg", "drafts/keep.jpg"}
+    assert after("[ab].jpg\n") == {"drafts/c.jpg", "drafts/keep.jpg"}
+    (photos / ".vsearchignore").unlink()
+    done = vsearch("index", "--index", index)
+    assert closing(done.stderr).startswith("0 embedded, 2 moved or copied, 2 unchanged")
+
+
+def test_a_quiet_run_in_cron_says_nothing_but_errors(vsearch: Run, tmp_path: Path) -> None:
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    shutil.copy2(PHOTOS / "IMG_0001.jpg", photos)
+    (photos / "bad.jpg").write_text("no picture")
+    done = vsearch("index", photos, "--index", index, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    photos.rename(tmp_path / "away")
+    done = vsearch("index", "--index", index, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    done = vsearch("index", tmp_path / "nowhere", "--index", index, "--quiet")
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)

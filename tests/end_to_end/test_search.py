@@ -27,10 +27,10 @@ def paths(stdout: bytes) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        pytest.param(["a dog"], ["IMG_0034.png", "IMG_0013.jpg"], id="words"),
+        pytest.param(["a dog"], ["IMG_0013.jpg", "IMG_0034.png"], id="words"),
         pytest.param(["IMG_0010.jpg"], ["IMG_0010_q30.jpg"], id="a picture, not itself"),
         pytest.param(["IMG_0003.heic"], ["IMG_0041.jpg"], id="heic"),
-        pytest.param(["castle", "IMG_0036.jpg"], ["IMG_0036_small.jpg"], id="words + picture"),
+        pytest.param(["castle", "IMG_0036.jpg"], ["IMG_0001.jpg"], id="words + picture"),
     ],
 )
 def test_first_answers(
@@ -77,7 +77,7 @@ def test_forms_agree(vsearch: Run, photos_index: Path) -> None:
     assert [set(entry) for entry in objects] == [
         {
             "rank", "path", "score", "relevance", "width", "height", "taken_at", "region",
-            "duplicates", "labels",
+            "duplicates", "labels", "weak",
         }
     ] * 3  # fmt: skip
     assert [entry["path"] for entry in objects] == [str(PHOTOS / path) for path in listed]
@@ -86,6 +86,30 @@ def test_forms_agree(vsearch: Run, photos_index: Path) -> None:
         f"{entry['rank']}\t{entry['score']:.4f}\t{entry['relevance']:.3f}\t{path}\n"
         for entry, path in zip(objects, listed, strict=True)
     )
+
+
+def test_only_what_is_relevant_enough(vsearch: Run, photos_index: Path) -> None:
+    query = ["search", "a red fire engine", "--index", photos_index, "--json", "-k", "48"]
+    every = vsearch(*query).stdout.splitlines(keepends=True)
+    relevances = [json.loads(line)["relevance"] for line in every]
+    assert relevances == sorted(relevances, reverse=True)
+    assert [json.loads(line)["weak"] for line in every] == [one < 0.15 for one in relevances]
+    some = vsearch(*query, "--min-relevance", "0.15")
+    count = sum(one >= 0.15 for one in relevances)
+    assert 1 <= count < 10
+    assert (some.returncode, some.stdout, some.stderr) == (0, b"".join(every[:count]), b"")
+    none = vsearch(*query, "--min-relevance", "1", "--sort", "path")
+    assert (none.returncode, none.stdout) == (1, b"")
+    assert none.stderr.decode() == (
+        f"vsearch: nothing here matches; the most relevant picture has {relevances[0]:.3g}\n"
+    )
+
+
+@pytest.mark.parametrize("least", ["1.1", "-0.1", "nan", "much"])
+def test_a_relevance_is_from_0_to_1(vsearch: Run, photos_index: Path, least: str) -> None:
+    done = vsearch("search", "dog", "--index", photos_index, "--min-relevance", least)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"--min-relevance" in done.stderr
 
 
 def test_paths_are_shown_from_where_one_stands(vsearch: Run, photos_index: Path) -> None:
@@ -161,7 +185,8 @@ def on_a_terminal(*arguments: str, home: Path, columns: int) -> str:
         seen += chunk
     os.close(master)
     assert process.wait() == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).replace("\r\n", "\n")
+    styles = re.compile(r"\x1b\[[0-9;]*m|\x1b]8;[^\x1b]*\x1b\\")  # colours and hyperlinks
+    return styles.sub("", seen.decode()).replace("\r\n", "\n")
 
 
 def test_a_terminal_gets_a_table(photos_index: Path, tmp_path: Path) -> None:
@@ -169,11 +194,11 @@ def test_a_terminal_gets_a_table(photos_index: Path, tmp_path: Path) -> None:
         "search", "a dog", "-k", "2", "--index", str(photos_index), home=tmp_path, columns=80
     )
     lines = [line.rstrip() for line in seen.splitlines()]
-    assert re.fullmatch(r" +score +relevance +picture +size +taken", lines[0])
-    assert re.fullmatch(r" *1 +0\.\d{3} +\d\d% +IMG_0034\.png +\d+ × \d+", lines[2])
+    assert re.fullmatch(r" +relevance +picture +size +taken", lines[0])
     assert re.fullmatch(
-        r" *2 +0\.\d{3} +\d\d% +IMG_0013\.jpg +\d+ × \d+( +\d{4}-\d\d-\d\d)?", lines[3]
+        r" *1 +█+[▏▎▍▌▋▊▉]? +\d\d% +IMG_0013\.jpg +\d+ × \d+ +\d{4}-\d\d-\d\d", lines[2]
     )
+    assert re.fullmatch(r" *2 +█+[▏▎▍▌▋▊▉]? +\d\d% +IMG_0034\.png +\d+ × \d+", lines[3])
     assert all(len(line) <= 80 for line in lines)
 
 
@@ -184,7 +209,7 @@ def test_a_narrow_terminal_keeps_the_names(photos_index: Path, tmp_path: Path) -
             columns=columns,
         )  # fmt: skip
         assert "IMG_0034.png" in seen
-        assert "0.3" in seen
+        assert "%" in seen
         assert all(len(line) <= columns for line in seen.splitlines())
 
 
@@ -261,7 +286,7 @@ def test_a_picture_is_searched_by_its_address(
         "IMG_0010.jpg", "IMG_0010_q30.jpg",
     ]  # fmt: skip
     assert answers[0]["score"] == pytest.approx(1, abs=1e-3)
-    assert answers[0]["relevance"] is None
+    assert answers[0]["relevance"] > 0.99
     other = f"{served.url}/IMG_0003.heic"
     # A picture named by its path is left out of the answer, one named by its address is not.
     assert found(f"2:{url}", "castle", "--minus", other) != found(url)

@@ -13,9 +13,18 @@ from end_to_end.command import PHOTOS, environment
 HEAVY = {"torch", "torchvision", "open_clip", "timm", "transformers", "scipy", "pyarrow"}
 NOT_FOR_HELP = HEAVY | {
     "numpy", "onnxruntime", "tokenizers", "PIL", "rich", "hnswlib", "sqlite3", "platformdirs",
-    "xxhash", "filelock", "pydantic",
+    "xxhash", "filelock", "pydantic", "textual", "textual_image",
 }  # fmt: skip
-NOT_FOR_SEARCH = HEAVY | {"rich", "hnswlib", "filelock", "rawpy", "pillow_heif", "http", "ssl"}
+NOT_FOR_SEARCH = HEAVY | {
+    "rich",
+    "hnswlib",
+    "filelock",
+    "rawpy",
+    "pillow_heif",
+    "http",
+    "ssl",
+    "textual",
+}
 NOT_FOR_WORDS = NOT_FOR_SEARCH | {"PIL"}
 
 SPY = """
@@ -34,6 +43,7 @@ sys.exit(code)
         pytest.param(["--help"], NOT_FOR_HELP - {"pydantic"}, id="help"),
         pytest.param(["--version"], NOT_FOR_HELP - {"pydantic"}, id="version"),
         pytest.param(["search", "--help"], NOT_FOR_HELP - {"pydantic"}, id="search help"),
+        pytest.param(["browse", "--help"], NOT_FOR_HELP - {"pydantic"}, id="browse help"),
         pytest.param(["index", "--help"], NOT_FOR_HELP - {"pydantic"}, id="index help"),
         pytest.param(["export", "--help"], NOT_FOR_HELP - {"pydantic"}, id="export help"),
         pytest.param(["import", "--help"], NOT_FOR_HELP - {"pydantic"}, id="import help"),

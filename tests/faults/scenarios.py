@@ -80,6 +80,7 @@ class Watched:
         self.identity = encoder.identity
         self.preprocessing = encoder.preprocessing
         self.calibration = encoder.calibration
+        self.templates = encoder.templates
         self.batch_size = encoder.batch_size
 
     def load_images(self) -> None:

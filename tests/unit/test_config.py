@@ -1,10 +1,14 @@
 """`config`: option, then environment, then the nearest .vsearch, then the user's data folder."""
 
+import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from vsearch.config import index_location
+from vsearch.config.files import read
+from vsearch.config.locations import user_config_file
 
 
 @pytest.fixture
@@ -62,3 +66,31 @@ def test_links_are_resolved_so_that_one_index_has_one_name(here: Path) -> None:
     (here / "real").mkdir()
     (here / "link").symlink_to("real")
     assert index_location(Path("link/../link/index")) == here / "real" / "index"
+
+
+def test_the_users_file_is_where_platformdirs_has_it(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VSEARCH_CONFIG", raising=False)
+    for value in (None, "", " ", str(tmp_path / "settings")):
+        if value is None:
+            monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+        else:
+            monkeypatch.setenv("XDG_CONFIG_HOME", value)
+        expected = platformdirs.user_config_path("vsearch", appauthor=False) / "config.toml"
+        assert user_config_file() == expected
+
+
+def test_the_users_file_comes_after_the_project_folder(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VSEARCH_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text('default-index = "~/mine"\n')
+    assert index_location(None) == tmp_path / "home" / "mine"
+    (here / ".vsearch").mkdir()
+    assert index_location(None) == here / ".vsearch"
+
+
+def test_a_fifo_is_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.toml")
+    assert read(tmp_path / "config.toml") == {}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vsearch.vectors import best, blend, unit
+from vsearch.vectors import best, blend, unit, without
 
 
 def vectors(*rows: list[float]) -> NDArray[np.float32]:
@@ -73,6 +73,34 @@ def test_what_rounding_leaves_of_two_equal_terms_is_no_direction() -> None:
     with pytest.raises(ValueError, match="direction"):
         blend(np.stack([one, other]), [1, -1])
     assert blend(np.stack([one, other]), [1, 1]) == pytest.approx(one)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        pytest.param(0, [0.6, 0.8], id="nothing"),
+        pytest.param(0.5, [0.3, 0.8], id="half"),
+        pytest.param(1, [0, 0.8], id="all: perpendicular"),
+        pytest.param(2, [-0.6, 0.8], id="more: mirrored"),
+    ],
+)
+def test_without_takes_a_share_of_what_is_common(share: float, expected: list[float]) -> None:
+    one, other = vectors([0.6, 0.8], [1, 0])
+    left = without(one, other, share)
+    assert left.dtype == np.float32
+    assert left == pytest.approx(np.array(expected) / np.linalg.norm(expected))
+
+
+def test_without_takes_nothing_from_what_points_away() -> None:
+    one, other = vectors([0.6, 0.8], [-1, 0])
+    assert without(one, other, 1) == pytest.approx(one)
+
+
+@pytest.mark.parametrize("share", [0.5, 1, 2])
+def test_without_itself_there_is_no_direction(share: float) -> None:
+    one, other = unit(vectors([0.48, 0.6, 0.64], [0.48, 0.6, 0.64 + 1e-7]))
+    with pytest.raises(ValueError, match="direction"):
+        without(one, other, share)
 
 
 # Few distinct values: ties, at the border too, in almost every example.

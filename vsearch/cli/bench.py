@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsearch.cli import candidates
+from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
-bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+bench = App()
 
 
 @bench.callback()
@@ -39,7 +41,12 @@ def bench_command() -> None:
 @bench.command()
 def model(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model, or with --random an architecture.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A model, or with --random an architecture.",
+            autocompletion=candidates.models,
+        ),
     ],
     precisions: Annotated[
         list[Precision] | None,

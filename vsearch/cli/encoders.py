@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from vsearch.models.device import Device
     from vsearch.models.encoder import Encoder
     from vsearch.models.folder import ModelFolder
-    from vsearch.records import ModelIdentity
+    from vsearch.records import Calibration, ModelIdentity
 
 
-def encoder_for_search(index_folder: Path) -> Encoder:
-    """Return the encoder of the model that made the index: on the CPU, for one query.
+def encoder_for_search(index_folder: Path, *, for_one: bool = True) -> Encoder:
+    """Return the encoder of the model that made the index: on the CPU, for one query or for many.
 
     Raises IndexMissing, and ModelError when the model is not on this machine.
     """
@@ -28,7 +28,18 @@ def encoder_for_search(index_folder: Path) -> Encoder:
         return TorchEncoder(model, "cpu")
     # The built-in model is so quick that waking threads would take longer than it does.
     threads = 1 if model.identity == built_in().identity else cores()
-    return OnnxEncoder(model, threads, for_one=True)
+    return OnnxEncoder(model, threads, for_one=for_one)
+
+
+def calibration_for_search(index_folder: Path) -> Calibration:
+    """Return what the cosines of the index's model tell; nothing where the model is not here."""
+    from vsearch.errors import ModelError
+    from vsearch.records import Calibration
+
+    try:
+        return model_of(index_folder).calibration
+    except ModelError:
+        return Calibration()
 
 
 def model_of(index_folder: Path) -> ModelFolder:
@@ -65,17 +76,9 @@ def known_identity(name: str | None) -> ModelIdentity | None:
     Raises UsageError when the model that was named is not on this machine.
     """
     from vsearch.config import models_location
-    from vsearch.errors import UsageError
     from vsearch.models.installed import Installed
     from vsearch.models.zoo import names
 
     if name is None:
         return None
-    canonical = names.parse(name).canonical
-    folder = Installed(models_location()).by_name(canonical)
-    if folder is None:
-        raise UsageError(
-            f"no such model on this machine, named {canonical!r}; get it with "
-            f"`vsearch models get {name}`"
-        )
-    return folder.identity
+    return Installed(models_location()).require(names.parse(name)).identity

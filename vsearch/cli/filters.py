@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from vsearch.cli import candidates
+
 if TYPE_CHECKING:
     from vsearch.conditions import Condition
 
@@ -17,6 +19,7 @@ InOption = Annotated[
         "--in",
         metavar="DIR",
         help="Only below this folder; may be repeated.",
+        autocompletion=candidates.folders,
         rich_help_panel=PANEL,
     ),
 ]
@@ -25,7 +28,8 @@ GlobOption = Annotated[
     typer.Option(
         "--glob",
         metavar="PATTERN",
-        help="Only such names, or paths where it has a '/'; may be repeated.",
+        help="Only such names ('IMG_*.jpg'), or such paths where it has a '/' "
+        "('trips/*/best*', from the current folder; * also crosses folders); may be repeated.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -46,7 +50,7 @@ CameraOption = Annotated[
     typer.Option(
         "--camera",
         metavar="TEXT",
-        help="Only by such a camera; may be repeated.",
+        help="Only by a camera with this in its name; may be repeated.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -73,7 +77,7 @@ MinSizeOption = Annotated[
     typer.Option(
         "--min-size",
         metavar="PIXELS",
-        help="Only so large: 2000, or 3000x2000.",
+        help="Only so large: 2000 for both sides, or 3000x2000.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.options import (
     DeviceOption,
     IndexOption,
@@ -13,6 +15,14 @@ from vsearch.cli.options import (
     OfflineOption,
     pixels,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from vsearch.indexing.events import Event
+    from vsearch.indexing.run import Options
+    from vsearch.models.encoder import Encoder
 
 
 def index(
@@ -28,6 +38,7 @@ def index(
             metavar="NAME",
             help="The model, fetched if need be; see `vsearch models list`. Default: the index's "
             "own, mini for a new one.",
+            autocompletion=candidates.models,
         ),
     ] = None,
     drop_old: Annotated[
@@ -51,10 +62,24 @@ def index(
             "--max-seconds",
             metavar="N",
             min=0.001,
-            help="Skip pictures that take longer to decode. Default: 60.",
+            help="Skip pictures that take longer to decode, until they change. Default: 60.",
             show_default=False,
         ),
     ] = 60.0,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Then wait for changes and take them in, until Ctrl-C."),
+    ] = False,
+    wait: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            min=0,
+            help="How long to wait while another process writes to the index. Default: 0.",
+            show_default=False,
+        ),
+    ] = 0.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
     ] = False,
@@ -69,20 +94,25 @@ def index(
 
     \b
     vsearch index ~/Pictures
-    vsearch index                      bring all known folders up to date
-    vsearch index . --index .vsearch   keep the index beside the pictures
-    vsearch index --model balanced     a better model, fetched first
+    vsearch index                      # bring all known folders up to date
+    vsearch index . --index .vsearch   # keep the index beside the pictures
+    vsearch index --model balanced     # a better model, fetched first
+    vsearch index --watch              # and stay, to take in what changes
 
     Ctrl-C is safe at any time: what was done stays.
     """
     from vsearch.cli.encoders import known_identity, model_for_index
     from vsearch.config import cores, index_location
+    from vsearch.errors import UsageError
     from vsearch.indexing.events import Tally
-    from vsearch.indexing.run import Options, preview, update
+    from vsearch.indexing.run import Options, preview, update, when_free
     from vsearch.models.open import open_encoder
     from vsearch.output.progress import IndexingOutput, print_plan
     from vsearch.output.terminal import say
 
+    if watch and (dry_run or strict):
+        other = "--dry-run" if dry_run else "--strict"
+        raise UsageError(f"--watch goes on for ever, {other} is for one run; leave one out")
     folder = index_location(index_folder)
     workers = cores()
     limit = pixels(max_megapixels, workers)
@@ -92,14 +122,20 @@ def index(
         for root, plan in preview(folder, paths or (), options, identity):
             print_plan(root, plan)
         return
-    tally, output = Tally(), IndexingOutput(quiet=quiet)
     chosen = model_for_index(folder, model, offline=offline, device=device)
     encoder, no_gpu = open_encoder(chosen, device)
     if no_gpu and not quiet:
         say(no_gpu)
+    if watch:
+        _watch(folder, encoder, paths or (), options, drop_old=drop_old, quiet=quiet)
+
+    def run() -> Iterator[Event]:
+        return update(folder, encoder, paths or (), options, drop_old=drop_old)
+
+    tally, output = Tally(), IndexingOutput(quiet=quiet)
     try:
         with output:
-            for event in update(folder, encoder, paths or (), options, drop_old=drop_old):
+            for event in when_free(run, folder, wait):
                 tally.add(event)
                 output.show(event, tally)
     except KeyboardInterrupt:
@@ -108,3 +144,36 @@ def index(
     output.close(tally)
     if strict and not tally.complete:
         raise typer.Exit(3)
+
+
+def _watch(
+    folder: Path,
+    encoder: Encoder,
+    paths: Sequence[str],
+    options: Options,
+    *,
+    drop_old: bool,
+    quiet: bool,
+) -> NoReturn:
+    """Index and go on; end with 130 on Ctrl-C, and with 0 when told to by SIGTERM, as services are.
+
+    Either commits what is done first.
+    """
+    from vsearch.indexing.watching import watch
+    from vsearch.output.watching import WatchingOutput
+
+    told_to_end = False
+
+    def end(*_: object) -> NoReturn:
+        nonlocal told_to_end
+        told_to_end = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        with WatchingOutput(quiet=quiet) as output:
+            for event in watch(folder, encoder, paths, options, drop_old=drop_old):
+                output.show(event)
+    except KeyboardInterrupt:
+        raise typer.Exit(0 if told_to_end else 130) from None
+    raise AssertionError("watching has no end of its own")

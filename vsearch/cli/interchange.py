@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
 
 
@@ -24,15 +25,19 @@ def export(
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace an earlier export, and nothing else.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace an earlier export of the same format; nothing else is ever replaced.",
+        ),
     ] = False,
 ) -> None:
     """Write an index as files that other tools read.
 
     \b
     vsearch export pictures.parquet
-    vsearch export pictures             vectors.npy, metadata.jsonl, model.json
-    duckdb -c "SELECT path, width FROM 'pictures.parquet' WHERE camera IS NOT NULL"
+    vsearch export pictures             # vectors.npy, metadata.jsonl, model.json
+    duckdb -c "SELECT path FROM 'pictures.parquet' WHERE width > 4000"
     python -c "import numpy; print(numpy.load('pictures/vectors.npy').shape)"
     """
     from vsearch.config import index_location
@@ -71,7 +76,8 @@ def import_index(
         typer.Option(
             "--model",
             metavar="NAME",
-            help="The model that made the embeddings, where SOURCE does not say.",
+            help="The model that made the embeddings, where SOURCE does not say; it must be here.",
+            autocompletion=candidates.installed_models,
         ),
     ] = None,
     root: Annotated[

@@ -1,6 +1,6 @@
 """The app, and the one place where errors become a line on stderr and an exit code.
 
-Exit codes: 0 done; 1 nothing found; 2 wrong use or an error; 3 partly done under --strict;
+Exit codes: 0 done; 1 nothing found; 2 wrong use or an error; 3 partly done;
 130 interrupted.
 """
 
@@ -18,7 +18,22 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import bench, duplicates, index, interchange, models, search, status, upkeep
+from vsearch.cli import (
+    bench,
+    browse,
+    completion,
+    config,
+    duplicates,
+    index,
+    interchange,
+    models,
+    search,
+    settings,
+    status,
+    upkeep,
+)
+from vsearch.cli.completion import PROGRAM
+from vsearch.cli.help import App
 from vsearch.errors import VsearchError
 from vsearch.output.terminal import say
 
@@ -28,17 +43,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Importing makes many objects that stay; looking for garbage among them takes 7 ms of a search.
 gc.set_threshold(100_000, 50, 100)
 
-# Plain help: rich's panels would double the time of `vsearch --help`.
-app = typer.Typer(
-    name="vsearch",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App()
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("browse")(browse.browse)
 app.command("duplicates")(duplicates.duplicates)
 app.command("status")(status.status)
 app.command("forget")(upkeep.forget)
@@ -48,6 +56,8 @@ app.command("export")(interchange.export)
 app.command("import")(interchange.import_index)
 app.add_typer(models.models, name="models")
 app.add_typer(bench.bench, name="bench")
+app.add_typer(config.config, name="config")
+app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:
@@ -58,8 +68,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def vsearch_command(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  # looked for by _failed
+    version: Annotated[  # noqa: ARG001  # acts by its callback
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
@@ -71,6 +82,7 @@ def vsearch_command(
     vsearch search "a dog on a beach"
     vsearch search holiday.jpg --minus people
     """
+    settings.apply(context)
 
 
 def main() -> NoReturn:
@@ -88,9 +100,11 @@ def run() -> int:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     _mend_streams()
+    if completion.is_asked():
+        return completion.answer(app)
     try:
         try:
-            app()
+            app(prog_name=PROGRAM)
         except SystemExit as ended:  # typer always ends so
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else 0

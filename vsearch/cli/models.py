@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vsearch.cli import candidates
+from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from vsearch.models.hub import Connection
     from vsearch.records import Preprocessing
 
-models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+models = App()
 
 NameArgument = Annotated[
     str,
@@ -25,6 +27,15 @@ NameArgument = Annotated[
         metavar="NAME",
         help="mini, fast, balanced, best, multilingual, ARCH/PRETRAINED, or hf-hub:org/name; "
         "@fp32, @fp16, @int8 or @bf16 after it fixes the precision.",
+        autocompletion=candidates.models,
+    ),
+]
+HereArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A model that `vsearch models list` shows to be here.",
+        autocompletion=candidates.installed_models,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -76,9 +87,11 @@ def info(name: NameArgument, as_json: JsonOption = False) -> None:
     from vsearch.models.zoo import names
     from vsearch.output.models import print_info
 
-    canonical = names.parse(name, None).canonical
-    folder = Installed(models_location()).by_name(canonical)
-    print_info(line_of(canonical, folder), folder, as_json=as_json)
+    parsed, installed = names.parse(name), Installed(models_location())
+    folder = installed.by_name(parsed.canonical)
+    if folder is None:
+        names.require_published(parsed, installed.names())
+    print_info(line_of(parsed.canonical, folder), folder, as_json=as_json)
 
 
 @models.command()
@@ -169,7 +182,7 @@ def prepared(data: bytes, spec: Preprocessing) -> NDArray[np.uint8]:
 
 
 @models.command()
-def remove(name: NameArgument) -> None:
+def remove(name: HereArgument) -> None:
     """Delete a model from this machine.
 
     \b
@@ -187,7 +200,7 @@ def remove(name: NameArgument) -> None:
 
 @models.command()
 def export(
-    name: NameArgument,
+    name: HereArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
 ) -> None:
     """Write a model to one file, for a machine without a network.
@@ -196,20 +209,14 @@ def export(
     vsearch models export balanced balanced.vsearch-model
     """
     from vsearch.config import models_location
-    from vsearch.errors import UsageError
     from vsearch.models.installed import Installed
     from vsearch.models.zoo import names
     from vsearch.output.terminal import say, size
 
     installed = Installed(models_location())
-    canonical = names.parse(name, None).canonical
-    folder = installed.by_name(canonical)
-    if folder is None:
-        raise UsageError(
-            f"no such model here, named {canonical!r}; get it with `vsearch models get {name}`"
-        )
-    installed.export(folder, file)
-    say(f"{canonical} written to {file}, {size(file.stat().st_size)}")
+    parsed = names.parse(name)
+    installed.export(installed.require(parsed), file)
+    say(f"{parsed.canonical} written to {file}, {size(file.stat().st_size)}")
 
 
 @models.command("import")

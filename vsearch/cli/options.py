@@ -35,6 +35,7 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         help="Where pictures are embedded. Default: on a GPU where there is one for the model.",
+        show_default=False,
     ),
 ]
 OfflineOption = Annotated[

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vsearch.cli.delivery import (
+    CopyToOption,
+    Delivery,
+    ExecOption,
+    GalleryOption,
+    LinkToOption,
+    OpenOption,
+    SheetOption,
+)
 from vsearch.cli.filters import (
     AfterOption,
     BeforeOption,
@@ -22,7 +31,9 @@ from vsearch.cli.filters import (
 from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
 
 if TYPE_CHECKING:
-    from vsearch.searching.searcher import Answer
+    from collections.abc import Sequence
+
+    from vsearch.searching.query import Term
 
 QUERY = "Query"
 ANSWER = "Answer"
@@ -31,12 +42,14 @@ OUTPUT = "Output"
 
 def search(
     terms: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="TERM...",
-            help="Words, or the path or address of a picture; 2:TERM counts twice.",
+            metavar="[TERM]...",
+            help="Words, or the path or address of a picture; '-': what is on standard input; "
+            "2:TERM counts twice, text:TERM is words, image:TERM a picture.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     # Query
     minus: Annotated[
         list[str] | None,
@@ -47,6 +60,52 @@ def search(
             rich_help_panel=QUERY,
         ),
     ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="PATH",
+            help="A picture in the index, by its embedding there; may be repeated.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            "--crop",
+            metavar="X,Y,W,H",
+            help="Only this part of the picture, in pixels or percent: 10%,10%,50%,50%.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option(
+            "--queries",
+            metavar="FILE",
+            help="A query a line, each a term; '-': those on standard input. Prints JSON Lines.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    names: Annotated[
+        float,
+        typer.Option(
+            "--names",
+            metavar="W",
+            help="How much the words in names of files and folders count, 0 to 1; try 0.3.",
+            show_default=False,
+            rich_help_panel=QUERY,
+        ),
+    ] = 0.0,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Index what is new or changed first, below --in, else in all known folders, else "
+            "in this one.",
+            rich_help_panel=QUERY,
+        ),
+    ] = False,
     max_megapixels: MegapixelsOption = None,
     offline: OfflineOption = False,
     # Filters
@@ -75,6 +134,16 @@ def search(
             rich_help_panel=ANSWER,
         ),
     ] = "relevance",
+    min_relevance: Annotated[
+        float,
+        typer.Option(
+            "--min-relevance",
+            metavar="X",
+            help="Only answers at least so relevant, from 0 to 1; else exit with 1.",
+            show_default=False,
+            rich_help_panel=ANSWER,
+        ),
+    ] = 0.0,
     collapse: Annotated[
         bool,
         typer.Option(
@@ -94,6 +163,9 @@ def search(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines.", rich_help_panel=OUTPUT)
     ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print comma-separated values.", rich_help_panel=OUTPUT)
+    ] = False,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print paths only.", rich_help_panel=OUTPUT)
     ] = False,
@@ -106,34 +178,84 @@ def search(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Show the pictures on the terminal.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    no_color: Annotated[
+        bool,
+        typer.Option(
+            "--no-color", help="Use no colour; so too with $NO_COLOR.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Say errors only.", rich_help_panel=OUTPUT)
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
             "--explain", help="Say on stderr how the answer was found.", rich_help_panel=OUTPUT
         ),
     ] = False,
+    # Ways out
+    gallery: GalleryOption = None,
+    sheet: SheetOption = None,
+    copy_to: CopyToOption = None,
+    link_to: LinkToOption = None,
+    opened: OpenOption = False,
+    command: ExecOption = None,
 ) -> None:
     """Find pictures by words, by picture, or both.
 
     \b
     vsearch search "a dog on a beach"
-    vsearch search holiday.jpg                  what looks like it
-    vsearch search https://example.org/a.jpg    what looks like the picture there
+    vsearch search holiday.jpg                # what looks like it
+    vsearch search https://example.org/a.jpg  # what looks like that picture
     vsearch search 2:horse sunset --minus people
-    vsearch search castle --paths -k 3 | xargs -d '\\n' xdg-open
-    vsearch search snow --in ~/Pictures/2023 --after 2023-11 --orientation landscape
-    vsearch search dog --where "type in ('png', 'webp') and pixels > 2e6" --sort date
+    vsearch search - < photo.jpg              # what looks like it; or words, a term a line
+    vsearch search group.jpg --crop 10%,20%,30%,50%
+    vsearch search penguins --names 0.3       # words in names of files count, too
+    vsearch search --queries captions.txt     # many at once, as JSON Lines
+    vsearch search "a dog" --in . --update    # indexes this folder first
+    vsearch search --like ~/Pictures/a.jpg    # without embedding it again
+    vsearch search castle -k 3 --open
+    vsearch search castle --preview
+    vsearch search "our wedding" -k 200 --gallery wedding.html --copy-to ~/album
+    vsearch search snow --in ~/Pictures --after 2023-11 --orientation landscape
+    vsearch search dog --where "type == 'png' and pixels > 2e6" --sort date
     """
-    from vsearch.cli.encoders import encoder_for_search
-    from vsearch.config import OFFLINE_VARIABLE, index_location, is_set
+    from vsearch.cli.encoders import calibration_for_search, encoder_for_search
+    from vsearch.cli.queries import answer_lines
+    from vsearch.cli.stdin import read_stdin
+    from vsearch.config import OFFLINE_VARIABLE, cores, index_location, is_set
     from vsearch.errors import ModelMismatch, UsageError
+    from vsearch.images.limits import byte_limit
+    from vsearch.output.delivery import title_of
     from vsearch.output.matches import form_of, print_answer
+    from vsearch.output.terminal import may_color, say
     from vsearch.searching.query import parse
     from vsearch.searching.searcher import Query, Searcher
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
-    form = form_of(as_json=as_json, paths=paths, nul=nul)
+    if not 0 <= min_relevance <= 1:  # nor is nan
+        raise UsageError(f"a relevance of {min_relevance}; --min-relevance is from 0 to 1")
+    if not 0 <= names <= 1:  # which "nan" is not, either
+        raise UsageError(f"a weight of {names:g} for names; choose one from 0 to 1")
+    if names and graph:
+        raise UsageError("no graph knows names; leave --graph or --names out")
+    form = form_of(
+        as_json=as_json,
+        as_csv=as_csv,
+        paths=paths,
+        nul=nul,
+        preview=preview,
+        nothing=command is not None,
+    )
+    delivery = Delivery(gallery, sheet, copy_to, link_to, opened, command)
+    delivery.require()
     folder = index_location(index_folder)
     condition = condition_of(
         folders=folders,
@@ -147,21 +269,78 @@ def search(
         orientation=orientation,
         where=where,
     )
-    parsed = parse(terms, minus or (), offline=offline or is_set(OFFLINE_VARIABLE))
-    query = Query(parsed, k, condition, sort, collapse)
+    limit = pixels(max_megapixels, 1)
+    offline = offline or is_set(OFFLINE_VARIABLE)
 
-    def ask() -> Answer:
-        with Searcher(
-            folder,
-            encoder_for_search(folder),
-            pixel_limit=pixels(max_megapixels, 1),
-            forced="exact" if exact else "graph" if graph else None,
-        ) as searcher:
-            return searcher.answer(query)
+    def asked(parsed: Sequence[Term]) -> Query:
+        return Query(parsed, k, condition, sort, min_relevance, names, collapse)
 
+    def searcher(*, embeds: bool = True, for_one: bool = True) -> Searcher:
+        def once() -> Searcher:
+            return Searcher(
+                folder,
+                encoder_for_search(folder, for_one=for_one) if embeds else None,
+                pixel_limit=limit,
+                calibration=None if embeds else calibration_for_search(folder),
+                forced="exact" if exact else "graph" if graph else None,
+            )
+
+        try:
+            return once()
+        except ModelMismatch:  # the index has changed its model between the two looks at it
+            return once()
+
+    def up_to_date() -> None:
+        if update:
+            from vsearch.cli.updating import bring_up_to_date
+
+            bring_up_to_date(folder, folders or (), max_megapixels, offline=offline)
+
+    if queries is not None:
+        if terms or minus or like or crop:
+            raise UsageError("--queries has all the terms; leave the others out, and their options")
+        if as_csv or paths or nul or preview or delivery.asked:
+            raise UsageError("--queries answers in JSON Lines; leave other forms and ways out")
+        up_to_date()
+        raise typer.Exit(
+            answer_lines(
+                queries,
+                lambda: searcher(for_one=False),
+                lambda line: asked(parse([line], offline=offline)),
+                explain=explain,
+            )
+        )
+    if not terms and not like:
+        raise UsageError('nothing to look for; name it: `vsearch search "a dog"`')
+    parsed = parse(
+        terms or (),
+        minus or (),
+        like or (),
+        crop=crop,
+        offline=offline,
+        stdin=lambda: read_stdin(byte_limit(limit)),
+    )
+    up_to_date()
+    # What is in the index is asked with without a model, which then need not even be here.
+    with searcher(embeds=any(term.kind != "indexed" for term in parsed)) as one:
+        answer = one.answer(asked(parsed))
+    color, workers = may_color(no_color=no_color), cores()
+    limit = pixels(max_megapixels, workers)
     try:
-        result = ask()
-    except ModelMismatch:  # the index has changed its model between the two looks at it
-        result = ask()
-    if not print_answer(result, form, explain=explain):
-        raise typer.Exit(1)
+        if not print_answer(
+            answer, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit
+        ):
+            raise typer.Exit(1)
+        code = delivery.deliver(
+            answer.matches,
+            title_of(answer.terms),
+            pixel_limit=limit,
+            workers=workers,
+            quiet=quiet,
+            color=color,
+        )
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left half written")
+        raise typer.Exit(130) from None
+    if code:
+        raise typer.Exit(code)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from vsearch.cli import candidates
 from vsearch.cli.options import IndexOption
 
 
@@ -25,7 +26,7 @@ def check(
 
     \b
     vsearch check
-    vsearch check --deep       read every picture, too
+    vsearch check --deep       # read every picture, too
     vsearch check --repair
 
     Exits with 1 when something is wrong (and was not mended).
@@ -69,7 +70,9 @@ def forget(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...", help="Files, folders, or a pattern in quotes: * ? [...]."
+            metavar="NAME...",
+            help="Files, folders, or a pattern in quotes: * ? [...].",
+            autocompletion=candidates.folders,
         ),
     ],
     index_folder: IndexOption = None,
@@ -83,9 +86,9 @@ def forget(
     """Forget files and folders; the files themselves are left alone.
 
     \b
-    vsearch forget ~/Pictures/old           the folder, and all below it
-    vsearch forget '*/screenshots/*.png'    a pattern, in quotes
-    vsearch forget /media/usb --dry-run     only list them
+    vsearch forget ~/Pictures/old           # the folder, and all below it
+    vsearch forget '*/screenshots/*.png'    # a pattern, in quotes
+    vsearch forget /media/usb --dry-run     # only list them
     """
     from vsearch.config import index_location
     from vsearch.indexing import forgetting

@@ -13,11 +13,17 @@ The story of one file, each step in the module of its name:
       color       any pixel mode -> RGB as a person sees it: transparency on white, 16 bits to 8
       facts       when it was taken and with what: the EXIF part of `ImageFacts`
       labels      the keywords in the file: XMP, IPTC and those of Windows
+    crop        a part of a picture, for a query
     preprocess  an RGB picture -> model input (size, size, 3) uint8
     limits      how much of this machine's memory one picture may take
     perceptual  an RGB picture -> 256 bits that edits hardly change, for telling near-duplicates
     load        from bytes to model input in one function
     isolation   the same in processes of their own, which a hostile file may crash, hang or starve
+
+And back, for a person:
+
+    thumbnail   paths -> small pictures, decoded in isolation, and their WebP
+    sheet       pictures with words below -> one picture, a contact sheet
 
 The only third-party libraries here are Pillow, pillow-heif, rawpy, defusedxml, xxhash and numpy,
 each imported inside the functions that need it. Nothing here prints; what cannot be used is raised

@@ -202,6 +202,24 @@ def find(
         stack += reversed(folders)
 
 
+def may_matter(root: str, path: str, *, hidden: bool, gone: bool) -> bool:
+    """Whether a change at `path`, relative to `root`, may change what `find` yields there.
+
+    It is told by the names alone, and by whether there is a folder; of what is `gone` nobody knows
+    whether it was one. Rules of ignore files do not count: what they hide is a walk for nothing.
+    """
+    *folders, name = path.split("/")
+    if any(part[:1] == "." and (not hidden or part in _NEVER) for part in folders):
+        return False
+    if name in ignoring.NAMES:
+        return True
+    if name[:1] == "." and (not hidden or name in _NEVER):
+        return False
+    dot = name.rfind(".")
+    candidate = dot <= 0 or name[dot:].lower() in SUFFIXES
+    return candidate or gone or os.path.isdir(os.path.join(root, path))
+
+
 def _by_name(entry: os.DirEntry[str]) -> str:
     return entry.name
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vsearch.errors import ImageError, SkipReason
+from vsearch.images.crop import cut_out, finer
 from vsearch.images.decode import decode
 from vsearch.images.formats import is_signed
 from vsearch.images.limits import byte_limit
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from vsearch.images.crop import Crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,29 @@ class Square:
         return Prepared(pixels, self.facts, hash_of_luminance(square))
 
 
-def prepare(data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str) -> Prepared:
+def prepare(
+    data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str, crop: Crop | None = None
+) -> Prepared:
     """Decode and prepare the content of the file at `path`, of which only the suffix is used.
 
-    Raises `ImageError`, with the one reason for which this file has no vector.
+    With a `crop`, that part of the picture; all of it where the crop reaches beyond. The facts are
+    those of the whole. Raises `ImageError`, with the one reason for which this file has no vector.
     """
-    return square(data, spec, pixel_limit=pixel_limit, path=path).prepared()
+    return square(data, spec, pixel_limit=pixel_limit, path=path, crop=crop).prepared()
 
 
-def square(data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str) -> Square:
+def square(
+    data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str, crop: Crop | None = None
+) -> Square:
     """Do what `prepare` does, and leave the pixels with Pillow."""
     suffix = os.path.splitext(path)[1]
     # Enough for every way to resize; "longest" could do with less.
     shorter = max(spec.size, SIDE)
     decoded = decode(data, shorter=shorter, pixel_limit=pixel_limit, suffix=suffix)
+    if crop and (box := crop.box(decoded.facts.width, decoded.facts.height)):
+        if larger := finer(decoded, box, spec.size):  # only now it is known how large it is
+            decoded = decode(data, shorter=larger, pixel_limit=pixel_limit, suffix=suffix)
+        decoded = cut_out(decoded, box)
     image, extent = decoded.image, decoded.extent
     return Square(to_square(image, spec, extent), decoded.facts, luminance(image, extent))
 

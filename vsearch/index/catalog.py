@@ -463,6 +463,33 @@ class Catalog:
             name = os.fsdecode(path)
             yield Entry(roots[root], name, size, mtime, digest, row, _facts(*facts), perceptual)
 
+    def entry(self, vector_set: str, root: Root, path: str) -> Entry | None:
+        """Return what is known of the file `path` of `root`; None: it is not in the set."""
+        found = self._all(
+            "SELECT size, mtime_ns, hash, rows.row, width, height, format, taken_at, camera"
+            " FROM images JOIN contents ON contents.id=images.content"
+            " JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            " WHERE images.root=? AND images.path=?",
+            (vector_set, root.id, os.fsencode(path)),
+        )
+        for size, mtime, digest, row, *facts in found:
+            return Entry(root.path, path, size, mtime, digest, row, ImageFacts(*facts))
+        return None
+
+    def named(self, vector_set: str, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, path below its root) of each file whose path has one of `parts` in it.
+
+        Parts are letters; those of ASCII match capitals, too.
+        """
+        has = " OR ".join("CAST(images.path AS TEXT) LIKE ?" for _ in parts) or "0"
+        for row, path in self._each(
+            "SELECT rows.row, images.path FROM images"  # noqa: S608  # values are parameters
+            " CROSS JOIN rows ON rows.vector_set=? AND rows.content=images.content"
+            f" WHERE images.content IS NOT NULL AND ({has})",
+            (vector_set, *(f"%{part}%" for part in parts)),
+        ):
+            yield row, os.fsdecode(path)
+
     def selected(self, vector_set: str, condition: Condition) -> list[int]:
         """Return the set's rows of which a file meets the condition, ascending.
 

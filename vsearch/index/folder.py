@@ -47,7 +47,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _foreign(folder: Path) -> bool:
-    return any(entry.name not in ("lock", "sets") for entry in folder.iterdir())
+    return any(entry.name not in ("lock", "sets", "config.toml") for entry in folder.iterdir())
 
 
 def lock(folder: Path) -> FileLock:

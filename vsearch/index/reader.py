@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from vsearch.errors import IndexLocked, ModelMismatch, SkipReason
-from vsearch.index.catalog import Catalog, Known, Root, VectorSet
+from vsearch.index.catalog import Catalog, Known, Root, VectorSet, within
 from vsearch.index.folder import FIRST_SET, place_of
 from vsearch.index.graph import Graph, GraphUnusable, graph_rows, load_graph
 from vsearch.index.matrix import Matrix
@@ -49,6 +49,7 @@ class Index:
             opened.callback(self._matrix.close)
             self._opened = opened.pop_all()
         self._graph: Graph | None = None
+        self._selected: tuple[Condition, NDArray[np.int64]] | None = None
         self.model = self._set.model if self._set else None
         self._name = self._set.name if self._set else FIRST_SET
 
@@ -125,7 +126,10 @@ class Index:
         """
         import numpy as np
 
-        return np.array(self._catalog.selected(self._name, condition), dtype=np.int64)
+        if self._selected is None or self._selected[0] != condition:  # many queries have the same
+            rows = np.array(self._catalog.selected(self._name, condition), dtype=np.int64)
+            self._selected = condition, rows
+        return self._selected[1]
 
     def images_of(
         self, rows: Sequence[int], condition: Condition | None = None
@@ -135,6 +139,13 @@ class Index:
         With a `condition`, those that meet it.
         """
         return self._catalog.images_of(self._name, rows, condition)
+
+    def named(self, parts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (row, path below its root) of each file whose path has one of `parts` in it.
+
+        Parts are letters; those of ASCII match capitals, too.
+        """
+        return self._catalog.named(self._name, parts)
 
     def images(self) -> int:
         """Return how many files the index can answer with."""
@@ -172,6 +183,21 @@ class Index:
             hashes[place] = np.frombuffer(found, np.uint8)
             known[place] = True
         return hashes, known
+
+    def entry(self, path: str) -> Entry | None:
+        """Return what is known of the picture file at `path`; None: it is not in the index.
+
+        It may be named by any path that leads to it, and need not be there any more.
+        """
+        folder, name = os.path.split(os.path.abspath(path))
+        names = (os.path.join(os.path.realpath(folder), name), os.path.realpath(path))
+        for place in dict.fromkeys((os.path.join(folder, name), *names)):
+            for root in self.roots():
+                if within(place, root.path):
+                    below = os.path.relpath(place, root.path)
+                    if found := self._catalog.entry(self._name, root, below):
+                        return found
+        return None
 
     def roots(self) -> list[Root]:
         """Return the roots, by path."""

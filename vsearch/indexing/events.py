@@ -11,7 +11,10 @@ from vsearch.errors import SkipReason
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One root was walked and compared; `reading` files are now to be read."""
+    """One root was walked and compared; `reading` files are now to be read.
+
+    `unsettled` files may still be being written and are left for a later run.
+    """
 
     root: str
     new: int
@@ -20,6 +23,7 @@ class Planned:
     unchanged: int
     unchanged_skipped: dict[SkipReason, int]
     gone: int
+    unsettled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,42 @@ class Done:
     images: int
 
 
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """All is up to date, and waited for are changes in these `folders` (absolute)."""
+
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """The system tells of no changes, for `reason`: all is looked at every `seconds` instead."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """The `folder` is not in the index any more, and therefore not watched."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAway:
+    """The index that was in `folder` is not there now; it is waited for."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAwaited:
+    """Another process is writing to the index in `folder`; its end is waited for."""
+
+    folder: str
+
+
 Event: TypeAlias = (
     Planned
     | RootMissing
@@ -156,6 +196,11 @@ Event: TypeAlias = (
     | Renamed
     | Dropped
     | Done
+    | Watching
+    | Polling
+    | Unwatched
+    | IndexAway
+    | TurnAwaited
 )
 
 

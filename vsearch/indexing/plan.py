@@ -32,6 +32,7 @@ class Plan:
     vsearch that did not look for labels and perceptual hash. `unchanged`
     counts files that need nothing, `unchanged_skipped` those among them without an embedding, by
     reason. `gone` are recorded files that are no longer found. `passed_over` was not looked at.
+    `unsettled` counts files that may still be being written: they stay as they are for now.
     """
 
     new: list[FoundFile]
@@ -41,10 +42,20 @@ class Plan:
     unchanged_skipped: dict[SkipReason, int]
     gone: list[str]
     passed_over: list[PassedOver]
+    unsettled: int = 0
 
 
-def plan(found: Iterable[FoundFile | PassedOver], known: Mapping[str, Known]) -> Plan:
+def plan(
+    found: Iterable[FoundFile | PassedOver],
+    known: Mapping[str, Known],
+    *,
+    settle_ns: int = 0,
+    now_ns: int = 0,
+) -> Plan:
     """Compare what a walk found with what the index knows of the same place.
+
+    What is new or changed is left alone where it was changed within `settle_ns` of `now_ns`
+    (nanoseconds since 1970): who writes it may not be done.
 
     A record whose file was not found is gone, unless it lies in a folder (or is a file) that could
     not be read: then nobody knows, and it is kept.
@@ -54,14 +65,19 @@ def plan(found: Iterable[FoundFile | PassedOver], known: Mapping[str, Known]) ->
     again: list[FoundFile] = []
     passed_over: list[PassedOver] = []
     skipped: dict[SkipReason, int] = {}
-    unchanged = 0
+    unchanged = unsettled = 0
     left = dict(known)
     for item in found:
         if isinstance(item, PassedOver):
             passed_over.append(item)
             continue
         before = left.pop(item.path, None)
-        if before is None:
+        # In either direction: the clock of a share may be a little ahead.
+        if abs(now_ns - item.mtime_ns) < settle_ns and (
+            before is None or (before.size, before.mtime_ns) != (item.size, item.mtime_ns)
+        ):
+            unsettled += 1
+        elif before is None:
             new.append(item)
         elif before.mtime_ns == UNSETTLED and before.size == item.size:
             again.append(item)
@@ -78,7 +94,7 @@ def plan(found: Iterable[FoundFile | PassedOver], known: Mapping[str, Known]) ->
             skipped[before.reason] = skipped.get(before.reason, 0) + 1
     unread = [item.path for item in passed_over if item.reason is SkipReason.UNREADABLE]
     gone = [path for path in left if not any(_covers(place, path) for place in unread)]
-    return Plan(new, changed, again, unchanged, skipped, gone, passed_over)
+    return Plan(new, changed, again, unchanged, skipped, gone, passed_over, unsettled)
 
 
 def _covers(place: str, path: str) -> bool:

@@ -11,6 +11,7 @@ pixels to `batches` and read on.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import (
     ImageError,
+    IndexLocked,
     IndexMissing,
     ModelError,
     SkipReason,
@@ -51,6 +53,7 @@ from vsearch.indexing.events import (
     RootMissing,
     Skipped,
     Switched,
+    TurnAwaited,
     Unswitched,
 )
 from vsearch.indexing.plan import Plan, plan
@@ -58,7 +61,7 @@ from vsearch.indexing.scope import scopes
 from vsearch.vectors import unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor, Future
     from pathlib import Path
 
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
     from vsearch.records import ImageFacts, ModelIdentity
 
 COMMIT_SECONDS = 1.0
+LOCKED_SECONDS = 0.5  # between two tries for the lock that another process has
 # Results wait in order behind the slowest file. They are small (one embedding), so the threads may
 # run far ahead; what is large, the decoded picture, exists once per thread at most.
 AHEAD_PER_WORKER = 32
@@ -91,7 +95,8 @@ class Options:
     """How to walk and read.
 
     `workers` is the number of threads, `pixel_limit` the most pixels each may decode at a time,
-    `seconds` the longest one file may take for that.
+    `seconds` the longest one file may take for that. What was changed less than `settle` seconds
+    ago is left for a later run: who writes it may not be done.
     """
 
     workers: int
@@ -100,6 +105,7 @@ class Options:
     follow_links: bool = False
     hidden: bool = False
     ignore: bool = True
+    settle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,31 +255,70 @@ def update(
     Raises UsageError for names that mean nothing, StoreError when the index cannot be written (the
     last commit then stands), and DecoderError when nothing can be decoded.
     """
+    known = roots(folder)
+    asked = scopes(paths, known)
+    with decoders or Decoders(options.pixel_limit, options.seconds) as decoders:
+        if not known:  # all there is will be read: let them come up while the writer does
+            decoders.start()
+        yield from update_scopes(folder, encoder, asked, options, decoders, drop_old=drop_old)
+
+
+def update_scopes(
+    folder: Path,
+    encoder: Encoder,
+    asked: Sequence[Scope],
+    options: Options,
+    decoders: Decoders | None = None,
+    *,
+    drop_old: bool = False,
+) -> Iterator[Event]:
+    """Do as `update` does, for `asked`, as `scopes` made them of names before."""
     from concurrent.futures import ThreadPoolExecutor
 
-    roots = _roots(folder)
-    asked = scopes(paths, roots)
-    with decoders or Decoders(options.pixel_limit, options.seconds) as decoders:
-        if not roots:  # all there is will be read: let them come up while the writer does
-            decoders.start()
-        with IndexWriter(folder, encoder.identity) as writer:
-            reader = _Reader(encoder, writer, decoders)
-            pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
-            try:
-                for scope in asked:
-                    yield from _bring_up_to_date(writer, reader, pool, scope, options)
-            except StoreError:
+    with (
+        decoders or Decoders(options.pixel_limit, options.seconds) as decoders,
+        IndexWriter(folder, encoder.identity) as writer,
+    ):
+        reader = _Reader(encoder, writer, decoders)
+        pool = ThreadPoolExecutor(options.workers, thread_name_prefix="read")
+        try:
+            for scope in asked:
+                yield from _bring_up_to_date(writer, reader, pool, scope, options)
+        except StoreError:
+            raise
+        except BaseException:  # Ctrl-C, a closed generator, a fault of ours: what is done stays
+            writer.commit()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            decoders.close()  # what is being decoded is not waited for
+            pool.shutdown()
+            reader.close()
+        yield from _finish(writer, encoder.identity, drop_old=drop_old)
+        yield Done(writer.images())
+
+
+def when_free(
+    run: Callable[[], Iterator[Event]], folder: Path, seconds: float = math.inf
+) -> Iterator[Event]:
+    """Yield what `run` does, which writes to the index in `folder`, when no other process does.
+
+    It is begun anew each LOCKED_SECONDS. Raises IndexLocked when that has taken `seconds`.
+    """
+    until = time.monotonic() + seconds
+    told = False
+    while True:
+        try:
+            yield from run()
+            return
+        except IndexLocked:
+            left = until - time.monotonic()
+            if left <= 0:
                 raise
-            except BaseException:  # Ctrl-C, a closed generator, a fault of ours: what is done stays
-                writer.commit()
-                raise
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-                decoders.close()  # what is being decoded is not waited for
-                pool.shutdown()
-                reader.close()
-            yield from _finish(writer, encoder.identity, drop_old=drop_old)
-            yield Done(writer.images())
+        if not told:
+            yield TurnAwaited(os.fspath(folder))
+            told = True
+        time.sleep(min(left, LOCKED_SECONDS))
 
 
 def _finish(writer: IndexWriter, identity: ModelIdentity, *, drop_old: bool) -> Iterator[Event]:
@@ -342,7 +387,8 @@ def _without_others(root: str, todo: Plan) -> Plan:
     return replace(todo, new=[file for file in todo.new if may_be(file)])
 
 
-def _roots(folder: Path) -> list[Root]:
+def roots(folder: Path) -> list[Root]:
+    """Return the roots of the index in `folder`, by path; none where there is no index yet."""
     try:
         with Index(folder) as index:
             return index.roots()
@@ -387,6 +433,7 @@ def _bring_up_to_date(
         todo.unchanged,
         todo.unchanged_skipped,
         len(todo.gone),
+        todo.unsettled,
     )
     for item in todo.passed_over:
         path = os.path.normpath(os.path.join(root.path, item.path))
@@ -432,7 +479,9 @@ def _planned(
     if scope.folder and not known and not os.path.lexists(os.path.join(scope.root, scope.folder)):
         name = os.path.join(scope.root, scope.folder)
         raise UsageError(f"no such file or folder, named {name!r}; check the name")
-    todo = plan(walk(scope, options), known)
+    todo = plan(
+        walk(scope, options), known, settle_ns=int(options.settle * 1e9), now_ns=time.time_ns()
+    )
     if device not in (None, current) and known and len(todo.gone) == len(known):
         return None
     return todo

@@ -7,5 +7,4 @@ parquet.py         one Parquet file
 npy.py             a folder: vectors.npy, metadata.jsonl, model.json
 clip_retrieval.py  the folder that clip-retrieval writes: img_emb/ and metadata/; read only
 array.py           a .npy file, read in blocks
-whole.py           a file or folder that is there whole or not at all
 """

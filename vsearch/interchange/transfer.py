@@ -53,8 +53,8 @@ def export(
     Raises UsageError when something is in the way, StoreError when the index cannot be read, and
     OSError when `target` cannot be written.
     """
+    from vsearch.files.whole import whole
     from vsearch.interchange import npy, parquet
-    from vsearch.interchange.whole import whole
 
     with Index(folder) as index:
         model, count = index.model, index.images()

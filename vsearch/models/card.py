@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 LARGEST_SIDE = 4096  # pixels of a model's square: 50 MB a picture
 LONGEST_TEXT = 65_536  # tokens
+MOST_TEMPLATES = 100  # each costs a run of the text tower
 MOST = 1e9  # of any number that says how something is scaled
 INPUTS = ("input_ids", "attention_mask")
 RESIZES = ("shortest", "shortest-truncated", "squash", "longest")
@@ -71,6 +72,22 @@ def _checksum(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
 
 
+def _template(value: object) -> bool:
+    return _text(value) and re.fullmatch(r"[^{}]*\{\}[^{}]*", str(value)) is not None
+
+
+def _logistic(value: object) -> bool:
+    """Whether it has a slope that rises, a bias, and perhaps the share of pairs that match."""
+    if not isinstance(value, dict):
+        return False
+    share = value.get("share")
+    return (
+        _positive(value.get("slope"))
+        and number(value.get("bias"))
+        and (share is None or (number(share) and 1 / MOST <= share <= 1 - 1 / MOST))
+    )
+
+
 _COUNT = _whole(0, 1 << 62)
 _ID = _whole(0, 1 << 31)
 
@@ -98,9 +115,13 @@ _FIELDS: dict[str, Check] = {
     "text.clean": _optional(_one_of(CLEANINGS)),
     "text.dropped_ids": _optional(_each(_ID)),
     "text.last_id": _optional(_ID),
+    "text.templates": _optional(_each(_template, 1, MOST_TEMPLATES)),
     "text.precision": _optional(_text),
     "relevance": _optional(lambda value: isinstance(value, dict)),
-    "relevance.logistic": _optional(lambda value: isinstance(value, dict)),
+    "relevance.logistic": _optional(_logistic),
+    "relevance.sentence": _optional(_logistic),
+    "relevance.keyword": _optional(_logistic),
+    "relevance.picture": _optional(_logistic),
     "fidelity": _optional(lambda value: isinstance(value, dict)),
     "torch": _optional(lambda value: isinstance(value, dict)),
     "torch.always": _optional(lambda value: isinstance(value, bool)),
@@ -112,7 +133,6 @@ _FIELDS: dict[str, Check] = {
 }
 # What must be there, with a number in each, where the part around it is.
 _WITHIN = {
-    "relevance.logistic": ("slope", "bias"),
     "fidelity": (
         "image_cosine", "text_cosine", "image_overlap", "text_overlap", "image_ms", "text_ms",
     ),

@@ -28,8 +28,15 @@ class Encoder(Protocol):
         """How a picture becomes this encoder's input."""
 
     @property
-    def calibration(self) -> Calibration | None:
-        """How a text-to-image cosine becomes a relevance; None when unknown."""
+    def calibration(self) -> Calibration:
+        """What a cosine with a picture tells, by the kind of query."""
+
+    @property
+    def templates(self) -> Sequence[str]:
+        """Sentences with "{}" in place of a keyword, which is embedded as the mean of them all.
+
+        None: as it is. `encode_texts` knows nothing of them.
+        """
 
     @property
     def batch_size(self) -> int:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vsearch.errors import ModelError
 from vsearch.models.card import FORMAT, check
-from vsearch.records import Calibration, ModelIdentity, Preprocessing
+from vsearch.records import Calibration, Logistic, ModelIdentity, Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ class TextInput:
     to the longest beside it, or with `padding` "context" always to the full length; `side` is where
     it is put. `clean` is what is done to the words first (see `tokenizer.clean`). `dropped_ids`
     become 0; `last_id` takes the last place of every text. `inputs` are those of the tower.
+    `templates` are sentences with "{}" in place of a keyword.
     """
 
     context_length: int
@@ -40,6 +42,7 @@ class TextInput:
     last_id: int | None = None
     side: Literal["right", "left"] = "right"
     inputs: tuple[str, ...] = ("input_ids",)
+    templates: tuple[str, ...] = ()
 
     @classmethod
     def from_card(cls, text: dict[str, Any]) -> TextInput:
@@ -53,6 +56,7 @@ class TextInput:
             text.get("last_id"),
             text.get("side") or "right",
             tuple(text.get("inputs") or ("input_ids",)),
+            tuple(text.get("templates") or ()),
         )
 
 
@@ -63,7 +67,7 @@ class ModelFolder:
     path: Path
     identity: ModelIdentity
     preprocessing: Preprocessing
-    calibration: Calibration | None
+    calibration: Calibration
     text: TextInput
     digests: dict[str, str]
     card: dict[str, Any]
@@ -90,7 +94,7 @@ class ModelFolder:
 
     @classmethod
     def _from_card(cls, path: Path, card: dict[str, Any]) -> ModelFolder:
-        image, text, relevance = card["image"], card["text"], card.get("relevance")
+        image, text = card["image"], card["text"]
         red, green, blue = image["mean"]
         red_std, green_std, blue_std = image["std"]
         preprocessing = Preprocessing(
@@ -110,13 +114,11 @@ class ModelFolder:
             preprocessing=hashlib.sha256(repr(preprocessing).encode()).hexdigest(),
             dim=card["dim"],
         )
-        logistic = relevance and relevance.get("logistic")
-        calibration = Calibration(logistic["slope"], logistic["bias"]) if logistic else None
         return cls(
             path,
             identity,
             preprocessing,
-            calibration,
+            _calibration(card.get("relevance") or {}),
             TextInput.from_card(text),
             digests,
             card,
@@ -198,6 +200,30 @@ class ModelFolder:
     def again(self) -> str:
         """What a person can do about a folder that is not as it was made."""
         return how_to_get(self.identity.name)
+
+
+def _calibration(relevance: dict[str, Any]) -> Calibration:
+    """Return what the "relevance" part of a checked model.json says of each kind of query.
+
+    "logistic" holds for words of any kind that have none of their own.
+    """
+    words = relevance.get("logistic")
+    return Calibration(
+        _logistic(relevance.get("sentence") or words),
+        _logistic(relevance.get("keyword") or words),
+        _logistic(relevance.get("picture")),
+    )
+
+
+def _logistic(part: dict[str, float] | None) -> Logistic | None:
+    """Return the likelihood ratio; the odds of the share of pairs that it holds for are taken off.
+
+    Without a share, half of the pairs match.
+    """
+    if part is None:
+        return None
+    share = part.get("share") or 0.5
+    return Logistic(part["slope"], part["bias"] - math.log(share / (1 - share)))
 
 
 def how_to_get(name: str) -> str:

@@ -25,6 +25,7 @@ from vsearch.models.folder import ModelFolder, built_in, how_to_get
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vsearch.models.zoo.names import ModelName
     from vsearch.records import ModelIdentity
 
 CARD = "model.json"
@@ -42,6 +43,27 @@ class Installed:
     def all(self) -> list[ModelFolder]:
         """Return every usable model, the built-in one first, the others by name."""
         return [built_in(), *sorted(self._fetched(), key=lambda folder: folder.identity.name)]
+
+    def names(self) -> list[str]:
+        """Return the canonical names of all usable models."""
+        return [folder.identity.name for folder in self.all()]
+
+    def require(self, name: ModelName) -> ModelFolder:
+        """Return the model of that name.
+
+        Raises UsageError when it is not here, with what may have been meant or how to get it, and
+        ModelError when it is here and cannot be used.
+        """
+        folder = self.by_name(name.canonical)
+        if folder is not None:
+            return folder
+        from vsearch.models.zoo.names import require_published
+
+        require_published(name, self.names())
+        raise UsageError(
+            f"no such model on this machine, named {name.canonical!r}; get it with "
+            f"`vsearch models get {name.canonical}`"
+        )
 
     def _fetched(self) -> list[ModelFolder]:
         try:
@@ -104,11 +126,15 @@ class Installed:
         while it is being made.
         """
         from vsearch.models.conversion.convert import remains, work_place
+        from vsearch.models.zoo.names import meant
 
         if name == built_in().identity.name:
             raise UsageError(f"the built-in model comes with vsearch and stays, named {name!r}")
         place = self.place(name)
-        nothing = UsageError(f"no such model here, named {name!r}; see `vsearch models list`")
+        near = meant(name, [one for one in self.names() if one != built_in().identity.name])
+        nothing = UsageError(
+            f"no such model here, named {name!r}; {near or 'see `vsearch models list`'}"
+        )
         if not os.path.lexists(place) and not work_place(place).exists():
             raise nothing
         with remains(place) as unfinished:  # while it is being made anew it stays

@@ -65,6 +65,8 @@ def obtain(
             f"the model lacks what a GPU needs, and is of a checkpoint of yours, named "
             f"{name.canonical!r}; give it again with --checkpoint, or leave --device out"
         )
+    if checkpoint is None:
+        names.require_published(name, installed.names())
     from vsearch.models.conversion.convert import convert
     from vsearch.models.conversion.find import find
 

@@ -80,9 +80,14 @@ class TorchEncoder:
         return self._folder.preprocessing
 
     @property
-    def calibration(self) -> Calibration | None:
-        """How a text-to-image cosine becomes a relevance; None when unknown."""
+    def calibration(self) -> Calibration:
+        """What a cosine with a picture tells, by the kind of query."""
         return self._folder.calibration
+
+    @property
+    def templates(self) -> Sequence[str]:
+        """Sentences with "{}" in place of a keyword."""
+        return self._folder.text.templates
 
     @property
     def batch_size(self) -> int:

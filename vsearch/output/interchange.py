@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from vsearch.output.terminal import console, count_of, is_terminal, printable, say, size
+from vsearch.output.bar import Bar
+from vsearch.output.terminal import count_of, say, size
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rich.progress import Progress
 
     from vsearch.interchange.source import NotTaken
     from vsearch.interchange.transfer import Imported
 
 
-class TransferOutput:
+class TransferOutput(Bar):
     """A line for each row that is left out, and a moving bar on a terminal only."""
-
-    def __init__(self) -> None:
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> Self:
-        if is_terminal(sys.stderr):
-            from rich import progress
-
-            self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.MofNCompleteColumn(),
-                progress.TimeRemainingColumn(),
-                console=console(stderr=True),
-                transient=True,
-            )
-            self._task = self._bar.add_task("", total=None)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        """Show that of `total` rows `done` are done."""
-        if self._bar:
-            self._bar.update(self._task, description=what, completed=done, total=total)
 
     def not_taken(self, row: NotTaken) -> None:
         """Name a row that is left out, and why."""
-        line = f"skipped: {row.path}: {row.why}"
-        if self._bar:
-            self._bar.console.print(printable(line), style="yellow", soft_wrap=True)
-        else:
-            say(line)
+        self.line(f"skipped: {row.path}: {row.why}")
 
 
 def say_exported(target: Path, count: int) -> None:

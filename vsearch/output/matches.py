@@ -2,75 +2,147 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
+from vsearch.config import cores
 from vsearch.errors import UsageError
-from vsearch.output.terminal import console, is_terminal, printable, say, shown_path
+from vsearch.output.table import print_table
+from vsearch.output.terminal import is_terminal, printable, say, shown_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from vsearch.records import Match
+    from vsearch.searching.query import Kind
     from vsearch.searching.searcher import Answer
 
-Form = Literal["table", "tab", "json", "paths", "nul"]
+Form = Literal["table", "preview", "tab", "json", "csv", "paths", "nul", "nothing"]
+
+_KINDS: dict[Kind, str] = {
+    "words": "words",
+    "picture": "picture",
+    "url": "picture at",
+    "stdin": "picture on standard input,",
+    "indexed": "picture in the index",
+}
 
 
-def form_of(*, as_json: bool, paths: bool, nul: bool) -> Form:
+def form_of(
+    *,
+    as_json: bool = False,
+    as_csv: bool = False,
+    paths: bool = False,
+    nul: bool = False,
+    preview: bool = False,
+    nothing: bool = False,
+) -> Form:
     """Return the form that the options ask for; a table on a terminal, else "tab".
 
-    Raises UsageError for options that contradict each other.
+    `preview` is for a terminal only, and as good as not given elsewhere; `nothing` when other
+    programs have the matches. Raises UsageError for options that contradict each other.
     """
-    if as_json and (paths or nul):
-        raise UsageError("--json cannot go with --paths or -0; choose one")
-    if as_json:
-        return "json"
-    if nul:
-        return "nul"
-    if paths:
-        return "paths"
-    return "table" if is_terminal(sys.stdout) else "tab"
+    options: tuple[tuple[str, Form, bool], ...] = (
+        ("--json", "json", as_json),
+        ("--csv", "csv", as_csv),
+        ("-0" if nul else "--paths", "nul" if nul else "paths", paths or nul),
+        ("--preview", "preview", preview),
+        ("--exec", "nothing", nothing),
+    )
+    asked = {option: form for option, form, given in options if given}
+    if len(asked) > 1:
+        first, *others = asked
+        raise UsageError(f"{first} cannot go with {' or '.join(others)}; choose one")
+    terminal = is_terminal(sys.stdout)
+    form: Form = next(iter(asked.values()), "table" if terminal else "tab")
+    return "tab" if form == "preview" and not terminal else form
 
 
-def print_answer(answer: Answer, form: Form, *, explain: bool) -> bool:
+def print_answer(
+    answer: Answer,
+    form: Form,
+    *,
+    explain: bool,
+    quiet: bool = False,
+    color: bool = True,
+    pixel_limit: int = 0,
+) -> bool:
     """Print the matches on stdout, what must be said on stderr; return whether there were any.
 
-    `form`: "table" for a person; "tab", lines of rank, score, relevance and path; "json", an
-    object a line; "paths", a path a line; "nul", the same ended by NUL.
+    `form`: "table" for a person, or "preview" with pictures, of at most `pixel_limit` pixels;
+    "tab", lines of rank, score, relevance and path; "json", an object a line; "csv" (RFC 4180) with
+    the same fields under a line of their names; "paths", a path a line; "nul", the same ended by
+    NUL; "nothing". `quiet`: nothing is said on stderr.
 
-    Paths are relative below the current folder, absolute elsewhere; always absolute in JSON. On a
-    terminal, control characters are written out in every form; elsewhere "paths" and "nul" give
-    a name's exact bytes, and "tab" writes them out to keep its columns.
+    Paths are relative below the current folder, absolute elsewhere; always absolute in JSON and
+    CSV. On a terminal, control characters are written out in every form; elsewhere "paths", "nul"
+    and "csv" give a name's exact bytes, and "tab" writes them out to keep its columns.
     """
-    if answer.warning:
-        say(f"vsearch: {answer.warning}")
+    if not quiet:
+        for line in (*answer.notes, *filter(None, [answer.warning])):
+            say(f"vsearch: {line}")
     if explain:
-        _explain(answer)
-    if not answer.matches and answer.narrowed:
-        say("vsearch: nothing found, no picture meets the conditions")
-    elif (
-        not answer.matches and answer.rows and any(term.kind == "picture" for term in answer.terms)
-    ):
-        say("vsearch: nothing found besides the query itself")
-    elif not answer.matches:
-        # Without rows, or with those of pictures that are gone only.
-        say("vsearch: nothing found, the index is empty; add pictures with `vsearch index FOLDER`")
+        explain_answer(answer)
+    if not answer.matches:
+        if not quiet:
+            say(f"vsearch: {_why_nothing(answer)}")
     elif form == "table":
-        _print_table(answer.matches)
-    else:
-        _print_lines(answer.matches, form)
+        print_table(answer.matches, color=color)
+        if all(match.weak for match in answer.matches) and not quiet:
+            say("vsearch: perhaps nothing here matches; all of these are weak")
+    elif form == "preview":
+        from vsearch.output.preview import print_preview
+
+        print_preview(answer.matches, color=color, workers=cores(), pixel_limit=pixel_limit)
+    elif form != "nothing":
+        print_matches(answer.matches, form)
     return bool(answer.matches)
 
 
-def _print_lines(matches: list[Match], form: Form) -> None:
-    terminal = sys.stdout.isatty()
+def _why_nothing(answer: Answer) -> str:
+    if answer.refused is not None:
+        return f"nothing here matches; the most relevant picture has {answer.refused:.3g}"
+    if answer.narrowed:
+        return "nothing found, no picture meets the conditions"
+    if answer.rows and any(term.kind in ("picture", "indexed") for term in answer.terms):
+        return "nothing found besides the query itself"
+    # Without rows, or with those of pictures that are gone only.
+    return "nothing found, the index is empty; add pictures with `vsearch index FOLDER`"
+
+
+def print_matches(matches: Sequence[Match], form: Form) -> None:
+    """Print matches on stdout in one of the forms of lines (see `print_answer`)."""
+    _write_lines(matches, form, sys.stdout.buffer, terminal=sys.stdout.isatty())
+
+
+def write_matches(matches: Sequence[Match], path: Path, form: Form) -> None:
+    """Write matches to a new file, in one of the forms of lines. Raises OSError; then it is gone.
+
+    FileExistsError where there is a file already.
+    """
+    with path.open("xb") as file:
+        try:
+            _write_lines(matches, form, file, terminal=False)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _write_lines(matches: Sequence[Match], form: Form, out: IO[bytes], *, terminal: bool) -> None:
     here = os.getcwd()
-    out = sys.stdout.buffer
+    if form == "csv":
+        out.write(_csv(matches, terminal=terminal))
+        out.flush()
+        return
     for match in matches:
         path = shown_path(match.path, here)
         if form == "json":
-            out.write(_json(match, terminal=terminal) + b"\n")
+            out.write(json_line(match, terminal=terminal) + b"\n")
         elif form == "tab":
             out.write(os.fsencode(_tab(match, path, terminal=terminal)) + b"\n")
         else:
@@ -79,10 +151,11 @@ def _print_lines(matches: list[Match], form: Form) -> None:
     out.flush()
 
 
-def _explain(answer: Answer) -> None:
+def explain_answer(answer: Answer) -> None:
+    """Say on stderr how an answer was found."""
     for term in answer.terms:
-        kind = "picture at" if term.kind == "url" else term.kind
-        say(f"term: {kind} {term.shown!r}, weight {term.weight:g}")
+        part = f", the part {term.crop}" if term.crop else ""
+        say(f"term: {_KINDS[term.kind]} {term.shown!r}{part}, weight {term.weight:g}")
     way = answer.strategy
     graph = "none" if way.graph_s is None else f"{1000 * way.graph_s:.1f} ms"
     say(
@@ -93,7 +166,8 @@ def _explain(answer: Answer) -> None:
         say(f"time: {name} {1000 * seconds:.1f} ms")
 
 
-def _json(match: Match, *, terminal: bool) -> bytes:
+def _entry(match: Match) -> dict[str, Any]:
+    """Return what programs are told of a match: the fields of JSON, the columns of CSV."""
     entry = {
         "rank": match.rank,
         "path": match.path,
@@ -105,7 +179,19 @@ def _json(match: Match, *, terminal: bool) -> bytes:
         "region": None,
         "duplicates": match.duplicates,
         "labels": list(match.facts.labels),
+        "weak": match.weak,
     }
+    if match.names is not None:
+        entry["names"] = round(match.names, 4)
+    return entry
+
+
+def json_line(match: Match, *, terminal: bool, **first: int | str) -> bytes:
+    """Return a match as a line of JSON, without its end; `first` are other fields, before its own.
+
+    Other than ASCII is written as it is, but on a terminal.
+    """
+    entry = {**first, **_entry(match)}
     if terminal:
         return json.dumps(entry).encode()
     try:
@@ -113,6 +199,23 @@ def _json(match: Match, *, terminal: bool) -> bytes:
     except UnicodeEncodeError:
         # A name that is no valid UTF-8: its bytes stand as lone surrogates, \udc80 to \udcff.
         return json.dumps(entry).encode()
+
+
+def _csv(matches: Sequence[Match], *, terminal: bool) -> bytes:
+    """Return lines of comma-separated values, ended by CRLF; numbers as in JSON, null is empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    for place, match in enumerate(matches):
+        entry = _entry(match)
+        if not place:
+            writer.writerow(entry)
+        cells = ["" if value is None else _cell(value) for value in entry.values()]
+        writer.writerow([printable(cell) for cell in cells] if terminal else cells)
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _cell(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _tab(match: Match, path: str, *, terminal: bool) -> str:
@@ -127,40 +230,3 @@ def _tab(match: Match, path: str, *, terminal: bool) -> str:
         )
     )
     return f"{match.rank}\t{match.score:.4f}\t{relevance}\t{shown}"
-
-
-def _print_table(matches: list[Match]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    here = os.getcwd()
-    out = console()
-    with_relevance = any(match.relevance is not None for match in matches)
-    with_others = any(match.duplicates for match in matches)
-    with_size, with_date = out.width >= 60, out.width >= 72  # a narrow terminal keeps the names
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    if with_relevance:
-        table.add_column("relevance" if with_size else "rel.", justify="right", no_wrap=True)
-    table.add_column("picture", overflow="fold", ratio=1)
-    if with_others:
-        table.add_column("alike", justify="right", no_wrap=True)
-    if with_size:
-        table.add_column("size", justify="right", style="dim", no_wrap=True)
-    if with_date:
-        table.add_column("taken", style="dim", no_wrap=True)
-    for match in matches:
-        cells: list[str | Text] = [str(match.rank), f"{match.score:.3f}"]
-        if with_relevance:
-            cells.append("" if match.relevance is None else f"{match.relevance:.0%}")
-        cells.append(Text(printable(shown_path(match.path, here)), style="bold"))
-        if with_others:
-            cells.append(f"+{len(match.duplicates)}" if match.duplicates else "")
-        if with_size:
-            cells.append(f"{match.facts.width} × {match.facts.height}")
-        if with_date:
-            cells.append((match.facts.taken_at or "")[:10])
-        table.add_row(*cells)
-    out.print(table)

@@ -145,7 +145,7 @@ def _card(folder: ModelFolder) -> Iterable[tuple[str, str | None]]:
             ),
         )
     yield "texts", f"up to {card['text']['context_length']} tokens"
-    yield "relevance", None if folder.calibration else "not calibrated"
+    yield "relevance", None if folder.calibration.sentence else "estimated from each index"
 
 
 class FetchingOutput:

@@ -71,6 +71,8 @@ class IndexingOutput:
                 self._line(f"the index goes on with {new}: the same weights as {old}")
             case events.Dropped(freed=freed):
                 self._line(f"dropped: the vectors of other models; {size(freed)} freed")
+            case events.TurnAwaited():
+                self._line("another process is writing to the index; waiting for it")
             case events.GraphStarted() if self._bar:
                 self._bar.update(self._task, description="building the graph", rate="")
             case _ if self._bar and tally.reading:
@@ -88,8 +90,12 @@ class IndexingOutput:
     def close(self, tally: Tally) -> None:
         """Print the closing line of a finished run."""
         if not self._quiet:
-            total = count_of(tally.images, "picture")
-            say(f"{closing_line(tally)} in {self._seconds():.1f} s; {total} in the index")
+            say(self.summary(tally))
+
+    def summary(self, tally: Tally) -> str:
+        """Return what a finished run did, how long it took, and what the index holds."""
+        total = count_of(tally.images, "picture")
+        return f"{closing_line(tally)} in {self._seconds():.1f} s; {total} in the index"
 
     def close_interrupted(self, tally: Tally) -> None:
         """Print the closing line of a run that was stopped."""

@@ -7,8 +7,11 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from vsearch.output.links import file_url
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.style import Style
 
 # Control characters, which a terminal obeys instead of showing; the marks that change the
 # direction of text, with which a name can pose as another; line and paragraph separators; and
@@ -40,11 +43,36 @@ def is_terminal(stream: Any) -> bool:  # noqa: ANN401  # any file-like object
     return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a rich console on stdout or stderr; it honours NO_COLOR by itself."""
+def may_color(*, no_color: bool = False) -> bool:
+    """Whether colour is wanted: not refused by an option, nor by NO_COLOR (https://no-color.org)."""
+    return not (no_color or os.environ.get("NO_COLOR"))
+
+
+def console(*, stderr: bool = False, color: bool = True, exact: bool = False) -> Console:
+    """Return a rich console on stdout or stderr; it honours NO_COLOR by itself.
+
+    Without `color` there is bold and dim only; `exact`: colours are not matched to fewer ones, nor
+    left out.
+    """
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        no_color=False if exact else None if color else True,
+        color_system="truecolor" if exact else "auto",
+    )
+
+
+def linked(path: str) -> Style:
+    """Return the style of a hyperlink to a file (OSC 8), for terminals that follow such."""
+    import socket
+
+    from rich.style import Style
+
+    return Style(link=file_url(path, socket.gethostname()))
 
 
 def say(message: str) -> None:

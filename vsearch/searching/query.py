@@ -5,46 +5,67 @@ from __future__ import annotations
 import math
 import os
 import re
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.formats import SUFFIXES, is_signed
 from vsearch.images.limits import byte_limit
 from vsearch.images.read import head, read
 from vsearch.searching.fetch import Address, fetch, is_url, shown
-from vsearch.vectors import blend
+from vsearch.vectors import blend, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from vsearch.images.crop import Crop
     from vsearch.images.isolation.once import Decoding
     from vsearch.models.encoder import Encoder
     from vsearch.records import Preprocessing
 
-Kind = Literal["words", "picture", "url"]
+    Vector: TypeAlias = NDArray[np.float32]
+
+Kind = Literal["words", "picture", "url", "stdin", "indexed"]
 
 DECODING_SECONDS = 60.0  # as where folders are indexed
+# Words share much with any words, whatever they mean. Measured (README.md, "Unlike a term"): with
+# less than half of it taken away more stays of what was not wanted, with all of it more is lost of
+# what was; subtracting the term as it is does worse than doing nothing.
+MINUS_SHARE = 0.5
+MANY = 4  # pictures, for which this process gets ready
+FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
+MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
 _OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
+KEYWORD_WORDS = 3
+_ARTICLE = re.compile(r"(?:an?|the)\s+(?=\S)", re.IGNORECASE)
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
+_STDIN = re.compile(r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>image:)?-")
+_PREFIXED = re.compile(
+    r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>text|image):(?P<rest>.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """One part of a query and how much it counts.
 
-    `text` is words, the path of a picture or the address of one, as `kind` says; an address may
-    hold a password (see `shown`). `weight` is 1 unless said otherwise, negative for what the answer
-    should be unlike.
+    `text` is words, the path of a picture, the address of one or "-", as `kind` says; an address
+    may hold a password (see `shown`). `weight` is 1 unless said otherwise, negative for what the
+    answer should be unlike. Of a picture, only its part within `crop` counts. `content` is what
+    came on standard input; an "indexed" picture is one by its embedding in the index.
     """
 
     text: str
     kind: Kind
     weight: float
+    crop: Crop | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def shown(self) -> str:
@@ -52,18 +73,37 @@ class Term:
         return shown(self.text) if self.kind == "url" else self.text
 
 
-def parse(terms: Sequence[str], minus: Sequence[str] = (), *, offline: bool = False) -> list[Term]:
+def parse(
+    terms: Sequence[str],
+    minus: Sequence[str] = (),
+    like: Sequence[str] = (),
+    *,
+    crop: str | None = None,
+    offline: bool = False,
+    stdin: Callable[[], bytes] | None = None,
+) -> list[Term]:
     """Return the terms of a query.
 
     `2:term` counts twice; "10:30" and "16:9" are words, since a weight is not followed by a digit.
     A term that begins with http:// or https:// is the address of a picture. One that names an
     existing file is a picture, any other is words; a file without a suffix, named without a folder,
-    is one only if it begins like a picture.
+    is one only if it begins like a picture. `text:term` is words and `image:term` a picture,
+    whatever there is of that name; both may have a weight before them.
+
+    "-" is what `stdin` returns: a picture, by its content, else a term a line. Without a `stdin`
+    it is a word. `like` are paths of pictures in the index. `crop` is a part of the one picture
+    among `terms` (see `Crop.parsed`).
 
     Raises UsageError for an empty term, a weight of zero, what is named like a picture but does
-    not exist, and what begins like an address and is none, or is one while `offline`.
+    not exist, what begins like an address and is none, or is one while `offline`, and a crop that
+    is none or not of one picture.
     """
-    parsed = [_term(term, 1.0) for term in terms] + [_term(term, -1.0) for term in minus]
+    given = _once(stdin) if stdin else None
+    parsed = [one for term in terms for one in _terms(term, 1.0, given)]
+    if crop is not None:
+        parsed = _cropped(parsed, crop)
+    parsed += [one for term in minus for one in _terms(term, -1.0, given)]
+    parsed += [_indexed(path) for path in like]
     for term in parsed:
         if term.kind == "url" and offline:
             raise UsageError(
@@ -73,7 +113,83 @@ def parse(terms: Sequence[str], minus: Sequence[str] = (), *, offline: bool = Fa
     return parsed
 
 
+def _once(stdin: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return `stdin` as one that refuses to be called again: nothing would be left there."""
+    left = [stdin]
+
+    def read_once() -> bytes:
+        if not left:
+            raise UsageError("standard input is there only once, for '-'; name it in one term")
+        return left.pop()()
+
+    return read_once
+
+
+def _terms(typed: str, sign: float, stdin: Callable[[], bytes] | None) -> list[Term]:
+    match = _STDIN.fullmatch(typed)
+    if not match or not stdin:
+        return [_term(typed, sign)]
+    weight = sign * _weight(match["weight"] or "1", typed)
+    data = stdin()
+    if not data:
+        raise UsageError("nothing on standard input, for '-'; pipe a picture or lines of words in")
+    if match["kind"] or is_signed(data[:64]):
+        return [Term("-", "stdin", weight, content=data)]
+    if b"\0" in data:
+        raise UsageError(
+            "neither a picture nor text, on standard input; convert it to a common format"
+        )
+    lines = [line for part in data.split(b"\n") if (line := line_of(part)).strip()]
+    if not lines:
+        raise UsageError("only empty lines on standard input, for '-'; pipe words in")
+    if len(lines) > MOST_LINES:
+        raise UsageError(
+            f"more than {MOST_LINES:,} lines on standard input, for '-'; "
+            "have each answered by itself with --queries -"
+        )
+    found = [_term(line, 1.0) for line in lines]
+    return [replace(term, weight=weight * term.weight) for term in found]
+
+
+def line_of(data: bytes) -> str:
+    """Return a line of terms as one would have typed it; bytes of names stay as they are."""
+    return os.fsdecode(data.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r"))
+
+
+def _cropped(terms: Sequence[Term], typed: str) -> list[Term]:
+    from vsearch.images.crop import Crop
+
+    try:
+        crop = Crop.parsed(typed)
+    except ValueError as error:
+        raise UsageError(
+            f"no part of a picture ({error}), in --crop {typed!r}; "
+            "write X,Y,W,H in pixels, or each in percent: 10%,10%,50%,50%"
+        ) from None
+    pictures = sum(term.kind != "words" for term in terms)
+    if pictures != 1:
+        raise UsageError(
+            f"--crop is of one picture, and the query has {pictures or 'none'}; "
+            "name one, and others with --minus or in a query of their own"
+        )
+    return [term if term.kind == "words" else replace(term, crop=crop) for term in terms]
+
+
+def _indexed(typed: str) -> Term:
+    weight, path = 1.0, typed
+    if not os.path.lexists(typed) and (match := _WEIGHTED.fullmatch(typed)):
+        weight, path = _weight(match["weight"], typed), match["rest"]
+    if not path:
+        raise UsageError("an empty name for a picture, after --like; name one in the index")
+    return Term(path, "indexed", weight)
+
+
 def _term(typed: str, sign: float) -> Term:
+    if match := _PREFIXED.fullmatch(typed):
+        weight = _weight(match["weight"] or "1", typed)
+        if match["kind"] == "text":
+            return Term(_words(match["rest"]), "words", sign * weight)
+        return _picture(match["rest"], sign * weight)
     if is_url(typed):
         return _address(typed, sign)
     if _is_picture(typed):
@@ -82,32 +198,55 @@ def _term(typed: str, sign: float) -> Term:
     if match := _WEIGHTED.fullmatch(typed):
         rest = match["rest"]
         if _is_picture(rest) or not rest[0].isdigit():
-            weight, text = float(match["weight"]), rest
+            weight, text = _weight(match["weight"], typed), rest
+    if is_url(text) or _is_picture(text):
+        return _picture(text, sign * weight)
+    if _OTHER_ADDRESS.match(text):
+        raise _other_address(text)
+    words = _words(text)
+    if os.path.splitext(words)[1].lower() in SUFFIXES:
+        raise UsageError(
+            f"no such picture, named {words!r}; check the path, or put text: before words"
+        )
+    return Term(words, "words", sign * weight)
+
+
+def _weight(digits: str, typed: str) -> float:
+    weight = float(digits)
     if not math.isfinite(weight):
         raise UsageError(f"a weight beyond all bounds, in {shown(typed)!r}; choose a smaller one")
     if weight == 0:
         raise UsageError(f"a weight of zero says nothing, in {shown(typed)!r}; leave the term out")
-    if not is_url(text) and _is_picture(text):
-        return Term(text, "picture", sign * weight)
-    if is_url(text):
-        return _address(text, sign * weight)
-    if _OTHER_ADDRESS.match(text):
-        raise UsageError(
-            f"pictures are fetched by http and https only, not from {shown(text)!r}; "
-            "name the file itself"
-        )
-    text = text.strip()
+    return weight
+
+
+def _words(text: str) -> str:
+    words = text.strip()
     try:
-        text.encode()
+        words.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"words that are no valid UTF-8, {text!r}; check the term") from None
-    if not text:
+        raise UsageError(f"words that are no valid UTF-8, {words!r}; check the term") from None
+    if not words:
         raise UsageError("an empty search term; name what you look for, or a picture")
-    if os.path.splitext(text)[1].lower() in SUFFIXES:
-        raise UsageError(
-            f"no such picture, named {text!r}; check the path, or leave the suffix out of words"
-        )
-    return Term(text, "words", sign * weight)
+    return words
+
+
+def _picture(text: str, weight: float) -> Term:
+    """Return the term of a picture: what is there is looked at when it is decoded."""
+    if is_url(text):
+        return _address(text, weight)
+    if _OTHER_ADDRESS.match(text):
+        raise _other_address(text)
+    if not os.path.isfile(text):
+        raise UsageError(f"no such picture, named {text!r}; check the path")
+    return Term(text, "picture", weight)
+
+
+def _other_address(text: str) -> UsageError:
+    return UsageError(
+        f"pictures are fetched by http and https only, not from {shown(text)!r}; "
+        "name the file itself"
+    )
 
 
 def _address(text: str, weight: float) -> Term:
@@ -127,59 +266,222 @@ def _is_picture(text: str) -> bool:
         return False
 
 
-def embed(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> NDArray[np.float32]:
-    """Return the query vector (dim,): the direction of the weighted sum of the terms' embeddings.
+def is_keyword(text: str) -> bool:
+    """Whether words name something and are no sentence: three at most, besides an article."""
+    return len(_bare(text).split()) <= KEYWORD_WORDS
 
-    Raises UsageError when a picture cannot be had or used, or the terms cancel each other out.
+
+def _bare(text: str) -> str:
+    return text[found.end() :] if (found := _ARTICLE.match(text)) else text
+
+
+def embed(
+    terms: Sequence[Term],
+    encoder: Encoder | None,
+    pixel_limit: int,
+    indexed: Callable[[str], Vector] | None = None,
+) -> Vector:
+    """Return the query vector (dim,) of the terms: see `combined`.
+
+    `indexed` tells the embedding (dim,) of the picture at a path, and is called for "indexed"
+    terms only; `encoder` is run for all others only. Raises UsageError when a picture cannot be had
+    or used, or the terms cancel each other out.
+    """
+    (found,) = embed_each([terms], encoder, pixel_limit, indexed)
+    if isinstance(found, UsageError):
+        raise found
+    return found
+
+
+def embed_each(
+    queries: Sequence[Sequence[Term]],
+    encoder: Encoder | None,
+    pixel_limit: int,
+    indexed: Callable[[str], Vector] | None = None,
+) -> list[Vector | UsageError]:
+    """Do what `embed` does for many queries, with one call for the words of all.
+
+    What one cannot be embedded for stands in its place.
     """
     import numpy as np
 
-    squares = iter(_pixels([term for term in terms if term.kind != "words"], encoder, pixel_limit))
-    texts = [term.text for term in terms if term.kind == "words"]
-    words = iter(encoder.encode_texts(texts) if texts else ())
-    vectors = [
-        next(words) if term.kind == "words" else encoder.encode_images(next(squares)[None])[0]
-        for term in terms
-    ]
-    try:
-        return blend(np.stack(vectors), [term.weight for term in terms])
-    except ValueError:
-        raise UsageError("the terms cancel each other out; change a weight") from None
+    terms = [term for query in queries for term in query]
+    of_pictures = [term for term in terms if term.kind in ("picture", "url", "stdin")]
+    texts = list(dict.fromkeys(term.text for term in terms if term.kind == "words"))
+    words: dict[str, Vector] = {}
+    pictures: Iterator[Vector | UsageError] = iter(())
+    if of_pictures or texts:
+        if encoder is None:
+            raise ValueError("terms to be embedded, and no encoder")
+        # Before the model starts threads: pictures are decoded in forks of this process.
+        pictures = iter(list(_pictures(of_pictures, encoder, pixel_limit)))
+        words = dict(zip(texts, _embedded(texts, encoder), strict=True))
+
+    def vector(term: Term) -> Vector | UsageError:
+        if term.kind == "words":
+            return words[term.text]
+        if term.kind != "indexed":
+            return next(pictures)
+        if indexed is None:
+            raise ValueError("terms to be looked up, and no index")
+        try:
+            return indexed(term.text)
+        except UsageError as error:
+            return error
+
+    def blended(query: Sequence[Term]) -> Vector | UsageError:
+        found = [vector(term) for term in query]  # all, so that the next query has its own
+        vectors = [one for one in found if not isinstance(one, UsageError)]
+        for one in found:
+            if isinstance(one, UsageError):
+                return one
+        try:
+            return combined(np.stack(vectors), [term.weight for term in query])
+        except ValueError:
+            return UsageError("the terms cancel each other out; change a weight")
+
+    return [blended(query) for query in queries]
 
 
-def _pixels(terms: Sequence[Term], encoder: Encoder, pixel_limit: int) -> list[NDArray[np.uint8]]:
-    """Return the terms' pictures as model input (size, size, 3), decoded in other processes.
+def _embedded(texts: Sequence[str], encoder: Encoder) -> Iterator[NDArray[np.float32]]:
+    """Yield the embedding (dim,) of each text: of a keyword, the mean of the model's templates.
 
-    Raises UsageError when one cannot be had or used.
+    Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021.
     """
-    with ExitStack() as running:
-        # All are forked before the model starts threads; it is loaded while the first is decoded.
-        # Not all at once: together they might take more memory than there is.
-        decodings = []
-        for term in terms:
-            with _named(term):
-                decoding = _decoding(term, encoder.preprocessing, pixel_limit)
-                decodings.append(running.enter_context(decoding))
-        if decodings:
-            with _named(terms[0]):
-                decodings[0].begin()
+    import numpy as np
+
+    prompts = [
+        [template.replace("{}", _bare(text)) for template in encoder.templates]
+        if encoder.templates and is_keyword(text)
+        else [text]
+        for text in texts
+    ]
+    every = [prompt for one in prompts for prompt in one]
+    embedded = iter(encoder.encode_texts(every) if every else ())
+    for one in prompts:
+        if len(one) == 1:
+            yield next(embedded)
+        else:
+            yield blend(np.stack([next(embedded) for _ in one]), [1.0] * len(one))
+
+
+def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Vector:
+    """Return the query vector (dim,) of terms' embeddings (n, dim).
+
+    The direction of the weighted sum of those that count for it; then each term of a weight -w
+    takes w * MINUS_SHARE of what the query still has of it, in their order. With nothing that
+    counts for it, the opposite of what counts against it. Raises ValueError when they cancel out.
+    """
+    wanted = [place for place, weight in enumerate(weights) if weight > 0]
+    if not wanted:
+        return -blend(vectors, [-weight for weight in weights])
+    query = blend(vectors[wanted], [weights[place] for place in wanted])
+    for vector, weight in zip(vectors, weights, strict=True):
+        if weight < 0:
+            query = without(query, vector, -weight * MINUS_SHARE)
+    return query
+
+
+def _pictures(
+    terms: Sequence[Term], encoder: Encoder, pixel_limit: int
+) -> Iterator[Vector | UsageError]:
+    """Yield the embeddings of pictures, in order; in place of one that cannot be used, why.
+
+    Each is decoded while the one before it is embedded. Not more at once: together they might take
+    more memory than there is.
+    """
+    if len(terms) >= MANY:
+        from vsearch.images.isolation.once import ready_for_many
+
+        ready_for_many()
+    coming = iter(terms)
+    waiting = deque[_Picture]()
+
+    def begin_next() -> None:
+        for term in islice(coming, FORKED_AHEAD - len(waiting)):
+            waiting.append(_Picture(term, encoder.preprocessing, pixel_limit))
+        if waiting:
+            waiting[0].begin()
+
+    try:
+        begin_next()
+        if waiting:
             encoder.load_images()
-        pictures = []
-        for term, decoding in zip(terms, decodings, strict=True):
-            with _named(term):
-                pictures.append(decoding.prepared().pixels)
-        return pictures
+        while waiting:
+            found: NDArray[np.uint8] | UsageError
+            try:
+                found = waiting.popleft().pixels()
+            except UsageError as error:
+                found = error
+            begin_next()
+            yield found if isinstance(found, UsageError) else encoder.encode_images(found[None])[0]
+    finally:
+        for picture in waiting:
+            picture.close()
+
+
+class _Picture:
+    """A term's picture on its way to its pixels; what is wrong with it is told at the end."""
+
+    def __init__(self, term: Term, spec: Preprocessing, pixel_limit: int) -> None:
+        """Read and fork. Raises DecoderError."""
+        self._term = term
+        self._fault: UsageError | None = None
+        self._decoding: Decoding | None = None
+        with self._kept():
+            self._decoding = _decoding(term, spec, pixel_limit)
+
+    def begin(self) -> None:
+        """Let it be decoded, and do not wait for it."""
+        if self._decoding:
+            with self._kept():
+                self._decoding.begin()
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return the model input (size, size, 3), and end the decoder. Raises UsageError."""
+        try:
+            if self._fault or not self._decoding:
+                raise self._fault or ValueError("not forked")
+            with _named(self._term):
+                prepared = self._decoding.prepared()
+        finally:
+            self.close()
+        crop, facts = self._term.crop, prepared.facts
+        if crop and not crop.box(facts.width, facts.height):
+            raise UsageError(
+                f"the part {crop} reaches beyond the picture of {facts.width} x {facts.height} "
+                f"pixels, at {self._term.shown!r}; choose one inside it"
+            )
+        return prepared.pixels
+
+    def close(self) -> None:
+        """End the decoder."""
+        if self._decoding:
+            self._decoding.__exit__()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            with _named(self._term):
+                yield
+        except UsageError as error:
+            self._fault = error
 
 
 def _decoding(term: Term, spec: Preprocessing, pixel_limit: int) -> Decoding:
     from vsearch.images.isolation.once import Decoding  # 9 ms that words need not wait for
 
     limit = byte_limit(pixel_limit)
-    if term.kind == "url":
-        data, path = fetch(term.text, limit), Address.of(term.text).path
-    else:
-        data, path = read(term.text, limit), term.text
-    return Decoding(data, spec, pixel_limit=pixel_limit, path=path, seconds=DECODING_SECONDS)
+    match term.kind:
+        case "url":
+            data, path = fetch(term.text, limit), Address.of(term.text).path
+        case "stdin":
+            data, path = term.content, ""
+        case _:
+            data, path = read(term.text, limit), term.text
+    return Decoding(
+        data, spec, pixel_limit=pixel_limit, path=path, seconds=DECODING_SECONDS, crop=term.crop
+    )
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from vsearch.errors import IndexDamaged
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vsearch.conditions import Condition
     from vsearch.index import Graph
+    from vsearch.searching.names import Names
     from vsearch.searching.strategy import Method
 
 
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 class Found:
     """The answer to a query: files with their cosines, best first, and how they were found.
 
-    `warning` says why the graph was asked for or wanted and not used, or that embeddings are
-    damaged and were left out; None otherwise.
+    `names` is what names said, where they were asked for. `warning` says why the graph was asked
+    for or wanted and not used, or that embeddings are damaged and were left out; None otherwise.
     """
 
     records: list[tuple[ImageRecord, float]]
     strategy: Strategy
     warning: str | None
+    names: Names | None = None
 
 
 class _Ranking(Protocol):
@@ -49,14 +51,19 @@ class _Exact:
     """The ranking by scanning every row, or all that are `selected`: computed once, cut at will."""
 
     def __init__(
-        self, index: Index, query: NDArray[np.float32], selected: NDArray[np.int64] | None
+        self,
+        index: Index,
+        query: NDArray[np.float32],
+        selected: NDArray[np.int64] | None,
+        names: Names | None = None,
     ) -> None:
         self.selected = selected
         self.scores = index.scores(query) if selected is None else index.scores_of(query, selected)
         self.damaged = _damaged(self.scores)
+        self.ranked_by = names.fused(self.scores, selected) if names else self.scores
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        places = best(self.scores, min(count, len(self.scores) - self.damaged))
+        places = best(self.ranked_by, min(count, len(self.scores) - self.damaged))
         rows = places if self.selected is None else self.selected[places]
         return rows, self.scores[places]
 
@@ -90,12 +97,14 @@ def search(
     condition: Condition | None = None,
     forced: Method | None = None,
     queries: int = 1,
+    names: Names | None = None,
 ) -> Found:
     """Return the `k` files most like the unit vector `query` (dim,), fewer where there are fewer.
 
     Files of equal cosine come by row, those that share a row by path. `exclude` are real
     paths that are never an answer: the query's own pictures. With a `condition`, only files that
-    meet it are. `queries`: how many are likely to be asked of this index while it is open. Raises
+    meet it are. `queries`: how many are likely to be asked of this index while it is open. With
+    `names`, what they say counts beside the cosine (see `Names.fused`), for every row. Raises
     ValueError for a condition that nothing can meet (see `Index.selected`).
     """
     selected = index.selected(condition) if condition else None
@@ -108,6 +117,8 @@ def search(
         selected=None if selected is None else len(selected),
         forced=forced,
     )
+    if names:
+        strategy = replace(strategy, method="exact", reason="names count, which no graph knows")
     warning = None
     if strategy.method == "graph":
         try:
@@ -116,14 +127,14 @@ def search(
             return Found(files, strategy, _left_out(index, approximate))
         except GraphUnusable as error:
             warning = f"the graph was not used: {error}; scanned all rows instead"
-    exact = _Exact(index, query, selected)
+    exact = _Exact(index, query, selected, names)
     if exact.damaged and exact.damaged == index.rows:
         raise IndexDamaged(
             f"all vectors are missing or damaged, in {index.folder}; "
             "bring back what can be with `vsearch check --repair`"
         )
     files = _files(index, exact, k, exclude, condition)
-    return Found(files, strategy, _left_out(index, exact) or warning)
+    return Found(files, strategy, _left_out(index, exact) or warning, names)
 
 
 def _damaged(scores: NDArray[np.float32]) -> int:

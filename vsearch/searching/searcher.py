@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
-from vsearch.index import Index
-from vsearch.records import Match
-from vsearch.searching.query import Term, embed
+from vsearch.errors import UsageError
+from vsearch.index import UNSETTLED, Index
+from vsearch.records import Calibration, Match
+from vsearch.searching.names import names_for
+from vsearch.searching.query import Term, embed_each
+from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
 
     from vsearch.conditions import Condition
     from vsearch.models.encoder import Encoder
-    from vsearch.records import Calibration, ImageRecord
+    from vsearch.records import Entry, ImageRecord
     from vsearch.searching.collapse import Folded
+    from vsearch.searching.names import Names
     from vsearch.searching.search import Found
     from vsearch.searching.strategy import Method, Strategy
 
@@ -38,15 +42,18 @@ Order = Literal["relevance", "date", "path"]
 class Query:
     """What is asked: `terms`, and the `k` files most like them, fewer where there are fewer.
 
-    With a `condition`, only files that meet it are an answer. `sort` is the order of those that
-    are; their ranks stay those by relevance. `collapse`: what shows the same is one answer, and
-    there are `k` of these.
+    With a `condition`, only files that meet it are an answer. So are only those of at least
+    `min_relevance`. `names` in [0, 1] is how much the names of files and folders count, beside the
+    pictures (see `searching.names`). `sort` is the order of those that are; their ranks stay those
+    by relevance. `collapse`: what shows the same is one answer, and there are `k` of these.
     """
 
     terms: Sequence[Term]
     k: int = 10
     condition: Condition | None = None
     sort: Order = "relevance"
+    min_relevance: float = 0.0
+    names: float = 0.0
     collapse: bool = False
 
 
@@ -55,6 +62,8 @@ class Answer:
     """What a query found, and how: `terms` as understood, `seconds` each step took, by its name.
 
     `rows` is how many embeddings there are; `narrowed`: only some of them could be an answer.
+    `refused` is the largest relevance that was too little, None where none was.
+    `notes` are sentences about the terms that a person should know of.
     """
 
     matches: list[Match]
@@ -64,6 +73,8 @@ class Answer:
     rows: int
     seconds: dict[str, float]
     narrowed: bool = False
+    refused: float | None = None
+    notes: Sequence[str] = ()
 
 
 class Searcher:
@@ -75,25 +86,30 @@ class Searcher:
     def __init__(
         self,
         folder: Path,
-        encoder: Encoder,
+        encoder: Encoder | None,
         *,
         pixel_limit: int,
+        calibration: Calibration | None = None,
         forced: Method | None = None,
         queries: int = 1,
     ) -> None:
         """Open the index in `folder`. `queries`: how many are likely to be asked.
 
-        `pixel_limit` is the most a query's picture may have. Raises IndexMissing, ModelMismatch, or
-        StoreError when the index cannot be used.
+        `pixel_limit` is the most a query's picture may have. Without an `encoder`, only pictures in
+        the index can be asked with; `calibration` then says what the cosines of its model tell.
+        Raises IndexMissing, ModelMismatch, or StoreError when the index cannot be used.
         """
         self._encoder = encoder
+        self._calibration = encoder.calibration if encoder else calibration or Calibration()
         self._pixel_limit = pixel_limit
         self._forced = forced
         self._queries = queries
+        self._asked = 0
         self._clock = _Clock()
         self._index = Index(folder)
         try:
-            self._index.require_model(encoder.identity)
+            if encoder:
+                self._index.require_model(encoder.identity)
         except BaseException:
             self._index.__exit__()
             raise
@@ -110,48 +126,143 @@ class Searcher:
 
         Raises UsageError for terms that cannot be used, StoreError when the index cannot.
         """
+        (answer,) = self.answers([query])
+        if isinstance(answer, UsageError):
+            raise answer
+        return answer
+
+    def answers(self, queries: Sequence[Query]) -> Iterator[Answer | UsageError]:
+        """Yield the answers to some queries, in order, each as if asked alone.
+
+        The words of all are embedded in one call, which the first of them is charged with. In place
+        of an answer comes why its terms cannot be used. Raises StoreError when the index cannot.
+        """
         clock = self._clock.started()
-        vector = embed(query.terms, self._encoder, self._pixel_limit)  # (dim,) float32
+        vectors = embed_each(
+            [query.terms for query in queries], self._encoder, self._pixel_limit, self._indexed
+        )
         clock.lap("embed the query")
-        folded = None
+        # Who has asked for so much will ask for as much again: what is to be expected of one of
+        # whom nothing is known ("ski rental": at most twice the cost of having known).
+        self._asked += len(queries)
+        for query, vector in zip(queries, vectors, strict=True):
+            if isinstance(vector, UsageError):
+                yield vector
+            else:
+                yield self._answered(query, vector, clock)
+                clock = self._clock.started()
+
+    def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
+        known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
+        named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
+        names = names_for(self._index, query.terms, query.names) if query.names else None
+        notes = [note for one in known if (note := _changed(one))]
+        if query.names and names is None:
+            notes.append("there are no words in the query that names could have: they do not count")
+        exclude = {*named, *map(_path, known)}
+
+        def first(count: int) -> Found:
+            return search(
+                self._index,
+                vector,
+                count,
+                exclude=exclude,
+                condition=query.condition,
+                forced=self._forced,
+                queries=max(self._queries, self._asked),
+                names=names,
+            )
+
         if query.collapse:
-            found, folded = self._folded(vector, query)
+            found, folded = self._folded(first, query.k)
         else:
-            found = self._found(vector, query, query.k)
+            found, folded = first(query.k), None
         clock.lap("search")
-        matches = _matches(found, query.terms, self._encoder.calibration, folded)
+        files = found.records if folded is None else [(one.record, one.score) for one in folded]
+        relevances = self._relevances(vector, [score for _, score in files], query)
+        clock.lap("judge the relevance")
+        matches = list(_matches(files, relevances, found.names, folded))
+        least = query.min_relevance
+        wanted = [one for one in matches if (one.relevance or 0.0) >= least]
+        refused = [one.relevance for one in matches if one.relevance and one.relevance < least]
         return Answer(
-            _ordered(matches, query.sort),
+            _ordered(wanted, query.sort),
             query.terms,
             found.strategy,
             found.warning,
             self._index.rows,
             clock.seconds,
             narrowed=query.condition is not None,
+            refused=max(refused) if refused else None,
+            notes=notes,
         )
 
-    def _found(self, vector: NDArray[np.float32], query: Query, count: int) -> Found:
-        return search(
-            self._index,
-            vector,
-            count,
-            exclude={os.path.realpath(term.text) for term in query.terms if term.kind == "picture"},
-            condition=query.condition,
-            forced=self._forced,
-            queries=self._queries,
-        )
-
-    def _folded(self, vector: NDArray[np.float32], query: Query) -> tuple[Found, list[Folded]]:
+    def _folded(self, first: Callable[[int], Found], k: int) -> tuple[Found, list[Folded]]:
         """Return what was looked at, and `k` answers it folds into, fewer where there are fewer."""
         from vsearch.searching.collapse import fold
 
-        count = query.k
+        count = k
         while True:
             count *= _LOOKED_AT
-            found = self._found(vector, query, count)
-            folded = fold(self._index, found.records, query.k)
-            if len(folded) == query.k or len(found.records) < count:
+            found = first(count)
+            folded = fold(self._index, found.records, k)
+            if len(folded) == k or len(found.records) < count:
                 return found, folded
+
+    def _relevances(
+        self, vector: NDArray[np.float32], scores: Sequence[float], query: Query
+    ) -> Sequence[float] | None:
+        """Return the relevance of files with these cosines, None where too few pictures tell."""
+        import numpy as np
+
+        cosines = np.array(scores, dtype=np.float32)
+        known = likelihood(self._calibration, query.terms)
+        background = None
+        if known is None:
+            background = self._index.scores_of(vector, background_rows(self._index.rows))
+        told = evidence(cosines, known, background)
+        if told is not None:
+            relevances: list[float] = relevance(told, self._index.rows).tolist()
+            return relevances
+        if scores and query.min_relevance:
+            raise UsageError(
+                "too few different pictures to tell the relevance of such a query, in "
+                f"{self._index.folder}; leave out --min-relevance"
+            )
+        return None
+
+    def knows(self, path: str) -> bool:
+        """Whether a picture is in the index, to be asked with by its embedding there."""
+        return self._index.entry(path) is not None
+
+    def _indexed(self, path: str) -> NDArray[np.float32]:
+        """Return the embedding (dim,) of a picture in the index. Raises UsageError."""
+        import numpy as np
+
+        rows = np.array([self._entry(path).row], dtype=np.int64)
+        return np.asarray(self._index.vectors(rows)[0])
+
+    def _entry(self, path: str) -> Entry:
+        entry = self._index.entry(path)
+        if entry is None:
+            raise UsageError(
+                f"no such picture in the index, named {path!r}; name it as a term to embed it, "
+                "or `vsearch index` its folder"
+            )
+        return entry
+
+
+def _changed(entry: Entry) -> str | None:
+    """Say that a file is another now than the one in the index; None where it is not, or gone."""
+    path = _path(entry)
+    with suppress(OSError):
+        now = os.stat(path)
+        if now.st_size != entry.size or entry.mtime_ns not in (now.st_mtime_ns, UNSETTLED):
+            return (
+                f"{path!r} has changed since it was indexed, and counts as it was then; "
+                "bring the index up to date with `vsearch index`"
+            )
+    return None
 
 
 class _Clock:
@@ -173,7 +284,7 @@ class _Clock:
         return clock
 
 
-def _ordered(matches: Iterator[Match], sort: Order) -> list[Match]:
+def _ordered(matches: Sequence[Match], sort: Order) -> list[Match]:
     """Sort matches that come by relevance; those of one date stay so."""
     if sort == "path":
         return sorted(matches, key=lambda match: os.fsencode(match.path))
@@ -193,22 +304,26 @@ def _date(match: Match) -> str:
 
 
 def _matches(
-    found: Found,
-    terms: Sequence[Term],
-    calibration: Calibration | None,
+    files: Sequence[tuple[ImageRecord, float]],
+    relevances: Sequence[float] | None,
+    names: Names | None,
     folded: Sequence[Folded] | None,
 ) -> Iterator[Match]:
-    """Yield what was found as matches; relevance only where the calibration speaks of it.
+    """Yield what was found as matches, by rank."""
+    for place, (record, score) in enumerate(files):
+        relevant = None if relevances is None else relevances[place]
+        yield Match(
+            place + 1,
+            _path(record),
+            score,
+            relevant,
+            record.facts,
+            weak=relevant is not None and relevant < WEAK,
+            size=record.size,
+            names=names.evidence.get(record.row, 0.0) if names else None,
+            duplicates=None if folded is None else tuple(map(_path, folded[place].others)),
+        )
 
-    It was fitted on one text against pictures: blends and query pictures have other cosines.
-    """
-    speaks = len(terms) == 1 and terms[0].kind == "words" and terms[0].weight > 0
-    records = found.records if folded is None else [(one.record, one.score) for one in folded]
-    for place, (record, score) in enumerate(records):
-        relevance = calibration.relevance(score) if calibration and speaks else None
-        others = None if folded is None else tuple(map(_path, folded[place].others))
-        yield Match(place + 1, _path(record), score, relevance, record.facts, others)
 
-
-def _path(record: ImageRecord) -> str:
+def _path(record: ImageRecord | Entry) -> str:
     return os.path.join(record.root, record.path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vsearch.errors import SkipReason
-from vsearch.images.find import FoundFile, PassedOver, find, find_one
+from vsearch.images.find import FoundFile, PassedOver, find, find_one, may_matter
 
 
 def make(root: Path, *names: str) -> None:
@@ -312,3 +312,31 @@ def test_below_walks_one_folder_under_the_rules_on_the_way(tmp_path: Path) -> No
     assert whole == ["5.jpg", "a/4.jpg", "a/b/1.jpg", "a/b/2.png"]
     below = [item.path for item in find(str(tmp_path), "a/b") if isinstance(item, FoundFile)]
     assert below == ["a/b/1.jpg", "a/b/2.png"]
+
+
+MATTERS = {
+    "a picture": ("a.jpg", {}, True),
+    "a picture, in capitals": ("sub/A.JPG", {}, True),
+    "no suffix": ("sub/a", {}, True),
+    "an ignore file": ("sub/.vsearchignore", {}, True),
+    "a text": ("a.txt", {}, False),
+    "a text or folder that is gone": ("a.txt", {"gone": True}, True),
+    "a folder with a dot": ("2024.05", {}, True),
+    "a hidden picture": ("sub/.a.jpg", {}, False),
+    "a hidden picture, wanted": ("sub/.a.jpg", {"hidden": True}, True),
+    "below a hidden folder": (".thumbs/a.jpg", {}, False),
+    "below a hidden folder, wanted": (".thumbs/a.jpg", {"hidden": True}, True),
+    "an ignore file below a hidden folder": (".thumbs/.ignore", {}, False),
+    "of a repository": (".git/objects/ab", {"hidden": True}, False),
+    "of an index": ("sub/.vsearch/lock", {"hidden": True, "gone": True}, False),
+    "an index": (".vsearch", {"hidden": True}, False),
+}
+
+
+@pytest.mark.parametrize(("path", "options", "matters"), MATTERS.values(), ids=MATTERS.keys())
+def test_which_changes_may_matter(
+    tmp_path: Path, path: str, options: dict[str, bool], matters: bool
+) -> None:
+    make(tmp_path, "2024.05/")
+    answer = may_matter(str(tmp_path), path, **{"hidden": False, "gone": False} | options)
+    assert answer is matters

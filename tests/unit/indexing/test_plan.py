@@ -62,6 +62,31 @@ def test_one_file(known: Known | None, expected: str) -> None:
     )
 
 
+UNSETTLED_CASES = {
+    "new, changed just now": (None, 995, True),
+    "new, by a clock a little ahead": (None, 1_005, True),
+    "new, changed long ago": (None, 990, False),
+    "new, from the future": (None, 1_010, False),
+    "changed just now": (seen(mtime_ns=20), 995, True),
+    "read too soon": (seen(mtime_ns=UNSETTLED), 995, True),
+    "as it was read": (seen(mtime_ns=995), 995, False),
+}
+
+
+@pytest.mark.parametrize(
+    ("known", "mtime_ns", "left"), UNSETTLED_CASES.values(), ids=UNSETTLED_CASES.keys()
+)
+def test_what_may_still_be_being_written_is_left(
+    known: Known | None, mtime_ns: int, left: bool
+) -> None:
+    found = [file(mtime_ns=mtime_ns)]
+    records = {} if known is None else {"a": known}
+    todo = plan(found, records, settle_ns=10, now_ns=1_000)
+    whatever_its_time = plan(found, records)
+    nothing = Plan([], [], [], 0, {}, [], [], unsettled=1)
+    assert todo == (nothing if left else whatever_its_time)
+
+
 @pytest.mark.parametrize(
     ("passed_over", "gone"),
     [

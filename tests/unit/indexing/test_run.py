@@ -511,7 +511,7 @@ def test_an_unreadable_folder_keeps_its_records(root: Path, index: Path) -> None
     assert events == [
         (
             f"Planned(root='{root}', new=0, changed=0, reading=0, unchanged=1, "
-            "unchanged_skipped={}, gone=1)"
+            "unchanged_skipped={}, gone=1, unsettled=0)"
         ),
         (
             f"Skipped(path='{root}/deep', reason=<SkipReason.UNREADABLE: 'unreadable'>, "

@@ -29,11 +29,15 @@ def whole() -> dict[str, Any]:
     """Return a card with every field there is."""
     content = card(fidelity=FIDELITY, torch=TORCH, licence="MIT", parameters=5)
     content["xxh3_128"] = {"image.onnx": "0" * 32}
-    content["relevance"] = {"note": "as trained", "logistic": {"slope": 12.5, "bias": -3}}
+    content["relevance"] = {
+        "note": "as trained", "logistic": {"slope": 12.5, "bias": -3, "share": 0.01},
+        "sentence": {"slope": 12, "bias": -3}, "keyword": {"slope": 12, "bias": -3},
+        "picture": {"slope": 12, "bias": -3},
+    }  # fmt: skip
     content["image"]["precision"] = content["text"]["precision"] = "int8"
     content["text"] |= {
         "inputs": ["input_ids"], "padding": "context", "side": "left", "clean": "lower",
-        "dropped_ids": [2], "last_id": 1,
+        "dropped_ids": [2], "last_id": 1, "templates": ["there is a {}."],
     }  # fmt: skip
     return copy.deepcopy(content)
 
@@ -48,8 +52,10 @@ def test_a_whole_card_and_the_built_in_one_are_fit() -> None:
     [
         "weights", "parameters", "licence", "image.precision", "text.inputs", "text.padding",
         "text.side", "text.clean", "text.dropped_ids", "text.last_id", "text.precision",
-        "relevance", "relevance.logistic", "fidelity", "torch", "torch.always", "torch.precision",
-        "torch.fidelity", "bytes", "xxh3_128",
+        "text.templates",
+        "relevance", "relevance.logistic", "relevance.sentence", "relevance.keyword",
+        "relevance.picture", "relevance.logistic.share", "fidelity", "torch", "torch.always",
+        "torch.precision", "torch.fidelity", "bytes", "xxh3_128",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, MISSING], ids=["null", "left out"])
@@ -97,7 +103,14 @@ def changed(way: str, value: object) -> dict[str, Any]:
         ("text.padding", "somehow"), ("text.side", 1), ("text.clean", "somehow"),
         ("text.dropped_ids", ["2"]), ("text.last_id", 1.5), ("text.precision", {}),
         ("relevance", [1]), ("relevance.logistic", 5), ("relevance.logistic.slope", "x"),
-        ("relevance.logistic.bias", MISSING), ("fidelity", "good"), ("fidelity", {"x": 1}),
+        ("relevance.logistic.bias", MISSING), ("relevance.logistic.slope", 0),
+        ("relevance.logistic.slope", -1), ("relevance.logistic.share", 0),
+        ("relevance.logistic.share", 1), ("relevance.logistic.share", "half"),
+        ("relevance.keyword", [1, 2]), ("relevance.sentence", {}), ("relevance.picture", "x"),
+        ("text.templates", []), ("text.templates", "{}"), ("text.templates", ["no place"]),
+        ("text.templates", ["{} and {}"]), ("text.templates", ["{x}"]), ("text.templates", ["{}}"]),
+        ("text.templates", ["{}\x1b"]), ("text.templates", ["{}"] * 101),
+        ("fidelity", "good"), ("fidelity", {"x": 1}),
         ("fidelity.image_ms", "quick"), ("torch", "x"), ("torch.always", 1),
         ("torch.precision", "int8"), ("torch.fidelity", {}), ("torch.fidelity.text_overlap", None),
         ("sha256", MISSING), ("sha256", []), ("sha256", {}), ("sha256", {"image.onnx": "short"}),

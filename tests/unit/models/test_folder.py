@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from unit.models.test_installed import card as whole_card
 
 from vsearch.errors import ModelError
 from vsearch.models.folder import ModelFolder, TextInput, built_in
-from vsearch.records import Calibration, Preprocessing
+from vsearch.records import Calibration, Logistic, Preprocessing
 
 
 def card() -> dict[str, Any]:
@@ -37,7 +38,7 @@ def test_a_card_is_read_field_by_field(tmp_path: Path) -> None:
     assert model.preprocessing == Preprocessing(
         32, "shortest", "bilinear", (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
     )
-    assert model.calibration == Calibration(12.5, -3.0)
+    assert model.calibration == Calibration(Logistic(12.5, -3.0), Logistic(12.5, -3.0))
     assert model.text == TextInput(16, 9)
     assert model.read("text.onnx") == b"text"
 
@@ -45,7 +46,28 @@ def test_a_card_is_read_field_by_field(tmp_path: Path) -> None:
 def test_a_card_without_relevance_has_no_calibration(tmp_path: Path) -> None:
     content = card()
     del content["relevance"]
-    assert ModelFolder.open(folder(tmp_path, content)).calibration is None
+    assert ModelFolder.open(folder(tmp_path, content)).calibration == Calibration()
+
+
+def test_each_kind_of_query_has_its_own_calibration(tmp_path: Path) -> None:
+    content = card()
+    content["relevance"] = {
+        "logistic": {"slope": 5, "bias": -1},
+        "keyword": {"slope": 6, "bias": -2},
+        "picture": {"slope": 7, "bias": -3, "share": 0.5},
+    }
+    assert ModelFolder.open(folder(tmp_path, content)).calibration == Calibration(
+        sentence=Logistic(5, -1), keyword=Logistic(6, -2), picture=Logistic(7, -3)
+    )
+
+
+def test_a_logistic_for_a_share_of_matches_becomes_one_for_half_of_them(tmp_path: Path) -> None:
+    content = card()
+    content["relevance"] = {"logistic": {"slope": 5, "bias": -1, "share": 0.1}}
+    told = ModelFolder.open(folder(tmp_path, content)).calibration.sentence
+    assert told is not None
+    assert told.slope == 5
+    assert told.bias == pytest.approx(-1 + math.log(9))
 
 
 def other_std(content: dict[str, Any]) -> None:
@@ -172,11 +194,11 @@ def test_the_built_in_model_is_whole(name: str) -> None:
 
 
 def test_the_built_in_model_is_calibrated_for_cosines() -> None:
-    calibration = built_in().calibration
-    assert calibration is not None
+    told = built_in().calibration.sentence
+    assert told is not None
     # The card's own statistics: a typical match is above, a typical other pair below even odds.
-    assert calibration.relevance(0.371) > 0.9
-    assert calibration.relevance(-0.005) < 0.2
+    assert told.slope * 0.371 + told.bias > 3
+    assert told.slope * -0.005 + told.bias < -3
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from vsearch.models import installed as module
 from vsearch.models.conversion.convert import remains
 from vsearch.models.folder import ModelFolder, built_in
 from vsearch.models.installed import Installed
+from vsearch.models.zoo.names import parse
 
 NAME = "hf-hub:org/one"
 FILES = {"image.onnx": b"image" * 1000, "text.onnx": b"text" * 1000, "tokenizer.json": b"{}"}
@@ -192,6 +193,17 @@ def test_what_cannot_be_removed_is_said(here: Installed) -> None:
     assert names(here) == ["mini"]
 
 
+def test_a_name_that_is_nearly_one_of_a_model_here_is_told_it(here: Installed) -> None:
+    mine = install(here, "ViT-B-32/mine")
+    assert here.require(parse("ViT-B-32/mine")).path == mine.path
+    with pytest.raises(UsageError, match=r"no such model here.*; did you mean 'ViT-B-32/mine'"):
+        here.remove("ViT-B-32/mien")
+    with pytest.raises(UsageError, match=r"no such model, .*; did you mean 'ViT-B-32/mine' or"):
+        here.require(parse("ViT-B-32/mien"))
+    with pytest.raises(UsageError, match="get it with `vsearch models get RN50/openai`"):
+        here.require(parse("RN50/openai"))
+
+
 def test_what_an_interrupted_conversion_left_is_removed(here: Installed) -> None:
     here.location.mkdir()
     with remains(here.place(NAME)) as unfinished:
@@ -315,6 +327,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from vsearch.models.installed import Installed
+from vsearch.models.zoo.names import parse
 here, what, file = Installed(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
 folder = here.by_name("hf-hub:org/one")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -1,17 +1,22 @@
 """`matches`: every byte of every form, in a pipe and on a terminal."""
 
+import csv
+import io
 import json
 import os
 import pty
 import re
+import socket
 import sys
 import threading
 import tty
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from rich.cells import cell_len
 
 from vsearch.errors import UsageError
 from vsearch.output.matches import Form, form_of, print_answer
@@ -57,7 +62,7 @@ Shown = Callable[..., str]
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """Return a function that gives what is shown on a real (pseudo-)terminal."""
 
-    def shown(given: Answer, form: Form, columns: int = 80) -> str:
+    def shown(given: Answer, form: Form, columns: int = 80, *, color: bool = True) -> str:
         master, slave = pty.openpty()
         tty.setraw(slave)
         parts: list[bytes] = []
@@ -78,7 +83,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Shown:
             patch.setenv("COLUMNS", str(columns))
             for name in ("NO_COLOR", "LINES", "COLORTERM", "FORCE_COLOR"):
                 patch.delenv(name, raising=False)
-            print_answer(given, form, explain=False)
+            print_answer(given, form, explain=False, color=color)
         reader.join()
         os.close(master)
         return b"".join(parts).decode()
@@ -90,33 +95,53 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Shown:
 
 
 @pytest.mark.parametrize(
-    ("as_json", "paths", "nul", "expected"),
+    ("options", "terminal", "expected"),
     [
-        (True, False, False, "json"),
-        (False, True, False, "paths"),
-        (False, False, True, "nul"),
-        (False, True, True, "nul"),
-        (False, False, False, "tab"),
+        (["as_json"], True, "json"),
+        (["as_csv"], True, "csv"),
+        (["paths"], True, "paths"),
+        (["nul"], True, "nul"),
+        (["paths", "nul"], True, "nul"),
+        (["preview"], True, "preview"),
+        (["preview"], False, "tab"),
+        (["nothing"], True, "nothing"),
+        ([], True, "table"),
+        ([], False, "tab"),
     ],
 )
-@pytest.mark.usefixtures("capsys")
-def test_options_choose_the_form(as_json: bool, paths: bool, nul: bool, expected: str) -> None:
-    assert form_of(as_json=as_json, paths=paths, nul=nul) == expected
-
-
-@pytest.mark.parametrize(("paths", "nul"), [(True, False), (False, True), (True, True)])
-def test_options_that_contradict_are_told(paths: bool, nul: bool) -> None:
-    with pytest.raises(UsageError) as caught:
-        form_of(as_json=True, paths=paths, nul=nul)
-    assert str(caught.value) == "--json cannot go with --paths or -0; choose one"
-
-
-def test_a_terminal_gets_a_table_unless_it_is_dumb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+def test_options_choose_the_form(
+    options: list[str], terminal: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     monkeypatch.setenv("TERM", "xterm")
-    assert form_of(as_json=False, paths=False, nul=False) == "table"
+    assert form_of(**dict.fromkeys(options, True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["as_json", "paths"], "--json cannot go with --paths; choose one"),
+        (["as_json", "nul", "paths"], "--json cannot go with -0; choose one"),
+        (["as_csv", "as_json"], "--json cannot go with --csv; choose one"),
+        (["preview", "as_csv"], "--csv cannot go with --preview; choose one"),
+        (["nothing", "nul"], "-0 cannot go with --exec; choose one"),
+        (
+            ["as_json", "as_csv", "preview"],
+            "--json cannot go with --csv or --preview; choose one",
+        ),
+    ],
+)
+def test_options_that_contradict_are_told(options: list[str], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        form_of(**dict.fromkeys(options, True))
+    assert str(caught.value) == message
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "dumb")
-    assert form_of(as_json=False, paths=False, nul=False) == "tab"
+    assert form_of() == "tab"
+    assert form_of(preview=True) == "tab"
 
 
 # In a pipe
@@ -161,7 +186,7 @@ def test_json_is_one_object_a_line_with_all_its_fields(
         == (
             f'{{"rank": 1, "path": "{here}/é🎉.png", "score": 0.123457, "relevance": 0.9877, '
             '"width": 640, "height": 480, "taken_at": "2021-05-04T12:33:10", "region": null, '
-            '"duplicates": null, "labels": []}\n'
+            '"duplicates": null, "labels": [], "weak": false}\n'
         ).encode()
     )
 
@@ -179,6 +204,46 @@ def test_json_gives_any_name_back(path: str, capsysbinary: pytest.CaptureFixture
     assert json.loads(lines[0])["relevance"] is None
 
 
+def test_csv_has_the_fields_of_json_and_any_name_comes_back(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    names = ["/plain.png", '/a,"b".png', f"/{NASTY}"]
+    given = answer(match(1, names[0], 0.12345678, 0.98765), *(match(2, name) for name in names[1:]))
+    print_answer(given, "csv", explain=False)
+    out = capsysbinary.readouterr().out
+    text = out.decode("utf-8", "surrogateescape")
+    head, *rows = csv.reader(io.StringIO(text, newline=""))
+    print_answer(given, "json", explain=False)
+    objects = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    assert head == list(objects[0])
+    assert [row[1] for row in rows] == names
+    assert [dict(zip(head, row, strict=True)) for row in rows] == [
+        {
+            name: "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            for name, value in entry.items()
+        }
+        for entry in objects
+    ]
+    assert out.startswith(
+        b"rank,path,score,relevance,width,height,taken_at,region,duplicates,weak\r\n"
+        b"1,/plain.png,0.123457,0.9877,640,480,2021-05-04T12:33:10,,,false\r\n"
+    )
+
+
+def test_nothing_is_printed_when_other_programs_have_the_matches(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    assert print_answer(answer(match(1, "/a")), "nothing", explain=False)
+    assert capsysbinary.readouterr() == (b"", b"")
+
+
+def test_who_is_quiet_says_nothing(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    given = answer(match(1, "/a"), warning="the graph was not used")
+    assert print_answer(given, "paths", explain=False, quiet=True)
+    assert not print_answer(answer(warning="damaged"), "paths", explain=False, quiet=True)
+    assert capsysbinary.readouterr() == (b"/a\n", b"")
+
+
 def test_a_table_in_a_pipe_has_no_colour(
     here: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,9 +251,46 @@ def test_a_table_in_a_pipe_has_no_colour(
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     print_answer(answer(match(1, f"{here}/a.png", 0.3456, 0.87)), "table", explain=False)
     head, line, row = (text.rstrip() for text in capsys.readouterr().out.splitlines())
-    assert head.split() == ["score", "relevance", "picture", "size", "taken"]
+    assert head.split() == ["relevance", "picture", "size", "taken"]
     assert set(line.strip()) == {"─"}
-    assert row.split() == ["1", "0.346", "87%", "a.png", "640", "×", "480", "2021-05-04"]
+    assert row.split() == ["1", "███████▊", "87%", "a.png", "640", "×", "480", "2021-05-04"]
+
+
+WEAK = Match(3, "/c.png", 0.1, 0.0412, ImageFacts(1, 2, "PNG"), weak=True)
+
+
+def test_weak_is_marked_in_a_table_and_in_json(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    given = answer(match(1, "/a.png", 0.3, 0.9), WEAK)
+    print_answer(given, "json", explain=False)
+    out, err = capsysbinary.readouterr()
+    assert [json.loads(line)["weak"] for line in out.splitlines()] == [False, True]
+    assert err == b""
+    print_answer(given, "table", explain=False)
+    out, err = capsysbinary.readouterr()
+    assert [b"weak" in line for line in out.splitlines()[2:]] == [False, True]
+    assert b"weak 4%" in out
+    assert err == b""
+
+
+@pytest.mark.parametrize("form", ["table", "tab", "json", "paths", "nul"])
+def test_when_all_are_weak_a_person_is_told(
+    form: Form, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert print_answer(answer(WEAK), form, explain=False) is True
+    told = b"vsearch: perhaps nothing here matches; all of these are weak\n"
+    assert capsysbinary.readouterr().err == (told if form == "table" else b"")
+
+
+@pytest.mark.parametrize(
+    ("refused", "shown"), [(0.1416, "0.142"), (0.5, "0.5"), (1e-9, "1e-09"), (0.9999, "1")]
+)
+def test_when_all_are_refused_the_best_is_told(
+    refused: float, shown: str, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    given = replace(answer(), refused=refused, narrowed=True)
+    assert print_answer(given, "paths", explain=False) is False
+    told = f"vsearch: nothing here matches; the most relevant picture has {shown}\n"
+    assert capsysbinary.readouterr() == (b"", told.encode())
 
 
 def test_a_table_without_relevance_has_no_column_for_it(
@@ -207,7 +309,7 @@ def test_a_table_without_relevance_has_no_column_for_it(
 
 # On a terminal
 
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_STYLE = re.compile(r"\x1b\[[0-9;]*m|\x1b]8;[^\x1b]*\x1b\\")  # colours and hyperlinks
 
 
 def test_a_terminal_is_shown_a_table_and_steered_by_no_name(here: str, terminal: Shown) -> None:
@@ -235,6 +337,13 @@ def test_long_names_are_folded_and_whole(terminal: Shown) -> None:
         ("paths", f"/{NASTY_SHOWN}\n"),
         ("nul", f"/{NASTY_SHOWN}\0"),
         ("tab", f"1\t0.5000\t\t/{NASTY_SHOWN}\n"),
+        (
+            "csv",
+            (
+                "rank,path,score,relevance,width,height,taken_at,region,duplicates,weak\r\n"
+                f"1,/{NASTY_SHOWN},0.5,,640,480,2021-05-04T12:33:10,,,false\r\n"
+            ),
+        ),
     ],
 )
 def test_a_terminal_is_steered_by_no_form(terminal: Shown, form: Form, expected: str) -> None:
@@ -247,6 +356,68 @@ def test_json_on_a_terminal_is_the_same_object_in_safe_characters(terminal: Show
     assert json.loads(out)["path"] == name
     assert out.isascii()
     assert out.rstrip("\n").isprintable()
+
+
+WIDTHS = {
+    40: """\
+    rel.   picture
+───────────────────────────────────
+1    94%   a dog.png
+2     7%   写真写真写真写真写真.png
+3          תמונה.png""",
+    60: """\
+    relevance             picture                       size
+────────────────────────────────────────────────────────────
+1   ████████▍       94%   a dog.png                640 × 480
+2   ▋           weak 7%   写真写真写真写真写真.p   640 × 480
+                          ng
+3                         תמונה.png                640 × 480""",
+    80: """\
+    relevance             picture                         size   taken
+───────────────────────────────────────────────────────────────────────────
+1   ████████▍       94%   a dog.png                  640 × 480   2021-05-04
+2   ▋           weak 7%   写真写真写真写真写真.png   640 × 480   2021-05-04
+3                         תמונה.png                  640 × 480   2021-05-04""",
+    110: """\
+    relevance             score   picture                         size     file   taken
+────────────────────────────────────────────────────────────────────────────────────────────
+1   ████████▍       94%   0.500   a dog.png                  640 × 480   123 kB   2021-05-04
+2   ▋           weak 7%   0.400   写真写真写真写真写真.png   640 × 480            2021-05-04
+3                         0.300   תמונה.png                  640 × 480            2021-05-04""",
+}
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_a_table_is_as_wide_as_the_terminal(here: str, terminal: Shown, columns: int) -> None:
+    given = answer(
+        replace(match(1, f"{here}/a dog.png", 0.5, 0.94), size=123_456),
+        replace(match(2, f"{here}/写真写真写真写真写真.png", 0.4, 0.07), weak=True),
+        match(3, f"{here}/תמונה.png", 0.3),
+    )
+    lines = _STYLE.sub("", terminal(given, "table", columns=columns)).split("\n")
+    assert "\n".join(line.rstrip() for line in lines).rstrip() == WIDTHS[columns]
+    assert all(cell_len(line) <= columns for line in lines)
+
+
+def test_a_path_is_a_hyperlink_to_its_bytes_on_this_machine(here: str, terminal: Shown) -> None:
+    name = os.fsdecode(b"50% caf\xe9;\x1b.png")
+    out = terminal(answer(match(1, f"{here}/{name}")), "table")
+    links = re.findall(r"\x1b]8;id=\d+;([^\x1b]+)\x1b\\", out)
+    assert links == [f"file://{socket.gethostname()}{quote(here)}/50%25%20caf%E9%3B%1B.png"]
+
+
+def test_a_weak_match_is_dim(terminal: Shown) -> None:
+    given = answer(replace(match(1, "/a.png", 0.5, 0.1), weak=True), match(2, "/b.png", 0.4, 0.1))
+    weak, usual = terminal(given, "table").splitlines()[2:4]
+    assert re.search(r"\x1b\[2m[^\x1b]*weak 10%", weak)
+    assert not re.search(r"\x1b\[2m[^\x1b]*10%", usual)
+
+
+def test_without_colour_there_is_none(here: str, terminal: Shown) -> None:
+    colours = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d)[;m]")
+    given = answer(match(1, f"{here}/a.png", 0.5, 0.9))
+    assert colours.search(terminal(given, "table"))
+    assert not colours.search(terminal(given, "table", color=False))
 
 
 # Beside the matches

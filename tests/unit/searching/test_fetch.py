@@ -316,8 +316,8 @@ def test_what_is_fetched_is_embedded_as_a_file_is(server: serving.Server) -> Non
     url = server.url + "/green.png"
     query = embed(parse(["4:" + url, "3:blue"]), FakeEncoder(), 1000)
     assert query == pytest.approx(np.array([0, 0.8, 0.6]), abs=1e-6)
-    query = embed(parse(["red"], [url]), FakeEncoder(), 1000)
-    assert query == pytest.approx(np.array([0.5**0.5, -(0.5**0.5), 0]), abs=1e-6)
+    query = embed(parse(["red", "green"], ["2:" + url]), FakeEncoder(), 1000)
+    assert query == pytest.approx(np.array([1, 0, 0]), abs=1e-6)
 
 
 def test_a_picture_that_cannot_be_used_is_told(server: serving.Server) -> None:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from fake_encoder import BLUE, GREEN, GREY, RED, FakeEncoder, paint
 from numpy.typing import NDArray
+from PIL import Image
 
-from vsearch.errors import UsageError
-from vsearch.searching.query import Kind, Term, embed, parse
+from vsearch.errors import ModelError, UsageError
+from vsearch.searching.query import Kind, Term, embed, embed_each, is_keyword, parse
 
 
 @pytest.fixture
@@ -19,7 +21,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "red.png", RED)
     paint(tmp_path / "green.png", GREEN)
-    for name in ("2:odd.png", " spaced .png", "dog", "Grüße.png", "3:", os.fsdecode(b"caf\xe9")):
+    for name in (
+        "2:odd.png",
+        " spaced .png",
+        "dog",
+        "Grüße.png",
+        "3:",
+        "text:odd.png",
+        os.fsdecode(b"caf\xe9"),
+    ):
         (tmp_path / name).write_bytes((tmp_path / "red.png").read_bytes())
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "note").write_text("buy milk\n")
@@ -58,6 +68,21 @@ PARSED = {
     "a note without a suffix is words": ("note", ("note", "words", 1)),
     "named as a file it is one": ("./note", ("./note", "picture", 1)),
     "a suffix in the middle": ("the red.png file", ("the red.png file", "words", 1)),
+    "words that are a file, too": ("text:red.png", ("red.png", "words", 1)),
+    "weighted words that are a file, too": ("2:text:red.png", ("red.png", "words", 2)),
+    "words that begin like a weight": ("text:2:odd", ("2:odd", "words", 1)),
+    "words that begin like an address": ("text:http://x/", ("http://x/", "words", 1)),
+    "spaces around words after a prefix": ("text: dog ", ("dog", "words", 1)),
+    "words even where a file has that name": ("text:odd.png", ("odd.png", "words", 1)),
+    "that file": ("./text:odd.png", ("./text:odd.png", "picture", 1)),
+    "that file by its prefix": ("image:text:odd.png", ("text:odd.png", "picture", 1)),
+    "a file that does not look like a picture": ("image:note", ("note", "picture", 1)),
+    "that weighted": ("0.5:image:note", ("note", "picture", 0.5)),
+    "a picture whose name is like a weight": ("image:2:odd.png", ("2:odd.png", "picture", 1)),
+    "an address after a prefix": ("image:http://x/a", ("http://x/a", "url", 1)),
+    "no prefix in capitals": ("Text:x", ("Text:x", "words", 1)),
+    "no prefix after a space": (" text:x", ("text:x", "words", 1)),
+    "no prefix further on": ("a text:x", ("a text:x", "words", 1)),
     "a suffix of no picture": ("notes.txt", ("notes.txt", "words", 1)),
 }
 
@@ -75,7 +100,7 @@ def by_http_only(name: str) -> str:
 
 
 def no_such(name: str) -> str:
-    return f"no such picture, named {name}; check the path, or leave the suffix out of words"
+    return f"no such picture, named {name}; check the path, or put text: before words"
 
 
 REFUSED = {
@@ -101,6 +126,20 @@ REFUSED = {
         "2:FTP://me:secret@host/a",
         by_http_only("'FTP://host/a'"),
     ),
+    "a prefix and nothing": (
+        "text: ", "an empty search term; name what you look for, or a picture",
+    ),
+    "a prefix and a weight of zero": (
+        "0:text:dog", "a weight of zero says nothing, in '0:text:dog'; leave the term out",
+    ),
+    "a prefix and no file": (
+        "image:dogs", "no such picture, named 'dogs'; check the path",
+    ),
+    "a prefix and no name": ("image:", "no such picture, named ''; check the path"),
+    "a prefix and a folder": (
+        "image:folder.png", "no such picture, named 'folder.png'; check the path",
+    ),
+    "a prefix and another address": ("image:ftp://h/a", by_http_only("'ftp://h/a'")),
     "a folder named like a picture": (
         "folder.png", no_such("'folder.png'"),
     ),
@@ -133,9 +172,8 @@ def test_terms_keep_their_order() -> None:
         pytest.param(["3:red", "4:green"], [], (0.6, 0.8, 0), id="weights"),
         pytest.param(["4:blue", "3:green.png"], [], (0, 0.6, 0.8), id="words and a picture"),
         pytest.param(["4:green.png", "3:blue"], [], (0, 0.8, 0.6), id="a picture and words"),
-        pytest.param(["4:blue"], ["3:red"], (-0.6, 0, 0.8), id="pushed away"),
         pytest.param(["grey"], [], GREY, id="unknown words"),
-        pytest.param(["red", "blue"], ["2:blue", "red.png"], (0, 0, -1), id="only what is unlike"),
+        pytest.param([], ["3:red", "4:blue"], (-0.6, 0, -0.8), id="only what is unlike"),
     ],
 )
 def test_the_query_is_the_direction_of_the_weighted_sum(
@@ -144,6 +182,28 @@ def test_the_query_is_the_direction_of_the_weighted_sum(
     query = embed(parse(terms, minus), FakeEncoder(), 1000)
     assert query.dtype == np.float32
     assert query == pytest.approx(expected, abs=1e-6)
+
+
+UNLIKE = {
+    "half of what they share is taken": (["red"], ["grey"], (5, -1, -1)),
+    "all of it": (["red"], ["2:grey"], (2, -1, -1)),
+    "a quarter": (["red"], ["0.5:grey"], (11, -1, -1)),
+    "whatever the query's own weight": (["5:red"], ["grey"], (5, -1, -1)),
+    "they share nothing": (["red"], ["9:blue"], (1, 0, 0)),
+    "of a blend": (["3:red", "4:green"], ["green"], (0.6, 0.4, 0)),
+    "by a picture": (["3:red", "4:green"], ["2:green.png"], (1, 0, 0)),
+    "one after the other": (["3:red", "4:green"], ["red", "green"], (0.3, 0.4, 0)),
+    "twice: half is left of half": (["3:red", "4:green"], ["green", "green"], (3, 1, 0)),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("terms", "minus", "expected"), UNLIKE.values(), ids=UNLIKE.keys())
+def test_what_it_should_be_unlike_is_taken_away(
+    terms: list[str], minus: list[str], expected: tuple[float, ...]
+) -> None:
+    query = embed(parse(terms, minus), FakeEncoder(), 1000)
+    assert query == pytest.approx(np.array(expected) / np.linalg.norm(expected), abs=1e-6)
 
 
 @pytest.mark.usefixtures("here")
@@ -160,6 +220,63 @@ def test_all_words_are_embedded_in_one_call_and_none_without() -> None:
     assert (encoder.calls, encoder.texts, encoder.pictures) == (1, 2, 1)
     embed(parse(["green.png"]), encoder, 1000)
     assert encoder.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("dog", True, id="a word"),
+        pytest.param("golden retriever puppy", True, id="three"),
+        pytest.param("a golden retriever puppy", True, id="an article is none of them"),
+        pytest.param("The  red\tcar", True, id="in any writing"),
+        pytest.param("a", True, id="an article alone is a word"),
+        pytest.param("puppy on the grass", False, id="four"),
+        pytest.param("a dog on grass and snow", False, id="a sentence"),
+        pytest.param("another", True, id="begins like an article"),
+        pytest.param("犬", True, id="no Latin letters"),
+    ],
+)
+def test_keywords_are_few_words(text: str, expected: bool) -> None:
+    assert is_keyword(text) is expected
+
+
+class Prompted(FakeEncoder):
+    """Remembers its texts; "x red" is red, "red y" is green."""
+
+    def __init__(self, templates: Sequence[str]) -> None:
+        super().__init__()
+        self.templates = templates
+        self.seen: list[str] = []
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.seen += texts
+        known = {"x red": "red", "red y": "green"}
+        return super().encode_texts([known.get(text, text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("templates", "terms", "seen", "expected"),
+    [
+        pytest.param([], ["a red"], ["a red"], [1, 1, 1], id="none: as it is"),
+        pytest.param(["x {}"], ["red"], ["x red"], [1, 0, 0], id="one"),
+        pytest.param(["x {}", "{} y"], ["a red"], ["x red", "red y"], [1, 1, 0], id="the mean"),
+        pytest.param(["x {}"], ["{} {0}"], ["x {} {0}"], [1, 1, 1], id="braces are letters"),
+        pytest.param(
+            ["x {}"], ["red as a red rose"], ["red as a red rose"], [1, 1, 1], id="no sentence"
+        ),
+        pytest.param(
+            ["x {}", "{} y"], ["red", "2:blue sky at noon"], ["x red", "red y", "blue sky at noon"],
+            [2**-0.5 + 2 * 3**-0.5, 2**-0.5 + 2 * 3**-0.5, 2 * 3**-0.5], id="each term its own",
+        ),
+    ],
+)  # fmt: skip
+def test_keywords_are_embedded_by_templates(
+    templates: list[str], terms: list[str], seen: list[str], expected: list[float]
+) -> None:
+    encoder = Prompted(templates)
+    vector = embed(parse(terms), encoder, 1000)
+    assert encoder.seen == seen
+    assert vector == pytest.approx(np.array(expected) / np.linalg.norm(expected), abs=1e-6)
 
 
 @pytest.mark.usefixtures("here")
@@ -187,3 +304,241 @@ def test_a_picture_above_the_limit_is_told(here: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot be used \(too large"):
         embed([Term("large.png", "picture", 1)], FakeEncoder(), 2499)
     assert embed([Term("large.png", "picture", 1)], FakeEncoder(), 2500).tolist() == [0, 0, 1]
+
+
+class Stdin:
+    """What is on standard input; `reads` counts how often it was asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.reads = 0
+
+    def __call__(self) -> bytes:
+        self.reads += 1
+        return self.data
+
+
+def picture_bytes(here: Path) -> bytes:
+    return (here / "green.png").read_bytes()
+
+
+def test_standard_input_is_read_only_for_a_dash(here: Path) -> None:
+    stdin = Stdin(b"x")
+    assert parse(["a - b", "--", "./red.png"], stdin=stdin)
+    assert stdin.reads == 0
+    assert parse(["-"]) == [Term("-", "words", 1)]  # where there is none
+
+
+@pytest.mark.parametrize(
+    ("typed", "sign", "weight"),
+    [("-", 1, 1), ("2:-", 1, 2), ("image:-", 1, 1), ("2:image:-", 1, 2), ("0.5:-", -1, -0.5)],
+)
+def test_a_picture_on_standard_input(here: Path, typed: str, sign: int, weight: float) -> None:
+    data = picture_bytes(here)
+    terms, minus = ([typed], []) if sign > 0 else ([], [typed])
+    parsed = parse(terms, minus, stdin=Stdin(data))
+    assert parsed == [Term("-", "stdin", weight, content=data)]
+    assert embed(parsed, FakeEncoder(), 1000).tolist() == [0, sign, 0]
+    assert data[:8] not in repr(parsed).encode()
+
+
+@pytest.mark.parametrize("name", ["png", "jpg", "webp", "gif", "tiff", "bmp", "ppm", "heic"])
+def test_any_kind_of_picture_on_standard_input(tmp_path: Path, name: str) -> None:
+    pillow_heif.register_heif_opener()
+    data = paint(tmp_path / f"x.{name}", BLUE, (16, 16)).read_bytes()
+    vector = embed(parse(["-"], stdin=Stdin(data)), FakeEncoder(), 1000)
+    assert vector == pytest.approx((0, 0, 1), abs=0.05)
+
+
+@pytest.mark.usefixtures("here")
+def test_lines_on_standard_input_are_terms() -> None:
+    data = "\ufeff\n2:a dog\r\ntext:red.png\n\nred.png\n-\nGrüße".encode()
+    found = parse(["3:-", "cat"], stdin=Stdin(data))
+    assert found == [
+        Term("a dog", "words", 6), Term("red.png", "words", 3), Term("red.png", "picture", 3),
+        Term("-", "words", 3), Term("Grüße", "words", 3), Term("cat", "words", 1),
+    ]  # fmt: skip
+    assert parse(["cat"], ["-"], stdin=Stdin(b"2:a dog\nx")) == [
+        Term("cat", "words", 1), Term("a dog", "words", -2), Term("x", "words", -1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "typed", "expected"),
+    [
+        (b"", "-", "nothing on standard input, for '-'; pipe a picture or lines of words in"),
+        (b"\n \n", "-", "only empty lines on standard input, for '-'; pipe words in"),
+        (
+            b"dog\0cat", "-",
+            "neither a picture nor text, on standard input; convert it to a common format",
+        ),
+        (
+            b"x\n" * 1001, "-",
+            ("more than 1,000 lines on standard input, for '-'; "
+            "have each answered by itself with --queries -"),
+        ),
+        (b"dog\n\xff\xfe", "-", "words that are no valid UTF-8, '\\udcff\\udcfe'; check the term"),
+        (b"0:dog", "-", "a weight of zero says nothing, in '0:dog'; leave the term out"),
+        (b"dog", "0:-", "a weight of zero says nothing, in '0:-'; leave the term out"),
+    ],
+    ids=["empty", "blank", "binary", "too many", "invalid", "a weight in it", "its weight"],
+)  # fmt: skip
+def test_standard_input_that_is_no_term(data: bytes, typed: str, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse([typed], stdin=Stdin(data))
+    assert str(caught.value) == expected
+
+
+def test_standard_input_is_there_once() -> None:
+    with pytest.raises(UsageError, match=r"^standard input is there only once, "):
+        parse(["-"], ["-"], stdin=Stdin(b"dog"))
+
+
+def test_text_on_standard_input_that_was_to_be_a_picture() -> None:
+    with pytest.raises(UsageError) as caught:
+        embed(parse(["image:-"], stdin=Stdin(b"dog")), FakeEncoder(), 1000)
+    assert str(caught.value) == (
+        "the query picture cannot be used (not an image), at '-'; choose another"
+    )
+
+
+@pytest.fixture
+def flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand where flag.png is: its left half red, its right half blue."""
+    image = Image.new("RGB", (40, 20), RED)
+    image.paste(BLUE, (20, 0, 40, 20))
+    image.save(tmp_path / "flag.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("flag")
+@pytest.mark.parametrize(
+    ("crop", "expected"),
+    [("0,0,20,20", RED), ("20,5,20,10", BLUE), ("50%,0%,50%,100%", BLUE)],
+)
+def test_a_part_of_the_picture(crop: str, expected: tuple[int, int, int]) -> None:
+    for term in ("flag.png", "image:flag.png", "2:flag.png"):
+        vector = embed(parse([term], crop=crop), FakeEncoder(), 1000)
+        assert vector == pytest.approx(np.array(expected) / 255)
+    # What it should be unlike stays whole.
+    (query, minus) = parse(["flag.png"], ["flag.png"], crop=crop)
+    assert (query.crop is not None, minus.crop) == (True, None)
+
+
+@pytest.mark.usefixtures("flag")
+@pytest.mark.parametrize(
+    ("terms", "crop", "expected"),
+    [
+        (
+            ["flag.png"], "1,2,3",
+            ("no part of a picture (not four numbers), in --crop '1,2,3'; write X,Y,W,H in pixels, "
+            "or each in percent: 10%,10%,50%,50%"),
+        ),
+        (
+            ["dog"], "1,2,3,4",
+            ("--crop is of one picture, and the query has none; name one, and others with --minus "
+            "or in a query of their own"),
+        ),
+        (
+            ["flag.png", "./flag.png", "dog"], "1,2,3,4",
+            ("--crop is of one picture, and the query has 2; name one, and others with --minus "
+            "or in a query of their own"),
+        ),
+        (
+            ["flag.png"], "30,0,11,20",
+            ("the part 30,0,11,20 reaches beyond the picture of 40 x 20 pixels, at 'flag.png'; "
+            "choose one inside it"),
+        ),
+    ],
+    ids=["no part", "no picture", "two pictures", "beyond"],
+)  # fmt: skip
+def test_a_part_that_is_none(terms: list[str], crop: str, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        embed(parse(terms, crop=crop), FakeEncoder(), 1000)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("red.png", ("red.png", 1)),
+        ("2:red.png", ("red.png", 2)),
+        ("2:odd.png", ("2:odd.png", 1)),
+        ("0.5:2:odd.png", ("2:odd.png", 0.5)),
+        ("gone/away.png", ("gone/away.png", 1)),
+        ("text:dog", ("text:dog", 1)),
+    ],
+)
+def test_a_picture_in_the_index(typed: str, expected: tuple[str, float]) -> None:
+    text, weight = expected
+    assert parse(["cat"], like=[typed]) == [Term("cat", "words", 1), Term(text, "indexed", weight)]
+
+
+@pytest.mark.parametrize("typed", ["", "0:x.png"])
+def test_a_picture_in_the_index_that_is_none(typed: str) -> None:
+    with pytest.raises(UsageError):
+        parse([], like=[typed])
+
+
+@pytest.mark.usefixtures("here")
+def test_many_queries_are_embedded_as_each_alone() -> None:
+    class Calls(FakeEncoder):
+        calls = 0
+
+        def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            self.calls += 1
+            return super().encode_texts(texts)
+
+    asked = [
+        parse(["red"]), parse(["green.png", "red"]), parse(["note"], ["red.png"]),
+        parse([], like=["a"]), parse(["green.png"]), parse(["3:red", "4:green"]),
+    ] + 9 * [parse(["red.png", "green.png", "blue"])]  # fmt: skip
+    indexed = {"a": np.array([0.6, 0, 0.8], np.float32)}
+    encoder = Calls()
+    together = embed_each(asked, encoder, 1000, indexed.__getitem__)
+    assert (encoder.calls, encoder.texts, encoder.pictures) == (1, 4, 21)
+    for terms, found in zip(asked, together, strict=True):
+        assert not isinstance(found, UsageError)
+        assert np.array_equal(found, embed(terms, FakeEncoder(), 1000, indexed.__getitem__))
+
+
+def test_what_one_query_cannot_be_embedded_for_is_its_own(here: Path) -> None:
+    (here / "bad.png").write_text("no picture")
+
+    def indexed(path: str) -> NDArray[np.float32]:
+        raise UsageError(f"no {path}")
+
+    asked = [
+        parse(["red.png"]), parse(["bad.png", "red.png"]), parse(["red"], ["red"]),
+        parse(["red"], like=["a"]), parse(["red.png", "bad.png"]), parse(["green.png"]),
+    ]  # fmt: skip
+    (here / "red.png").unlink()  # after it was found to be there
+    found = embed_each(asked, FakeEncoder(), 1000, indexed)
+    gone = "the query picture cannot be used (unreadable: No such file or directory), at 'red.png'"
+    assert [str(one).partition(";")[0] for one in found[:5]] == [
+        gone, "the query picture cannot be used (not an image), at 'bad.png'",
+        "the terms cancel each other out", "no a", gone,
+    ]  # fmt: skip
+    assert found[5].tolist() == [0, 1, 0]  # type: ignore[union-attr]  # or it fails
+
+
+def test_pictures_in_the_index_need_no_encoder() -> None:
+    vector = np.array([0, 0.6, 0.8], np.float32)
+    found = embed(parse([], like=["a"]), None, 1000, lambda _: vector)
+    assert found == pytest.approx(vector)
+    with pytest.raises(ValueError, match="no encoder"):
+        embed(parse(["red"]), None, 1000)
+
+
+def test_decoders_end_whatever_happens(here: Path) -> None:
+    class Failing(FakeEncoder):
+        def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            raise ModelError("it broke")
+
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = children.read_text() if children.exists() else ""
+    with pytest.raises(ModelError):
+        embed(parse(["red.png", "green.png", "red.png"]), Failing(), 1000)
+    assert (children.read_text() if children.exists() else "") == before

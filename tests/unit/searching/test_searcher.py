@@ -1,18 +1,19 @@
 """`Searcher`: from terms to matches."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fake_encoder import AXES, BLUE, GREEN, RED, FakeEncoder, paint
 
-from vsearch.errors import IndexMissing, ModelMismatch
+from vsearch.errors import IndexMissing, ModelMismatch, UsageError
 from vsearch.index import Graph
 from vsearch.index.graph import load_graph
 from vsearch.index.matrix import Matrix
 from vsearch.indexing.run import Options, update
 from vsearch.records import Calibration, ImageFacts, Match
+from vsearch.searching.filters import Filters
 from vsearch.searching.query import parse
 from vsearch.searching.searcher import Answer, Query, Searcher
 
@@ -34,10 +35,11 @@ def ask(
     photos: Path,
     *terms: str,
     minus: Sequence[str] = (),
+    like: Sequence[str] = (),
     k: int = 10,
     encoder: FakeEncoder | None = None,
 ) -> Answer:
-    query = Query(parse(terms, minus), k)
+    query = Query(parse(terms, minus, like), k)
     with Searcher(photos / ".vsearch", encoder or FakeEncoder(), pixel_limit=10_000) as searcher:
         return searcher.answer(query)
 
@@ -56,10 +58,16 @@ def test_words_find_pictures_best_first(photos: Path) -> None:
 def test_a_match_says_all_there_is(photos: Path) -> None:
     (match,) = ask(photos, "red", k=1).matches
     assert match == Match(
-        1, str(photos / "red.png"), match.score, match.relevance, ImageFacts(40, 20, "PNG")
+        1,
+        str(photos / "red.png"),
+        match.score,
+        match.relevance,
+        ImageFacts(40, 20, "PNG"),
+        size=(photos / "red.png").stat().st_size,
     )
     assert match.score == pytest.approx(1.0)
-    assert match.relevance == pytest.approx(1 / (1 + np.exp(-5)))
+    assert match.relevance == pytest.approx(expected_relevance(1.0, 4))
+    assert not match.weak
 
 
 def test_a_query_picture_is_no_answer_to_itself(photos: Path) -> None:
@@ -75,39 +83,113 @@ def test_a_copy_of_the_query_picture_is_an_answer(photos: Path) -> None:
     assert listed(ask(photos, "red.png", k=1)) == [(1, "copy.png", 1.0)]
 
 
-def test_what_it_should_be_unlike_pushes_away(photos: Path) -> None:
+def test_what_it_should_be_unlike_goes_down(photos: Path) -> None:
+    assert [name for _, name, _ in listed(ask(photos, "olive.png"))] == [
+        "green.png", "red.png", "blue.png",
+    ]  # fmt: skip
     assert [name for _, name, _ in listed(ask(photos, "olive.png", minus=["green"]))] == [
-        "red.png", "blue.png", "green.png",
+        "red.png", "green.png", "blue.png",
     ]  # fmt: skip
 
 
+@pytest.fixture
+def many(photos: Path) -> Path:
+    """The same index with twelve more pictures, of colours between."""
+    for step in range(12):
+        paint(photos / f"{step:02}.png", (20 * step, 255 - 20 * step, 10 * step))
+    list(update(photos / ".vsearch", FakeEncoder(), [], Options(2, 10_000)))
+    return photos
+
+
+def expected_relevance(score: float, rows: int) -> float:
+    """Return it as the fake encoder's calibration has it, written out."""
+    answers = 0.2 * math.sqrt(rows)
+    odds = answers / (rows - answers) * math.exp(10 * score - 5)
+    return odds / (1 + odds)
+
+
+@pytest.mark.parametrize("terms", [["red"], ["2:red"], ["a red thing seen from above"]])
+def test_the_model_tells_the_relevance_of_words(photos: Path, terms: list[str]) -> None:
+    matches = ask(photos, *terms).matches
+    told = [expected_relevance(one.score, 4) for one in matches]
+    assert [one.relevance for one in matches] == pytest.approx(told)
+    assert [one.weak for one in matches] == [relevance < 0.15 for relevance in told]
+
+
 @pytest.mark.parametrize(
-    ("terms", "minus", "speaks"),
+    ("terms", "minus"),
     [
-        pytest.param(["red"], [], True, id="one text"),
-        pytest.param(["2:red"], [], True, id="one weighted text: the same direction"),
-        pytest.param(["red", "blue"], [], False, id="two texts"),
-        pytest.param(["red"], ["blue"], False, id="a text and one it should be unlike"),
-        pytest.param(["red.png"], [], False, id="a picture"),
-        pytest.param(["red.png", "red"], [], False, id="a picture and a text"),
-        pytest.param([], ["red"], False, id="only what it should be unlike"),
+        pytest.param(["red", "blue"], [], id="two texts"),
+        pytest.param(["red"], ["blue"], id="a text and one it should be unlike"),
+        pytest.param(["red.png"], [], id="a picture"),
+        pytest.param(["red.png", "red"], [], id="a picture and a text"),
+        pytest.param([], ["red"], id="only what it should be unlike"),
     ],
 )
-def test_relevance_is_told_only_for_what_it_was_calibrated_on(
-    photos: Path, terms: list[str], minus: list[str], speaks: bool
+def test_the_background_tells_the_relevance_of_the_rest(
+    many: Path, terms: list[str], minus: list[str]
 ) -> None:
-    matches = ask(photos, *terms, minus=minus).matches
-    assert matches
-    calibration = Calibration(slope=10.0, bias=-5.0)
-    assert [one.relevance for one in matches] == [
-        calibration.relevance(one.score) if speaks else None for one in matches
-    ]
+    matches = ask(many, *terms, minus=minus).matches
+    relevances = [one.relevance for one in matches]
+    assert None not in relevances
+    assert relevances == sorted(relevances, key=lambda one: -(one or 0))
+    assert relevances[0] != relevances[-1]
+    # It is that of the whole index, however it is asked.
+    condition = Filters(globs=["red.png", "0*.png"]).condition()
+    for forced in ("exact", "graph"):
+        query = Query(parse(terms, minus), 3, condition)
+        with Searcher(
+            many / ".vsearch", FakeEncoder(), pixel_limit=10_000, forced=forced
+        ) as searcher:
+            few = searcher.answer(query).matches
+        assert len(few) == 3
+        by_path = {one.path: one.relevance for one in matches}
+        told = [by_path[one.path] for one in few]
+        assert [one.relevance for one in few] == pytest.approx(told)  # the graph rounds otherwise
 
 
-def test_a_model_without_calibration_has_no_relevance(photos: Path) -> None:
+def test_a_model_without_calibration_is_told_by_the_background(many: Path) -> None:
     encoder = FakeEncoder()
-    encoder.calibration = None
-    assert {one.relevance for one in ask(photos, "red", encoder=encoder).matches} == {None}
+    encoder.calibration = Calibration()
+    matches = ask(many, "red", encoder=encoder).matches
+    assert matches[0].relevance is not None
+    assert matches[0].relevance != pytest.approx(expected_relevance(matches[0].score, 16))
+
+
+def test_few_pictures_tell_no_relevance(photos: Path) -> None:
+    matches = ask(photos, "red.png").matches
+    assert [(one.relevance, one.weak) for one in matches] == [(None, False)] * 3
+    with (
+        Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher,
+        pytest.raises(UsageError, match="too few different pictures"),
+    ):
+        searcher.answer(Query(parse(["red.png"]), min_relevance=0.1))
+
+
+@pytest.mark.parametrize(
+    ("least", "expected", "refused"),
+    [
+        pytest.param(0.0, ["red.png", "olive.png", "blue.png", "green.png"], None, id="all"),
+        pytest.param(0.2, ["red.png", "olive.png"], "blue.png", id="some"),
+        pytest.param(0.99, [], "red.png", id="none"),
+    ],
+)
+def test_only_what_is_relevant_enough(
+    photos: Path, least: float, expected: list[str], refused: str | None
+) -> None:
+    every = {Path(one.path).name: one for one in ask(photos, "red").matches}
+    with Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher:
+        given = searcher.answer(Query(parse(["red"]), min_relevance=least))
+    assert given.matches == [every[name] for name in expected]
+    assert given.refused == (every[refused].relevance if refused else None)
+
+
+def test_as_relevant_as_asked_for_is_enough(photos: Path) -> None:
+    (best,) = ask(photos, "red", k=1).matches
+    assert best.relevance is not None
+    with Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher:
+        given = searcher.answer(Query(parse(["red"]), min_relevance=best.relevance))
+    assert given.matches == [best]
 
 
 def test_an_answer_says_how_it_came_about(photos: Path) -> None:
@@ -116,7 +198,12 @@ def test_an_answer_says_how_it_came_about(photos: Path) -> None:
         ("red", "words", 2), ("blue.png", "picture", -1),
     ]  # fmt: skip
     assert (given.rows, given.strategy.method, given.warning) == (4, "exact", None)
-    assert list(given.seconds) == ["open the index", "embed the query", "search"]
+    assert list(given.seconds) == [
+        "open the index",
+        "embed the query",
+        "search",
+        "judge the relevance",
+    ]
     assert all(seconds >= 0 for seconds in given.seconds.values())
 
 
@@ -136,8 +223,13 @@ def test_queries_one_after_the_other_are_answered_as_each_alone(photos: Path) ->
     asked = [Query(parse([name]), k) for name in ("red", "green", "olive.png") for k in (1, 3)]
     with Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher:
         together = [searcher.answer(query) for query in asked]
-    assert list(together[0].seconds) == ["open the index", "embed the query", "search"]
-    assert list(together[1].seconds) == ["embed the query", "search"]
+    assert list(together[0].seconds) == [
+        "open the index",
+        "embed the query",
+        "search",
+        "judge the relevance",
+    ]
+    assert list(together[1].seconds) == ["embed the query", "search", "judge the relevance"]
     for query, given in zip(asked, together, strict=True):
         with Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher:
             assert searcher.answer(query).matches == given.matches
@@ -165,6 +257,62 @@ def test_a_graph_is_loaded_once_for_many_queries(
 def test_every_axis_finds_its_own(photos: Path) -> None:
     for name in AXES:
         assert listed(ask(photos, name, k=1)) == [(1, f"{name}.png", 1.0)]
+
+
+def like(photos: Path, *paths: str) -> Answer:
+    with Searcher(photos / ".vsearch", None, pixel_limit=10_000) as searcher:
+        return searcher.answer(Query(parse([], like=paths), 2))
+
+
+def test_a_picture_in_the_index_is_asked_with_its_embedding_there(photos: Path) -> None:
+    expected = [(1, "green.png", 0.8), (2, "red.png", 0.6)]
+    assert listed(like(photos, "olive.png")) == expected
+    assert listed(like(photos, str(photos / "olive.png"))) == expected
+    (photos.parent / "link").symlink_to(photos)
+    assert listed(like(photos, "../link/olive.png")) == expected
+    (photos / "other").symlink_to("olive.png")
+    assert listed(like(photos, "other")) == expected
+    (photos / "olive.png").unlink()
+    given = like(photos, "olive.png")
+    assert (listed(given), given.notes) == (expected, ())
+
+
+def test_pictures_in_the_index_blend_with_others(photos: Path) -> None:
+    encoder = FakeEncoder()
+    given = ask(photos, "3:green", like=["4:red.png"], encoder=encoder)
+    assert listed(given)[0] == (1, "olive.png", 0.96)
+    assert "red.png" not in [name for _, name, _ in listed(given)]
+    assert (encoder.pictures, encoder.loaded) == (0, 0)
+    assert [one.relevance for one in given.matches] == [None] * 3
+
+
+def test_a_copy_of_a_picture_in_the_index_is_an_answer(photos: Path) -> None:
+    paint(photos / "copy.png", RED, (40, 20))
+    list(update(photos / ".vsearch", FakeEncoder(), [], Options(2, 10_000)))
+    assert listed(like(photos, "red.png"))[0] == (1, "copy.png", 1.0)
+
+
+def test_a_picture_that_has_changed_since_is_told(photos: Path) -> None:
+    paint(photos / "olive.png", BLUE, (50, 50))
+    given = like(photos, "olive.png")
+    assert listed(given) == [(1, "green.png", 0.8), (2, "red.png", 0.6)]
+    assert given.notes == (
+        (
+            f"{str(photos / 'olive.png')!r} has changed since it was indexed, and counts as it was "
+            "then; bring the index up to date with `vsearch index`"
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", ["none.png", "note.txt", ".", "/"])
+def test_a_picture_that_is_not_in_the_index(photos: Path, name: str) -> None:
+    (photos / "note.txt").write_text("no picture")
+    with pytest.raises(UsageError) as caught:
+        like(photos, name)
+    assert str(caught.value) == (
+        f"no such picture in the index, named {name!r}; name it as a term to embed it, "
+        "or `vsearch index` its folder"
+    )
 
 
 def test_folded_answers_are_as_many_as_asked_for(photos: Path) -> None:

@@ -20,10 +20,18 @@ from vsearch.images.load import prepare, square
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vsearch.images.crop import Crop
     from vsearch.images.load import Prepared, Square
     from vsearch.records import Preprocessing
 
 _FORKS = hasattr(os, "fork")
+
+
+def ready_for_many() -> None:
+    """Import here what decoders need, so that not each of many forks does so anew (25 ms)."""
+    from PIL import Image, ImageCms, TiffImagePlugin  # noqa: F401  # by their use in `images`
+
+    Image.preinit()
 
 
 class Decoding:
@@ -34,7 +42,14 @@ class Decoding:
     """
 
     def __init__(
-        self, data: bytes, spec: Preprocessing, *, pixel_limit: int, path: str, seconds: float
+        self,
+        data: bytes,
+        spec: Preprocessing,
+        *,
+        pixel_limit: int,
+        path: str,
+        seconds: float,
+        crop: Crop | None = None,
     ) -> None:
         """Fork. The arguments are those of `load.prepare`, and how long it may take at most.
 
@@ -44,8 +59,8 @@ class Decoding:
         self._path = path
         self._seconds = seconds
         self._begun = False
-        self._here = partial(prepare, data, spec, pixel_limit=pixel_limit, path=path)
-        self._decoder = _forked(data, pixel_limit, seconds) if _FORKS else None
+        self._here = partial(prepare, data, spec, pixel_limit=pixel_limit, path=path, crop=crop)
+        self._decoder = _forked(data, crop, pixel_limit, seconds) if _FORKS else None
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +96,7 @@ class Decoding:
             raise error.fault or ImageError(SkipReason.CRASHED, str(error)) from error
 
 
-def _forked(data: bytes, pixel_limit: int, seconds: float) -> Decoder:
+def _forked(data: bytes, crop: Crop | None, pixel_limit: int, seconds: float) -> Decoder:
     ours, theirs = socket.socketpair()
     memory = shared_memory()
     parent = os.getpid()
@@ -97,13 +112,18 @@ def _forked(data: bytes, pixel_limit: int, seconds: float) -> Decoder:
         ) from error
     if not pid:
         ours.close()
-        _decode(theirs, memory, parent, data, pixel_limit)
+        _decode(theirs, memory, parent, data, crop, pixel_limit)
     theirs.close()
     return Decoder(_This(), pid, ours, memory, seconds)
 
 
 def _decode(
-    connection: socket.socket, memory: int, parent: int, data: bytes, pixel_limit: int
+    connection: socket.socket,
+    memory: int,
+    parent: int,
+    data: bytes,
+    crop: Crop | None,
+    pixel_limit: int,
 ) -> NoReturn:
     from vsearch.images.isolation.zygote import be_decoder
 
@@ -115,7 +135,7 @@ def _decode(
         named_image: bool,  # noqa: ARG001  # `data` was read already
         is_known: Callable[[bytes], bool],  # noqa: ARG001  # it was asked for to be decoded
     ) -> tuple[bytes, Square | None]:
-        return b"", square(data, spec, pixel_limit=pixel_limit, path=path)
+        return b"", square(data, spec, pixel_limit=pixel_limit, path=path, crop=crop)
 
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # libraries write to stderr past Python

@@ -447,8 +447,8 @@ def _relevance(scale: float, bias: float | None) -> dict[str, Any] | None:
     if bias is None:
         return None
     return {
-        "note": "the model's own sigmoid, as trained: among thousands of texts for each that fits",
-        "logistic": {"slope": scale, "bias": bias},
+        "note": "the model's own sigmoid, as trained: of 32,768 texts, one fits",
+        "logistic": {"slope": scale, "bias": bias, "share": 1 / 32_768},
     }
 
 

@@ -22,6 +22,7 @@ from vsearch.models.folder import BUILT_IN
 from vsearch.models.zoo.table import ALIASES, known, lookup
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 Precision = Literal["auto", "fp32", "fp16", "int8", "bf16"]
@@ -92,10 +93,23 @@ def is_repository(name: str) -> bool:
     return _REPOSITORY.fullmatch(name) is not None
 
 
-def require_published(name: ModelName) -> None:
-    """Raise UsageError, with what may have been meant, for weights that nobody has published."""
-    if lookup(f"{name.architecture}/{name.tag}") is None:
-        raise _unknown(name.canonical)
+def require_published(name: ModelName, here: Iterable[str] = ()) -> None:
+    """Raise UsageError, with what may have been meant, for weights that nobody has published.
+
+    `here`: the names of the models on this machine, which may have been meant too.
+    """
+    if not name.can_be_fetched:
+        others = (other for other in here if other != name.canonical)  # it itself is damaged
+        raise _unknown(name.canonical, here=others)
+
+
+def meant(typed: str, names: Iterable[str]) -> str | None:
+    """Return "did you mean 'balanced'?", with up to three of the names; None when none is near."""
+    lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(typed.lower(), lower, n=3, cutoff=0.6)
+    if not near:
+        near = [name for name in lower if name.startswith(f"{typed.lower()}/")][:3]
+    return f"did you mean {' or '.join(repr(lower[name]) for name in near)}?" if near else None
 
 
 def without_precision(canonical: str) -> str:
@@ -127,13 +141,8 @@ def _split(typed: str) -> tuple[str, Precision]:
     return base, _SUFFIXES[suffix]
 
 
-def _unknown(typed: str, advice: str | None = None) -> UsageError:
-    names = [BUILT_IN, *ALIASES, *(model.name for model in known())]
-    lower = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(typed.lower(), lower, n=3, cutoff=0.6)
-    if not near:
-        near = [name for name in lower if name.startswith(f"{typed.lower()}/")][:3]
+def _unknown(typed: str, advice: str | None = None, here: Iterable[str] = ()) -> UsageError:
     if advice is None:
-        meant = " or ".join(repr(lower[name]) for name in near)
-        advice = f"did you mean {meant}?" if near else "see `vsearch models list --all`"
+        names = [BUILT_IN, *ALIASES, *here, *(model.name for model in known())]
+        advice = meant(typed, names) or "see `vsearch models list --all`"
     return UsageError(f"no such model, named {typed!r}; {advice}")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -27,7 +28,7 @@ from vsearch.models.conversion.source import Source, load, load_tokenizer
 from vsearch.models.folder import ModelFolder
 from vsearch.models.onnx import OnnxEncoder, normalised
 from vsearch.models.torch import TorchEncoder
-from vsearch.records import Preprocessing
+from vsearch.records import Calibration, Preprocessing
 
 TEXTS = ["a dog", "two people on a red bicycle in the rain", "", "Grüße 🎉 " * 60, "<end_of_text>"]
 
@@ -236,9 +237,12 @@ def test_a_model_that_was_trained_to_give_probabilities_gives_them(tmp_path: Pat
     source = tiny("siglip")
     model = load(source, tmp_path)
     calibration = made(source, tmp_path / "model", "fp32").calibration
-    assert calibration is not None
-    assert calibration.slope == pytest.approx(model.logit_scale.exp().item())
-    assert calibration.bias == model.logit_bias.item() == -10
+    told = calibration.sentence
+    assert told is not None
+    assert calibration == Calibration(sentence=told, keyword=told)
+    assert told.slope == pytest.approx(model.logit_scale.exp().item())
+    assert model.logit_bias.item() == -10
+    assert told.bias == pytest.approx(-10 + math.log(32_767))  # others in a batch of training
 
 
 @pytest.mark.parametrize("wanted", ["auto", "bf16"])

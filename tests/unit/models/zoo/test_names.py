@@ -90,6 +90,13 @@ def test_what_nobody_has_published() -> None:
         names.require_published(names.parse("ViT-B-32-25/datacomp_s34b_b86k"))
 
 
+def test_what_is_here_may_have_been_meant() -> None:
+    mine = names.parse("ViT-B-32/mine")
+    with pytest.raises(UsageError, match="did you mean 'ViT-B-32/mine-2' or"):
+        names.require_published(mine, ["ViT-B-32/mine", "ViT-B-32/mine-2"])
+    names.require_published(names.parse("hf-hub:org/name"))
+
+
 @given(st.text(), st.text())
 def test_folders_of_different_names_are_different_and_stay_inside(one: str, other: str) -> None:
     one, other = (text.encode("utf-8", "replace").decode() for text in (one, other))

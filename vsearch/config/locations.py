@@ -1,27 +1,37 @@
 """Where things are: which index a command means, and who decided it.
 
 An option beats the environment, the environment beats the folder one stands in, and that beats the
-user's data directory.
+user's configuration and data directory.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 INDEX_VARIABLE = "VSEARCH_INDEX"
 MODELS_VARIABLE = "VSEARCH_MODELS"
 OFFLINE_VARIABLE = "VSEARCH_OFFLINE"
+CONFIG_VARIABLE = "VSEARCH_CONFIG"
 PROJECT_FOLDER = ".vsearch"
+CONFIG_FILE = "config.toml"
 
 
 def index_location(option: Path | None) -> Path:
     """Return the absolute path of the index a command works on; it need not exist yet.
 
     `--index DIR`, else the environment variable VSEARCH_INDEX, else the nearest `.vsearch/` in the
-    current folder or one of its parents, else `default` in the user's data directory.
+    current folder or one of its parents, else `default-index` of the user's configuration file,
+    else `default` in the user's data directory. Raises ConfigError where that file is at fault.
     """
-    chosen = option or _from_environment() or _nearest_project_folder() or _user_default()
+    chosen = (
+        option
+        or _from_environment()
+        or nearest_project_folder()
+        or _from_configuration()
+        or _user_default()
+    )
     return Path(os.path.realpath(chosen))
 
 
@@ -30,12 +40,47 @@ def _from_environment() -> Path | None:
     return Path(os.path.expanduser(value)) if value else None
 
 
-def _nearest_project_folder() -> Path | None:
+def nearest_project_folder() -> Path | None:
+    """Return the nearest `.vsearch/` in the current folder or one of its parents."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / PROJECT_FOLDER).is_dir():
             return folder / PROJECT_FOLDER
     return None
+
+
+def _from_configuration() -> Path | None:
+    if not (file := user_config_file()).is_file():
+        return None
+    from vsearch.config.files import default_index
+
+    return default_index(file)
+
+
+def user_config_file() -> Path:
+    """Return the user's configuration file; it need not exist.
+
+    The environment variable VSEARCH_CONFIG, else `config.toml` in the user's config directory.
+    """
+    value = os.environ.get(CONFIG_VARIABLE)
+    if value:
+        return Path(os.path.abspath(os.path.expanduser(value)))
+    if os.name == "posix" and sys.platform != "darwin":
+        # As platformdirs has it, which takes 10 ms to import: every command looks for this file.
+        base = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
+        return Path(base) / "vsearch" / CONFIG_FILE
+    import platformdirs
+
+    return platformdirs.user_config_path("vsearch", appauthor=False) / CONFIG_FILE
+
+
+def project_config_file() -> Path | None:
+    """Return the configuration file of the nearest `.vsearch/`; it need not exist. None: no such.
+
+    The environment variable VSEARCH_CONFIG does not change it.
+    """
+    folder = nearest_project_folder()
+    return folder / CONFIG_FILE if folder else None
 
 
 def _user_default() -> Path:

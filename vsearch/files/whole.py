@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole(
-    target: Path, is_export: Callable[[Path], bool], *, folder: bool, replace: bool
+    target: Path,
+    is_earlier: Callable[[Path], bool],
+    *,
+    folder: bool,
+    replace: bool,
+    noun: str = "export of that format",
 ) -> Iterator[Path]:
     """Lend the path of a file to be made, or of a `folder` made already, that becomes `target`.
 
-    It takes the place of an empty folder, or with `replace` of what `is_export`; of nothing else.
+    It takes the place of an empty folder, or with `replace` of what `is_earlier`, by its content
+    an earlier one of the same kind, which messages call a `noun`; of nothing else.
 
     Raises UsageError when something is in the way, or another is just writing `target`, and OSError
     that names `target` when it cannot be written. All is as it was then.
@@ -39,11 +45,8 @@ def whole(
     def require_free() -> None:
         if not os.path.lexists(target) or (folder and _is_empty_folder(target)):
             return
-        if not is_export(target):
-            raise UsageError(
-                f"what is there already is no export of that format, at {target}; "
-                "name another place"
-            )
+        if not is_earlier(target):
+            raise UsageError(f"what is there already is no {noun}, at {target}; name another place")
         if not replace:
             raise UsageError(
                 f"there is an export already, at {target}; name another, or add --force"

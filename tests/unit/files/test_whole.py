@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vsearch.errors import UsageError
-from vsearch.interchange.whole import whole
+from vsearch.files.whole import whole
 
 THEIRS = b"theirs"
 
@@ -158,7 +158,7 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from vsearch.errors import UsageError
-from vsearch.interchange.whole import whole
+from vsearch.files.whole import whole
 
 folder, what, target = sys.argv[1] == "folder", sys.argv[2], Path(sys.argv[3])
 

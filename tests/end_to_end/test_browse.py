@@ -1,0 +1,234 @@
+"""`vsearch browse` on a terminal of its own, with real keys; what it prints goes into a pipe."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+from end_to_end.command import PHOTOS, Run, environment
+
+Start = Callable[..., "Browsing"]
+READY = "Type what you look for"
+LEFT = b"\x1b[?1049l"  # the terminal shows again what it showed before
+
+
+class Browsing:
+    """A browser that runs, and its screen."""
+
+    def __init__(self, process: subprocess.Popen[bytes], terminal: int, size: tuple[int, int]):
+        self.process = process
+        self._terminal = terminal
+        self._screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self._screen)
+        self.sent = b""
+
+    def read(self, seconds: float = 0.1) -> bool:
+        """Take in what it draws within so many seconds; return whether there was anything."""
+        ready, _, _ = select.select([self._terminal], [], [], seconds)
+        try:
+            data = os.read(self._terminal, 1 << 16) if ready else b""
+        except OSError:  # it has ended
+            return False
+        if b"\x1b[c" in data:  # what are you? A VT220
+            os.write(self._terminal, b"\x1b[?62c")
+        self.sent += data
+        # pyte takes some of what modern terminals are asked for as text.
+        self._stream.feed(re.sub(rb"\x1b_[^\x1b]*\x1b\\|\x1b\[[<>=?][\d;]*[$\w]*[puc]", b"", data))
+        return bool(data)
+
+    def until(self, text: str) -> str:
+        """Wait until this is on the screen; return the screen."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            self.read()
+            shown = "\n".join(line.rstrip() for line in self._screen.display)
+            if text in shown:
+                return shown
+        raise AssertionError(f"no {text!r} in\n{shown}")
+
+    def press(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
+
+    def end(self) -> tuple[int, bytes, bytes]:
+        """Wait for its end; return exit code, stdout and stderr."""
+        end = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < end:
+            self.read()
+        while self.read():
+            pass
+        out, err = self.process.communicate(timeout=10)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def browse(photos_index: Path, tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts `vsearch browse ARGUMENT...` on a terminal."""
+    started: list[tuple[subprocess.Popen[bytes], int]] = []
+
+    def start(
+        *arguments: str, size: tuple[int, int] = (80, 24), environ: dict[str, str] | None = None
+    ) -> Browsing:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        variables = {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (environ or {})
+
+        def take_terminal() -> None:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vsearch", "browse", *arguments],
+            cwd=PHOTOS,
+            env=environment(tmp_path) | {"VSEARCH_INDEX": str(photos_index)} | variables,
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=take_terminal,
+        )
+        os.close(theirs)
+        started.append((process, ours))
+        return Browsing(process, ours, size)
+
+    yield start
+    for process, terminal in started:
+        process.kill()
+        process.communicate()
+        os.close(terminal)
+
+
+def test_what_was_marked_comes_out_of_the_pipe(browse: Start) -> None:
+    browsing = browse()
+    browsing.until(READY)
+    browsing.press("a dog")
+    shown = browsing.until("IMG_0013.jpg")
+    assert shown.splitlines()[0] == "› a dog"
+    browsing.press("\t  ")  # to the pictures, mark two
+    browsing.until("2 marked")
+    browsing.press("q")
+    assert browsing.end() == (0, b"IMG_0034.png\nIMG_0013.jpg\n", b"")
+    assert LEFT in browsing.sent
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [("-0", b"IMG_0034.png\0"), ("--null", b"IMG_0034.png\0")],
+    ids=["-0", "--null"],
+)
+def test_paths_ended_by_nul(browse: Start, option: str, expected: bytes) -> None:
+    browsing = browse("a dog", option)
+    browsing.until("IMG_0034.png")
+    browsing.press("\t q")
+    assert browsing.end() == (0, expected, b"")
+
+
+def test_marked_pictures_as_json(browse: Start) -> None:
+    browsing = browse("a dog", "--json", "--type", "jpeg")
+    browsing.until("IMG_0013.jpg")
+    browsing.press("\t q")
+    code, out, err = browsing.end()
+    assert (code, err) == (0, b"")
+    entry = json.loads(out)
+    assert (entry["rank"], Path(entry["path"]).name) == (1, "IMG_0013.jpg")
+    assert entry["relevance"] == pytest.approx(0.94, abs=0.02)
+
+
+def test_more_like_one_and_back(browse: Start) -> None:
+    browsing = browse("a castle")
+    browsing.until("IMG_0001.jpg")
+    browsing.press("\tl")
+    browsing.until("like IMG_0001.jpg › ")
+    browsing.press("b")
+    browsing.until("› a castle")
+    browsing.press("q")
+    assert browsing.end() == (0, b"", b"")
+
+
+def test_ctrl_c_prints_nothing_and_asks_before_marks_are_lost(browse: Start) -> None:
+    browsing = browse("a dog")
+    browsing.until("IMG_0034.png")
+    browsing.press("\t \x03")
+    browsing.until("1 marked: ctrl+q quits and prints them, ctrl+c drops them")
+    browsing.press("\x03")
+    assert browsing.end() == (130, b"", b"")
+
+
+def test_a_system_that_ends_it_gets_its_terminal_back(browse: Start) -> None:
+    browsing = browse("a dog")
+    browsing.until("IMG_0034.png")
+    browsing.process.send_signal(signal.SIGTERM)
+    assert browsing.end() == (143, b"", b"")
+    assert LEFT in browsing.sent
+
+
+def test_no_colour_is_sent_where_none_is_wanted(browse: Start) -> None:
+    browsing = browse("a dog", environ={"NO_COLOR": "1"}, size=(100, 30))
+    browsing.until("IMG_0034.png")
+    browsing.until("relevance")
+    browsing.press("\t q")
+    assert browsing.end()[0] == 0
+    colours = set(re.findall(rb"\x1b\[(?:[\d;]*;)?((?:3|4|9|10)[0-8][\d;]*)m", browsing.sent))
+    assert colours == set()
+
+
+def test_small_windows_have_room(browse: Start) -> None:
+    browsing = browse("snow", size=(40, 12))
+    shown = browsing.until("IMG_0")
+    assert shown.splitlines()[0] == "› snow"
+    browsing.press("\t")
+    browsing.until("space mark")
+    browsing.press("\x1b[6~")
+    browsing.until("3–4 of")
+    browsing.press("q")
+    assert browsing.end() == (0, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(
+            ["browse"],
+            b"vsearch: no terminal to browse on (No such device or address); use `vsearch search`, "
+            b"or run it in a terminal\n",
+            id="no terminal",
+        ),
+        pytest.param(
+            ["browse", "--json", "-0"],
+            b"vsearch: --json cannot go with --paths or -0; choose one\n",
+            id="contradiction",
+        ),
+        pytest.param(
+            ["browse", "--where", "wdth > 3"],
+            b"vsearch: --where is not understood (there is no 'wdth', but ",
+            id="bad filter",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    vsearch: Run, photos_index: Path, arguments: list[str], expected: bytes
+) -> None:
+    done = vsearch(*arguments, "--index", photos_index, preexec=os.setsid)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(expected)
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_no_index_is_said_before_the_screen_is_touched(browse: Start, tmp_path: Path) -> None:
+    browsing = browse("--index", str(tmp_path / "none"))
+    code, out, err = browsing.end()
+    assert (code, out) == (2, b"")
+    assert err.startswith(b"vsearch: there is no index, in ")
+    assert browsing.sent == b""

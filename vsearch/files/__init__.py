@@ -1,0 +1,6 @@
+"""Files that are made for a person: there whole or not at all, and never over another.
+
+whole     a file or folder that is written beside its place and renamed
+place     copies of files, or links to them, into a folder
+programs  another program that is run for each file
+"""
