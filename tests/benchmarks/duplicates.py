@@ -73,7 +73,7 @@ def recompressed(quality: int) -> Edit:
 
 
 def cropped(share: float, at: float = 0.5) -> Edit:
-    """Cut off a share of width and of height; `at`: 0 keeps the upper left corner, 0.5 the middle."""
+    """Cut off a share of width and height; `at`: 0 keeps the upper left corner, 0.5 the middle."""
 
     def edit(image: Image.Image) -> Image.Image:
         width, height = round(image.width * (1 - share)), round(image.height * (1 - share))
