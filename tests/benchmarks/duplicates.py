@@ -73,7 +73,7 @@ def recompressed(quality: int) -> Edit:
 
 
 def cropped(share: float, at: float = 0.5) -> Edit:
-    """Cut off a share of each side; `at`: 0 keeps the upper left corner, 0.5 the middle."""
+    """Cut off a share of width and height; `at`: 0 keeps the upper left corner, 0.5 the middle."""
 
     def edit(image: Image.Image) -> Image.Image:
         width, height = round(image.width * (1 - share)), round(image.height * (1 - share))
@@ -150,7 +150,7 @@ EDITS: dict[str, dict[str, Edit]] = {
     },
     "watermark": {"name in a corner": signed, "SAMPLE across": marked},
     "crop": {
-        "5 % of each side": cropped(0.05), "10 %": cropped(0.1), "20 %": cropped(0.2),
+        "5 % of each length": cropped(0.05), "10 %": cropped(0.1), "20 %": cropped(0.2),
         "10 %, a corner kept": cropped(0.1, at=0),
     },
 }  # fmt: skip

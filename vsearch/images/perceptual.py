@@ -4,11 +4,11 @@ The signs of the 16 x 16 lowest frequencies of its luminance, in the manner of P
 TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019). Two pictures that have
 nothing to do with each other differ in about 128 bits, 115 where the nearest form counts.
 
-It differs from PDQ in one thing: a bit says whether a coefficient is above zero, not above their
-median. So mirroring a picture turns certain bits over and a quarter turn exchanges them in pairs
-too, exactly, and the hashes of all eight forms of a picture come from the one that is stored.
+Unlike in PDQ a bit says whether a coefficient is above zero, not above the median of all. So
+mirroring a picture turns certain bits over and a quarter turn exchanges them in pairs too, exactly,
+and the hashes of all eight forms of a picture come from the one that is stored.
 
-A picture with hardly any structure (a blank page, a clear sky) has no such bits that mean
+A picture with hardly any structure (a blank page, a smooth ramp) has no such bits that mean
 something: its hash is `NO_STRUCTURE`, which is near to nothing, not to itself either.
 """
 
@@ -31,9 +31,10 @@ NO_STRUCTURE = bytes(HASH_BYTES)
 
 SIDE = 64  # pixels of the square that is transformed
 _FREQUENCIES = 16  # 1 to 16 along each side; 0 is the mean, which brightness moves
-# By PDQ's measure of structure. It advises 50, which leaves out dark photographs; from 25 on,
+# Root mean square of the coefficients, in levels of luminance. PDQ measures differences between
+# neighbours instead, which a smooth ramp has many of and dark photographs few. From here on,
 # resizing and recompressing wallpapers and clip art changed as few bits as elsewhere.
-_LEAST_QUALITY = 25
+_LEAST_STRUCTURE = 14.0
 
 
 def perceptual_hash(pixels: NDArray[np.uint8]) -> bytes:
@@ -66,36 +67,22 @@ def hash_of_luminance(square: NDArray[np.uint8]) -> bytes:
     """Return the hash of what `luminance` returned, as an array (SIDE, SIDE) uint8."""
     import numpy as np
 
-    values = square.astype(np.float32)
-    if _quality(values) < _LEAST_QUALITY:
-        return NO_STRUCTURE
     basis = _basis()
-    coefficients = basis @ values @ basis.T  # (16, 16), row: vertical frequency
+    coefficients = basis @ square.astype(np.float32) @ basis.T  # (16, 16), row: vertical frequency
+    if np.square(coefficients).mean() < _LEAST_STRUCTURE**2:
+        return NO_STRUCTURE
     return np.packbits(coefficients > 0).tobytes()
-
-
-def _quality(values: NDArray[np.float32]) -> float:
-    """Return how much structure there is, from 0: PDQ's measure, without its bound at 100.
-
-    The differences between neighbours, each in whole percents of 255, summed up and divided by 90.
-    """
-    import numpy as np
-
-    def total(axis: int) -> float:
-        percents = np.trunc(np.diff(values, axis=axis) * np.float32(100 / 255))
-        return float(np.abs(percents).sum())
-
-    return (total(0) + total(1)) / 90
 
 
 @cache
 def _basis() -> NDArray[np.float32]:
-    """Return rows 1 to 16 of the DCT-II of SIDE values (16, SIDE), but for a constant factor."""
+    """Return rows 1 to 16 of the orthonormal DCT-II of SIDE values (16, SIDE)."""
     import numpy as np
 
     frequencies = np.arange(1, _FREQUENCIES + 1)[:, None]
     places = np.arange(SIDE)[None, :] + 0.5
-    return np.cos(np.pi / SIDE * frequencies * places).astype(np.float32)
+    cosines = np.cos(np.pi / SIDE * frequencies * places)
+    return np.asarray(cosines * (2 / SIDE) ** 0.5, dtype=np.float32)
 
 
 def forms(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -143,8 +143,14 @@ def test_distances_are_the_plain_ones() -> None:
 
 
 def test_what_is_flat_has_no_hash_and_is_near_to_nothing() -> None:
-    ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[:, None, None], (200, 300, 3))
-    for flat in (np.full((50, 70, 3), 255, np.uint8), ramp.copy()):
-        assert perceptual_hash(flat) == NO_STRUCTURE
+    down = np.arange(0, 256, dtype=np.uint8)[:, None]
+    aslant = np.add.outer(np.arange(150), np.arange(200)) // 2
+    noise = np.random.default_rng(4).integers(120, 136, (200, 300), dtype=np.uint8)
+    for grey in (np.full((50, 70), 255), np.tile(down, 300), np.tile(down, 300).T, aslant, noise):
+        pixels = np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8)
+        assert perceptual_hash(pixels) == NO_STRUCTURE
+    for name in ("IMG_0035.jpg", "IMG_0020.jpg"):  # dark ones
+        with Image.open(PHOTOS / name) as image:
+            assert perceptual_hash(np.asarray(image.convert("RGB"))) != NO_STRUCTURE
     assert distance(NO_STRUCTURE, NO_STRUCTURE) == BITS
     assert distance(NO_STRUCTURE, perceptual_hash(PHOTO)) == BITS
