@@ -277,6 +277,19 @@ def _bare(text: str) -> str:
     return text[found.end() :] if (found := _ARTICLE.match(text)) else text
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A query's unit vector (dim,), and how long it was before it was scaled to that.
+
+    A cosine with `vector` times `length` is the weighted mean of the cosines of the terms that
+    count for the query, less what the others took away: the scale of a single term's cosine, for
+    which the length is 1.
+    """
+
+    vector: Vector
+    length: float
+
+
 def embed(
     terms: Sequence[Term],
     encoder: Encoder | None,
@@ -292,7 +305,7 @@ def embed(
     (found,) = embed_each([terms], encoder, pixel_limit, indexed)
     if isinstance(found, UsageError):
         raise found
-    return found
+    return found.vector
 
 
 def embed_each(
@@ -300,7 +313,7 @@ def embed_each(
     encoder: Encoder | None,
     pixel_limit: int,
     indexed: Callable[[str], Vector] | None = None,
-) -> list[Vector | UsageError]:
+) -> list[Embedded | UsageError]:
     """Do what `embed` does for many queries, with one call for the words of all.
 
     What one cannot be embedded for stands in its place.
@@ -331,7 +344,7 @@ def embed_each(
         except UsageError as error:
             return error
 
-    def blended(query: Sequence[Term]) -> Vector | UsageError:
+    def blended(query: Sequence[Term]) -> Embedded | UsageError:
         found = [vector(term) for term in query]  # all, so that the next query has its own
         vectors = [one for one in found if not isinstance(one, UsageError)]
         for one in found:
@@ -367,21 +380,28 @@ def _embedded(texts: Sequence[str], encoder: Encoder) -> Iterator[NDArray[np.flo
             yield blend(np.stack([next(embedded) for _ in one]), [1.0] * len(one))
 
 
-def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Vector:
-    """Return the query vector (dim,) of terms' embeddings (n, dim).
+def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Embedded:
+    """Return the query vector of terms' embeddings (n, dim).
 
     The direction of the weighted sum of those that count for it; then each term of a weight -w
     takes w * MINUS_SHARE of what the query still has of it, in their order. With nothing that
     counts for it, the opposite of what counts against it. Raises ValueError when they cancel out.
     """
+    import numpy as np
+
     wanted = [place for place, weight in enumerate(weights) if weight > 0]
     if not wanted:
-        return -blend(vectors, [-weight for weight in weights])
-    query = blend(vectors[wanted], [weights[place] for place in wanted])
+        return Embedded(-blend(vectors, [-weight for weight in weights]), 1.0)
+    counting = [weights[place] for place in wanted]
+    query = blend(vectors[wanted], counting)
+    length = float(np.linalg.norm(np.array(counting) / sum(counting) @ vectors[wanted]))
     for vector, weight in zip(vectors, weights, strict=True):
         if weight < 0:
-            query = without(query, vector, -weight * MINUS_SHARE)
-    return query
+            share, common = -weight * MINUS_SHARE, max(0.0, float(query @ vector))
+            query = without(query, vector, share)
+            # |q - s c v|^2 = 1 - 2 s c^2 + s^2 c^2, where q and v have length one and q . v = c
+            length *= math.sqrt(max(0.0, 1 - share * (2 - share) * common**2))
+    return Embedded(query, length)
 
 
 def _pictures(

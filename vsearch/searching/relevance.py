@@ -5,10 +5,10 @@
 The likelihood ratio (how many times as often an answer has such a cosine as any other picture) is
 the model's own where its model.json has one for this kind of query: a logistic fitted on as many
 answers as others is that ratio (Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
-For other kinds of query, and models without, it is told from how far the cosine stands out from the
-index's own background, the cosines of pictures of all kinds with this very query: an empirical null
-distribution (Efron, "Large-Scale Simultaneous Hypothesis Testing", 2004). Its middle is the median,
-its spread that of the half below, since answers among them lie above.
+For queries that only say what is not wanted, and models without, it is told from how far the cosine
+stands out from the index's own background, the cosines of pictures of all kinds with this very
+query: an empirical null distribution (Efron, "Large-Scale Simultaneous Hypothesis Testing", 2004).
+Its middle is the median, its spread that of the half below, since answers among them lie above.
 
 The odds before looking are those of an index of this size (King and Zeng, "Logistic Regression in
 Rare Events Data", 2001): a query has more answers in a larger index, but a smaller share of it. The
@@ -23,6 +23,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vsearch.index.matrix import BLOCK_ROWS
+from vsearch.records import Logistic
 from vsearch.searching.query import is_keyword
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vsearch.records import Calibration, Logistic
+    from vsearch.records import Calibration
     from vsearch.searching.query import Term
 
 # A result is weak below: where, while the figures were fitted, the share of queries refused that
@@ -46,13 +47,28 @@ FEWEST = 10  # pictures that make a background
 _BLOCKS = 16  # of a large index that make its background
 
 
-def likelihood(calibration: Calibration, terms: Sequence[Term]) -> Logistic | None:
-    """Return the model's likelihood ratio for a query of these terms; None where it has none."""
-    if len(terms) != 1 or terms[0].weight < 0:
+def likelihood(
+    calibration: Calibration, terms: Sequence[Term], length: float = 1.0
+) -> Logistic | None:
+    """Return the model's likelihood ratio for a query of these terms; None where it has none.
+
+    Of several terms that count for the query, the weighted mean of the logarithms (a logarithmic
+    pool: Genest and Zidek, "Combining Probability Distributions", 1986), at the mean of their own
+    cosines, which is what `length` makes of the query's (see `query.Embedded`).
+    """
+    wanted = [(term.weight, _of(calibration, term)) for term in terms if term.weight > 0]
+    known = [(weight, one) for weight, one in wanted if one is not None]
+    if not known or len(known) < len(wanted):
         return None
-    if terms[0].kind != "words":
+    total = sum(weight for weight, _ in known)
+    slope = sum(weight * one.slope for weight, one in known) / total
+    return Logistic(slope * length, sum(weight * one.bias for weight, one in known) / total)
+
+
+def _of(calibration: Calibration, term: Term) -> Logistic | None:
+    if term.kind != "words":
         return calibration.picture
-    return calibration.keyword if is_keyword(terms[0].text) else calibration.sentence
+    return calibration.keyword if is_keyword(term.text) else calibration.sentence
 
 
 def background_rows(rows: int) -> NDArray[np.int64]:

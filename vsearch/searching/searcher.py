@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vsearch.records import Entry, ImageRecord
     from vsearch.searching.collapse import Folded
     from vsearch.searching.names import Names
+    from vsearch.searching.query import Embedded
     from vsearch.searching.search import Found
     from vsearch.searching.strategy import Method, Strategy
 
@@ -137,24 +138,24 @@ class Searcher:
         of an answer comes why its terms cannot be used. Raises StoreError when the index cannot.
         """
         clock = self._clock.started()
-        vectors = embed_each(
+        embedded = embed_each(
             [query.terms for query in queries], self._encoder, self._pixel_limit, self._indexed
         )
         clock.lap("embed the query")
         # Who has asked for so much will ask for as much again: what is to be expected of one of
         # whom nothing is known ("ski rental": at most twice the cost of having known).
         self._asked += len(queries)
-        for query, vector in zip(queries, vectors, strict=True):
-            if isinstance(vector, UsageError):
-                yield vector
+        for query, one in zip(queries, embedded, strict=True):
+            if isinstance(one, UsageError):
+                yield one
                 continue
             try:
-                yield self._answered(query, vector, clock)
+                yield self._answered(query, one, clock)
             except UsageError as error:
                 yield error
             clock = self._clock.started()
 
-    def _answered(self, query: Query, vector: NDArray[np.float32], clock: _Clock) -> Answer:
+    def _answered(self, query: Query, embedded: Embedded, clock: _Clock) -> Answer:
         known = [self._entry(term.text) for term in query.terms if term.kind == "indexed"]
         named = [os.path.realpath(term.text) for term in query.terms if term.kind == "picture"]
         names: Names | None = None
@@ -170,7 +171,7 @@ class Searcher:
         def first(count: int) -> Found:
             return search(
                 self._index,
-                vector,
+                embedded.vector,
                 count,
                 exclude=exclude,
                 condition=query.condition,
@@ -185,7 +186,7 @@ class Searcher:
             found, folded = first(query.k), None
         clock.lap("search")
         files = found.records if folded is None else [(one.record, one.score) for one in folded]
-        relevances = self._relevances(vector, [score for _, score in files], query)
+        relevances = self._relevances(embedded, [score for _, score in files], query)
         clock.lap("judge the relevance")
         matches = list(_matches(files, relevances, found.names, folded))
         least = query.min_relevance
@@ -216,16 +217,17 @@ class Searcher:
                 return found, folded
 
     def _relevances(
-        self, vector: NDArray[np.float32], scores: Sequence[float], query: Query
+        self, embedded: Embedded, scores: Sequence[float], query: Query
     ) -> Sequence[float] | None:
         """Return the relevance of files with these cosines, None where too few pictures tell."""
         import numpy as np
 
         cosines = np.array(scores, dtype=np.float32)
-        known = likelihood(self._calibration, query.terms)
+        known = likelihood(self._calibration, query.terms, embedded.length)
         background = None
         if known is None:
-            background = self._index.scores_of(vector, background_rows(self._index.rows))
+            rows = background_rows(self._index.rows)
+            background = self._index.scores_of(embedded.vector, rows)
         told = evidence(cosines, known, background)
         if told is not None:
             relevances: list[float] = relevance(told, self._index.rows).tolist()

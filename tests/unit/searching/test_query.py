@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsearch.errors import ModelError, UsageError
-from vsearch.searching.query import Kind, Term, embed, embed_each, is_keyword, parse
+from vsearch.searching.query import (
+    MINUS_SHARE,
+    Kind,
+    Term,
+    combined,
+    embed,
+    embed_each,
+    is_keyword,
+    parse,
+)
 
 
 @pytest.fixture
@@ -520,7 +529,7 @@ def test_many_queries_are_embedded_as_each_alone() -> None:
     assert (encoder.calls, encoder.texts, encoder.pictures) == (1, 4, 21)
     for terms, found in zip(asked, together, strict=True):
         assert not isinstance(found, UsageError)
-        assert np.array_equal(found, embed(terms, FakeEncoder(), 1000, indexed.__getitem__))
+        assert np.array_equal(found.vector, embed(terms, FakeEncoder(), 1000, indexed.__getitem__))
 
 
 def test_what_one_query_cannot_be_embedded_for_is_its_own(here: Path) -> None:
@@ -540,7 +549,25 @@ def test_what_one_query_cannot_be_embedded_for_is_its_own(here: Path) -> None:
         gone, "the query picture cannot be used (not an image), at 'bad.png'",
         "the terms cancel each other out", "no a", gone,
     ]  # fmt: skip
-    assert found[5].tolist() == [0, 1, 0]  # type: ignore[union-attr]  # or it fails
+    assert found[5].vector.tolist() == [0, 1, 0]  # type: ignore[union-attr]  # or it fails
+
+
+@pytest.mark.parametrize("minus", [[], [1.0], [0.5, 2.0]], ids=str)
+def test_a_cosine_times_the_length_is_the_mean_of_the_terms_less_what_was_taken(
+    minus: list[float],
+) -> None:
+    random = np.random.default_rng(3)
+    for _ in range(100):
+        vectors = random.normal(size=(3 + len(minus), 5))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        wanted = [1.0, 2.0, 0.3]
+        other = random.normal(size=5)
+        plain = np.average(vectors[:3], axis=0, weights=wanted)
+        for weight, vector in zip(minus, vectors[3:], strict=True):
+            plain = plain - MINUS_SHARE * weight * max(0, plain @ vector) * vector
+        given = combined(vectors.astype(np.float32), [*wanted, *(-weight for weight in minus)])
+        assert given.length * (given.vector @ other) == pytest.approx(plain @ other, abs=1e-5)
+    assert combined(np.eye(3, dtype=np.float32)[:1], [7.0]).length == 1
 
 
 def test_pictures_in_the_index_need_no_encoder() -> None:

@@ -33,8 +33,9 @@ def floats(values: object) -> NDArray[np.float32]:
         pytest.param(["a dog on a sunny beach"], [], SENTENCE, id="a sentence"),
         pytest.param(["3:dog"], [], KEYWORD, id="a keyword, whatever its weight"),
         pytest.param(["https://example.org/a.jpg"], [], PICTURE, id="a picture somewhere"),
-        pytest.param(["dog", "cat"], [], None, id="two texts"),
-        pytest.param(["dog"], ["cat"], None, id="a text, less another"),
+        pytest.param(["dog", "cat"], [], KEYWORD, id="two keywords"),
+        pytest.param(["dog", "3:a dog on a sunny beach"], [], Logistic(1.25, 1.25), id="pooled"),
+        pytest.param(["dog"], ["a dog on a sunny beach"], KEYWORD, id="a text, less another"),
         pytest.param([], ["dog"], None, id="only what it should be unlike"),
     ],
 )
@@ -43,6 +44,14 @@ def test_which_likelihood_ratio(
 ) -> None:
     assert likelihood(CALIBRATION, parse(terms, minus)) == expected
     assert likelihood(Calibration(), parse(terms, minus)) is None
+    if expected:
+        half = likelihood(CALIBRATION, parse(terms, minus), 0.5)
+        assert half == Logistic(expected.slope / 2, expected.bias)
+
+
+def test_one_kind_that_is_not_known_of_leaves_it_to_the_background() -> None:
+    query = parse(["dog", "https://example.org/a.jpg"])
+    assert likelihood(Calibration(SENTENCE, KEYWORD), query) is None
 
 
 @pytest.mark.parametrize("rows", [1, 3, 48, 10_000, 10_000_000])
