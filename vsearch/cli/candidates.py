@@ -42,6 +42,19 @@ def folders(context: typer.Context, incomplete: str) -> list[str]:
     return _offered(shown, incomplete)
 
 
+def labels(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the labels in the index, the most frequent first."""
+    from vsearch.config import index_location
+    from vsearch.errors import VsearchError
+    from vsearch.index import Index
+
+    try:
+        with Index(index_location(context.params.get("index_folder"))) as index:
+            return _offered(index.labels(), incomplete)
+    except (VsearchError, OSError):
+        return []
+
+
 def installed_models(incomplete: str) -> list[str]:
     """Return the names of the models that were fetched."""
     from vsearch.config import models_location

@@ -40,7 +40,7 @@ def completion(
 ) -> None:
     """Complete commands, options, models and indexed folders with the Tab key.
 
-    \\b
+    \b
     vsearch completion --install
     vsearch completion zsh --install
     eval "$(vsearch completion bash)"    only in this shell

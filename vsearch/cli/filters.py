@@ -69,6 +69,7 @@ LabelOption = Annotated[
         "--label",
         metavar="NAME",
         help="Only with this keyword in the file; may be repeated.",
+        autocompletion=candidates.labels,
         rich_help_panel=PANEL,
     ),
 ]

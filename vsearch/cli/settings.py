@@ -27,7 +27,12 @@ SETTABLE: Mapping[str, tuple[str, ...]] = {
         "model", "device", "offline", "follow", "hidden", "no-ignore", "max-megapixels",
         "max-seconds", "wait", "quiet",
     ),
-    "search": ("count", "sort", "explain", "max-megapixels", "offline"),
+    "search": (
+        "count", "sort", "collapse", "min-relevance", "names", "explain", "no-color",
+        "max-megapixels", "offline",
+    ),
+    "browse": ("graphics", "max-megapixels"),
+    "duplicates": ("max-megapixels",),
     "import": ("max-megapixels",),
     "models.get": ("device", "offline"),
 }  # fmt: skip
@@ -222,6 +227,9 @@ def template(context: typer.Context, *, project: bool) -> str:
 def _example(option: TyperOption) -> str:
     if option.is_flag:
         return "true"
+    choices = list(getattr(option.type, "choices", ()))
+    if option.default is None and choices:
+        return f'"{choices[0]}"'
     if option.default is None:
         return "100" if option.type.name.startswith(("int", "float")) else '"mini"'
     return str(option.default) if isinstance(option.default, int | float) else f'"{option.default}"'
