@@ -40,10 +40,10 @@ def completion(
 ) -> None:
     """Complete commands, options, models and indexed folders with the Tab key.
 
-    \\b
+    \b
     vsearch completion --install
     vsearch completion zsh --install
-    eval "$(vsearch completion bash)"    only in this shell
+    eval "$(vsearch completion bash)"    # only in this shell
     """
     from vsearch.output.terminal import say
 
