@@ -92,9 +92,9 @@ def duplicates(
     \b
     vsearch duplicates
     vsearch duplicates --in ~/Pictures/2023 --keep oldest
-    vsearch duplicates --paths               # what is not kept
-    vsearch duplicates --link --yes          # exact copies become hard links
-    vsearch duplicates --move-to ~/twice     # says what it would do; --yes does it
+    vsearch duplicates --paths                 # what is not kept
+    vsearch duplicates --link --yes            # exact copies become hard links
+    vsearch duplicates --move-to ~/duplicates  # what would be moved; --yes moves it
 
     Exits with 1 when there are none, with 3 when --yes had to leave files alone.
     """
