@@ -94,7 +94,7 @@ def duplicates(
     vsearch duplicates --in ~/Pictures/2023 --keep oldest
     vsearch duplicates --paths                 # what is not kept
     vsearch duplicates --link --yes            # exact copies become hard links
-    vsearch duplicates --move-to ~/duplicates  # what would be moved; --yes moves it
+    vsearch duplicates --move-to ~/twice       # says what it would; --yes does it
 
     Exits with 1 when there are none, with 3 when --yes had to leave files alone.
     """
