@@ -131,7 +131,7 @@ def test_pictures_come_as_one_types(play: Play) -> None:
         assert shown(pilot) == RED_FIRST
         await pilot.press(*" + green")
         await until(pilot, lambda: shown(pilot)[0].endswith("olive.png"))
-        await pilot.press(*" - 2:green")
+        await pilot.press(*" - 2", "colon", *"green")
         await until(pilot, lambda: shown(pilot)[0].endswith("red.png"))
         await pilot.press(*["backspace"] * 20)
         await until(pilot, lambda: not shown(pilot))
