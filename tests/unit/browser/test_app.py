@@ -129,11 +129,11 @@ def test_pictures_come_as_one_types(play: Play) -> None:
         await pilot.press(*"red")
         await answered(pilot, "red")
         assert shown(pilot) == RED_FIRST
-        await pilot.press(*" + green")
+        await pilot.press("space", "plus", "space", *"green")
         await until(pilot, lambda: shown(pilot)[0].endswith("olive.png"))
-        await pilot.press(*" - 2", "colon", *"green")
+        await pilot.press("space", "minus", "space", "2", "colon", *"green")
         await until(pilot, lambda: shown(pilot)[0].endswith("red.png"))
-        await pilot.press(*["backspace"] * 20)
+        await pilot.press(*["backspace"] * 30)
         await until(pilot, lambda: not shown(pilot))
         assert isinstance(pilot.app.focused, Input)
 
