@@ -83,6 +83,19 @@ def test_what_cannot_be_done_is_told_before_the_search(
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--copy-to", "--link-to", "--gallery", "--sheet", "--index"])
+def test_an_empty_name_is_no_place(
+    vsearch: Run, query: list[str | Path], tmp_path: Path, option: str
+) -> None:
+    """As of `--copy-to "$DIR"` where DIR is unset: it is not this folder."""
+    done = vsearch(*query, option, "", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        f"vsearch: an empty name, for {option}; see `vsearch search --help`\n"
+    )
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

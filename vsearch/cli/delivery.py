@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsearch.cli.values import PATH
 from vsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ GalleryOption = Annotated[
     Path | None,
     typer.Option(
         "--gallery",
+        click_type=PATH,
         metavar="FILE.html",
         help="Write a page with the pictures inside.",
         rich_help_panel=DELIVERY,
@@ -32,6 +34,7 @@ SheetOption = Annotated[
     Path | None,
     typer.Option(
         "--sheet",
+        click_type=PATH,
         metavar="FILE.png",
         help="Write a contact sheet; .jpg, .webp, .tif and .pdf too.",
         rich_help_panel=DELIVERY,
@@ -41,6 +44,7 @@ CopyToOption = Annotated[
     Path | None,
     typer.Option(
         "--copy-to",
+        click_type=PATH,
         metavar="DIR",
         help="Copy the files there, never over another.",
         rich_help_panel=DELIVERY,
@@ -50,6 +54,7 @@ LinkToOption = Annotated[
     Path | None,
     typer.Option(
         "--link-to",
+        click_type=PATH,
         metavar="DIR",
         help="Make symbolic links to the files there.",
         rich_help_panel=DELIVERY,

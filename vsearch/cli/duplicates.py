@@ -21,6 +21,7 @@ from vsearch.cli.filters import (
     condition_of,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.values import PATH
 
 ACTION = "Action"
 OUTPUT = "Output"
@@ -59,6 +60,7 @@ def duplicates(
         Path | None,
         typer.Option(
             "--move-to",
+            click_type=PATH,
             metavar="DIR",
             help="Move what is not kept there, never over anything.",
             rich_help_panel=ACTION,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from vsearch.cli.values import PATH
 from vsearch.errors import UsageError
 
 IndexOption = Annotated[
@@ -15,7 +16,7 @@ IndexOption = Annotated[
     typer.Option(
         "--index",
         metavar="DIR",
-        readable=False,  # what cannot be read is said by the index, in one line
+        click_type=PATH,
         help="The index. Default: $VSEARCH_INDEX, else the nearest .vsearch folder here or above, "
         "else one in your data directory.",
     ),
