@@ -105,39 +105,39 @@ class Plane:
 
 
 def bits_between_parts(one: Plane, other: Plane) -> int:
-    """Return in how many bits, 0 to 256, a picture differs from the part of the other it fits best.
+    """Return in how many bits, 0 to 256, a picture differs from the part of another it fits best.
 
-    Either may be the part; the less counts. About 4 for a crop and its original; 256 where neither
-    fits into the other, or has structure enough for a hash.
+    Either may be the part. About 4 for a crop and its original; 256 where neither fits into the
+    other, or has structure enough for a hash.
     """
-    return min(_bits(one, other), _bits(other, one))
-
-
-def _bits(part: Plane, whole: Plane) -> int:
     import numpy as np
 
-    at = _found(part, whole)
-    if at is not None:
-        at = _fitted(part, whole, at)
-    if at is None or not whole.contains(at, part):
+    pairs = (one, other), (other, one)
+    correlation, at, part, whole = max(
+        ((*_found(part, whole), part, whole) for part, whole in pairs), key=lambda found: found[0]
+    )
+    if correlation < _CORRELATED:
         return BITS
-    window = whole.window(at, part, SIDE, SIDE).astype(np.uint8)
+    fitted = _fitted(part, whole, at)
+    if fitted is None or not whole.contains(fitted, part):
+        return BITS
+    window = whole.window(fitted, part, SIDE, SIDE).astype(np.uint8)
     hashes = hash_of_luminance(part.square), hash_of_luminance(window)
     if NO_STRUCTURE in hashes:
         return BITS
-    first, second = (np.frombuffer(one, np.uint64) for one in hashes)
+    first, second = (np.frombuffer(each, np.uint64) for each in hashes)
     return int(np.bitwise_count(first ^ second).sum())
 
 
-def _found(part: Plane, whole: Plane) -> _Similarity | None:
-    """Return about where a part is in the whole; None where nothing correlates well with it."""
+def _found(part: Plane, whole: Plane) -> tuple[float, _Similarity]:
+    """Return how well a part correlates with the whole at its best, -1 to 1, and about where."""
     import numpy as np
     from numpy.lib.stride_tricks import sliding_window_view
 
     frames = whole.tilted
     _, rows, columns = frames.shape
     largest = _COARSE * min(whole.width / part.width, whole.height / part.height)
-    best, found = _CORRELATED, None
+    best, found = -1.0, _Similarity(0, 1)
     for longer in np.arange(largest, _SMALLEST * largest, -1):
         width = min(columns, max(3, round(longer * part.width)))
         height = min(rows, max(3, round(longer * part.height)))
@@ -151,7 +151,7 @@ def _found(part: Plane, whole: Plane) -> _Similarity | None:
         correlations = flat @ template / (lengths * max(1, np.linalg.norm(template)))
         place = int(correlations.argmax())
         if correlations[place] > best:
-            best = correlations[place]
+            best = float(correlations[place])
             tilt, y, x = np.unravel_index(place, places)
             turn = np.exp(1j * np.radians(_TILTS[tilt]))
             across, along = whole.width / columns, whole.height / rows  # of a pixel
@@ -160,7 +160,7 @@ def _found(part: Plane, whole: Plane) -> _Similarity | None:
             )
             scale = np.sqrt(width * across / part.width * height * along / part.height)
             found = _Similarity(complex(turn * middle), complex(turn * scale))
-    return found
+    return best, found
 
 
 def _fitted(part: Plane, whole: Plane, at: _Similarity) -> _Similarity | None:
