@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vsearch.images.perceptual import BITS, NO_STRUCTURE, SIDE, hash_of_luminance
+from vsearch.images.perceptual import BITS, NO_STRUCTURE, SIDE, hash_of_luminance, luminance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,9 +63,7 @@ class Plane:
         image = self._image.resize((width, height), Resampling.BILINEAR, box=box)
         return np.asarray(image, dtype=np.float32)
 
-    def window(
-        self, at: _Similarity, of: Plane, width: int, height: int
-    ) -> NDArray[np.float32]:
+    def window(self, at: _Similarity, of: Plane, width: int, height: int) -> NDArray[np.float32]:
         """Return what is where `at` puts the picture `of`, in pixels (height, width)."""
         import numpy as np
         from PIL.Image import Resampling, Transform
@@ -102,6 +100,14 @@ class Plane:
             and abs(corner.imag) <= self.height / 2 + _BEYOND
             for corner in (at.shift + at.turn * corner for corner in corners)
         )
+
+
+def luminances(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the luminances (SIDE, SIDE) of an RGB picture (H, W, 3), as a `Plane` takes them."""
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(luminance(Image.fromarray(pixels)))
 
 
 def bits_between_parts(one: Plane, other: Plane) -> int:
