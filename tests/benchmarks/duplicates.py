@@ -12,10 +12,10 @@ are none); cosine and bits, medians between original and edit. With --crops, so 
 duplicates --crops`. The second takes pictures below DIR of which none is an edit of another, and
 prints how many pairs of them there are, how many of these are near all the same, how many are not
 and yet so alike that --crops asks whether one is a crop of the other, how many of those it takes
-for such (a line each first), and milliseconds for each that was asked about. The third makes an index of N
-pictures that are only numbers, clustered random embeddings and random hashes, of which every
-twentieth is an edit of another, and prints seconds (on the clock, and of processors)
-and peak memory of `vsearch duplicates`.
+for such (a line each first), and milliseconds for each that was asked about. The third makes an
+index of N pictures that are only numbers, clustered random embeddings and random hashes, of which
+every twentieth is an edit of another, and prints seconds (on the clock, and of processors) and peak
+memory of `vsearch duplicates`.
 """
 
 from __future__ import annotations

@@ -147,7 +147,8 @@ def _found(part: Plane, whole: Plane) -> tuple[float, _Similarity]:
     for longer in np.arange(largest, _SMALLEST * largest, -1):
         width = min(columns, max(3, round(longer * part.width)))
         height = min(rows, max(3, round(longer * part.height)))
-        template = _centred(part.resized(width, height)).ravel()
+        template = part.resized(width, height).ravel()
+        template -= template.mean()
         windows = sliding_window_view(frames, (height, width), axis=(1, 2))
         places = windows.shape[:3]
         flat = windows.reshape(-1, height * width)
@@ -182,7 +183,8 @@ def _fitted(part: Plane, whole: Plane, at: _Similarity) -> _Similarity | None:
         down, right = np.gradient(window, part.height / SIDE, part.width / SIDE)
         # What becomes of the window where z moves to z + (a + ib) + (c + id) z.
         slopes = np.stack([right, down, right * x + down * y, down * x - right * y]).reshape(4, -1)
-        normal = slopes @ slopes.T + 1e-6 * np.eye(4)  # which is never singular
+        normal = slopes @ slopes.T
+        normal += 1e-6 * (1 + normal.trace()) * np.eye(4)  # stripes do not say where along them
         a, b, c, d = np.linalg.solve(normal, slopes @ (target - window).ravel())
         at = _Similarity(at.shift + at.turn * complex(a, b), at.turn * complex(1 + c, d))
         if not smallest <= abs(at.turn) <= 2 or abs(at.shift) > 1:
@@ -190,12 +192,9 @@ def _fitted(part: Plane, whole: Plane, at: _Similarity) -> _Similarity | None:
     return at
 
 
-def _centred(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    return pixels - pixels.mean()
-
-
 def _normalised(pixels: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
     import numpy as np
 
-    centred = _centred(pixels.astype(np.float32))
+    centred = pixels.astype(np.float32)
+    centred -= centred.mean()
     return centred / max(1e-3, float(np.sqrt(np.square(centred).mean())))

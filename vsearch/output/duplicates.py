@@ -72,7 +72,7 @@ class DuplicatesOutput:
 
     def progress(self, done: int, total: int) -> None:
         """Show that of `total` pictures `done` have been compared."""
-        if self._bar and (done % 256 == 0 or done == total):
+        if self._bar and (done % 16 == 0 or done == total):
             self._bar.update(self._task, completed=done, total=total)
 
     @contextmanager
