@@ -53,7 +53,8 @@ class Made:
 
 def aligned_bits(one: int, others: Positions) -> NDArray[np.int64]:
     """In how many bits pictures differ once aligned: made up."""
-    return np.array([0, BITS_OF_CROPS, BITS_OF_CROPS + 1, 256])[(one * others + others // 5) % 4]
+    choices = np.array([0, BITS_OF_CROPS, BITS_OF_CROPS + 1, 256], dtype=np.int64)
+    return np.take(choices, (one * others + others // 5) % 4)
 
 
 def found(vectors: Vectors, hashes: Hashes, known: NDArray[np.bool_] | None = None) -> Groups:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def tilted(image: Image.Image, degrees: float) -> Image.Image:
     return cut(image.rotate(degrees, Resampling.BICUBIC), rest, rest, 1 - rest, 1 - rest)
 
 
-EDITS = {
+EDITS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "as it is": lambda image: image,
     "a tenth off": lambda image: cut(image, 0.05, 0.05, 0.95, 0.95),
     "a corner": lambda image: cut(image, 0, 0, 0.75, 0.75),
@@ -75,7 +76,7 @@ def test_a_part_is_found_whichever_of_the_two_it_is(name: str, edit: str) -> Non
     assert bits_between_parts(plane(part), plane(image)) == bits
 
 
-NO_PARTS = {
+NO_PARTS: dict[str, Callable[[Image.Image], tuple[Image.Image, Image.Image]]] = {
     "beside": lambda image: (cut(image, 0, 0, 0.8, 1), cut(image, 0.2, 0, 1, 1)),
     "aslant": lambda image: (cut(image, 0, 0, 0.9, 0.9), cut(image, 0.1, 0.1, 1, 1)),
     "less than half": lambda image: (image, cut(image, 0.4, 0.4, 0.7, 0.7)),
