@@ -205,7 +205,8 @@ def settled(text: str, scratch: Path) -> str:
 def alike(one: str, other: str) -> bool:
     """Whether two texts differ at most by how processors round, and by a tenth in file sizes."""
     number = re.compile(r'(?<![\d.])(?:0\.\d+|\d+(?=%)|\d+(?= kB)|(?<="bytes": )\d+)')
-    if number.sub("#", one) != number.sub("#", other):
+    bar = re.compile(r"[█▉▊▋▌▍▎▏]+ *(?=(?:weak )? *\d+%)")  # of relevance, which stands beside it
+    if number.sub("#", bar.sub("", one)) != number.sub("#", bar.sub("", other)):
         return False
     pairs = zip(number.finditer(one), number.finditer(other), strict=True)
     return all(_close(left, right) for left, right in pairs)

@@ -56,6 +56,8 @@ def test_a_file_says_all_that_is_compared(path: Path) -> None:
         ("1   0.325   95%   a.jpg", "1   0.325   85%   a.jpg", False),
         ("1\t0.3249\t0.945\ta.jpg\n", "2\t0.3249\t0.945\ta.jpg\n", False),
         ("3 pictures", "4 pictures", False),
+        ("1   ██████▍     71%   a.jpg", "1   ██████▎     70%   a.jpg", True),
+        ("1   ██████▍     71%   a.jpg", "1   ███▍        41%   a.jpg", False),
         ("480 × 285", "480 × 286", False),
         ("a.jpg", "b.jpg", False),
         ("a\n", "a\n\n", False),

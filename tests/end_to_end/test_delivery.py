@@ -206,7 +206,7 @@ def _lines(path: Path) -> int:
 
 def test_ctrl_c_ends_the_program_and_the_search(query: list[str | Path], tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "vsearch", *query, "--exec", "sh -c 'echo begun; sleep 60'"],
+        [sys.executable, "-m", "vsearch", *query, "--exec", "sh -c 'echo begun; exec sleep 60'"],
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -214,6 +214,7 @@ def test_ctrl_c_ends_the_program_and_the_search(query: list[str | Path], tmp_pat
     )
     assert process.stdout
     assert process.stdout.readline() == b"begun\n"
+    time.sleep(1)  # until it sleeps, and is waited for
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")

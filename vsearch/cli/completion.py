@@ -43,7 +43,7 @@ def completion(
     \b
     vsearch completion --install
     vsearch completion zsh --install
-    eval "$(vsearch completion bash)"    only in this shell
+    eval "$(vsearch completion bash)"    # only in this shell
     """
     from vsearch.output.terminal import say
 

@@ -99,10 +99,10 @@ def duplicates(
     \b
     vsearch duplicates
     vsearch duplicates --in ~/Pictures/2023 --keep oldest
-    vsearch duplicates --crops                      and what was cropped or straightened
-    vsearch duplicates --paths                      what is not kept
-    vsearch duplicates --link --yes                 exact copies become hard links
-    vsearch duplicates --move-to ~/duplicates       say what would be moved; --yes moves it
+    vsearch duplicates --crops                 # and what was cropped or straightened
+    vsearch duplicates --paths                 # what is not kept
+    vsearch duplicates --link --yes            # exact copies become hard links
+    vsearch duplicates --move-to ~/twice       # says what it would; --yes does it
 
     Exits with 1 when there are none, with 3 when --yes had to leave files alone.
     """

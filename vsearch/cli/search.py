@@ -215,7 +215,7 @@ def search(
     vsearch search holiday.jpg                # what looks like it
     vsearch search https://example.org/a.jpg  # what looks like that picture
     vsearch search 2:horse sunset --minus people
-    vsearch search - < photo.jpg              # what looks like it; or words, a term a line
+    vsearch search - < photo.jpg              # or words, a term a line
     vsearch search group.jpg --crop 10%,20%,30%,50%
     vsearch search penguins --names 0.3       # words in names of files count, too
     vsearch search --queries captions.txt     # many at once, as JSON Lines
@@ -223,7 +223,7 @@ def search(
     vsearch search --like ~/Pictures/a.jpg    # without embedding it again
     vsearch search castle -k 3 --open
     vsearch search castle --preview
-    vsearch search "our wedding" -k 200 --gallery wedding.html --copy-to ~/album
+    vsearch search "our wedding" -k 200 --gallery wedding.html
     vsearch search snow --in ~/Pictures --after 2023-11 --orientation landscape
     vsearch search dog --where "type == 'png' and pixels > 2e6" --sort date
     """

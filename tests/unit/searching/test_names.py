@@ -188,7 +188,7 @@ def test_a_name_lifts_what_the_picture_would_not(searcher: Searcher) -> None:
     given = searcher.answer(Query(asked, 3, names=0.4))
     assert listed(given) == [("IMG_1", 1.0, 0.0), ("reds", 0.0, 1.0), ("redSea", 0.0, 1.0)]
     assert (given.strategy.method, given.strategy.reason, given.notes) == (
-        "exact", "names count, which no graph knows", [],
+        "exact", "names count, which no graph knows", (),
     )  # fmt: skip
     first = [name for name, _, _ in listed(searcher.answer(Query(asked, 3, names=1.0)))]
     assert first == ["reds", "redSea", "IMG_1"]
@@ -244,5 +244,5 @@ def test_names_count_within_a_condition(searcher: Searcher) -> None:
 
 def test_a_query_without_words_is_told(searcher: Searcher) -> None:
     answer = searcher.answer(Query(parse(["the"]), 2, names=0.5))
-    assert answer.notes == ["no words in the query that names could have: they do not count"]
+    assert answer.notes == ("no words in the query that names could have: they do not count",)
     assert [name for _, _, name in listed(answer)] == [None, None]
