@@ -99,7 +99,7 @@ def duplicates(
     \b
     vsearch duplicates
     vsearch duplicates --in ~/Pictures/2023 --keep oldest
-    vsearch duplicates --crops                 # and what was cropped or straightened
+    vsearch duplicates --crops                 # crops and straightened ones too
     vsearch duplicates --paths                 # what is not kept
     vsearch duplicates --link --yes            # exact copies become hard links
     vsearch duplicates --move-to ~/twice       # says what it would; --yes does it
