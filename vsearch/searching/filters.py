@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import glob
 import os
 import re
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ Orientation = Literal["landscape", "portrait", "square"]
 
 _COMPARED: dict[Orientation, Operator] = {"landscape": ">", "portrait": "<", "square": "=="}
 _TYPES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000"}
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?")
-_SIZE = re.compile(r"(\d{1,9})(?:[x\u00d7](\d{1,9}))?")
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,9})(?:[x\u00d7](\d{1,9}))?", re.ASCII)
 _SINGLE = re.compile(r"(?<![<>=!:])=(?!=)")
 _DEEPEST = 50  # parentheses in an expression
 
@@ -100,7 +101,8 @@ def _glob(typed: str) -> Condition:
     _some(typed, "pattern")
     if "/" not in typed:
         return Matching("name", typed)
-    return Matching("path", os.path.normpath(os.path.join(os.getcwd(), typed)))
+    here = glob.escape(os.getcwd())  # its own name is no pattern
+    return Matching("path", os.path.normpath(os.path.join(here, typed)))
 
 
 def _type(typed: str) -> str:
@@ -155,7 +157,7 @@ def _named_day(text: str, today: date) -> date | None:
     if match := re.fullmatch(r"(this|last) (day|week|month|year)", words):
         start = begins[match[2]](today)
         return start if match[1] == "this" else begins[match[2]](start - timedelta(1))
-    if match := re.fullmatch(r"(\d{1,4}) (day|week|month|year)s? ago", words):
+    if match := re.fullmatch(r"(\d{1,4}) (day|week|month|year)s? ago", words, re.ASCII):
         try:
             return _ago(today, int(match[1]), match[2])
         except (ValueError, OverflowError):

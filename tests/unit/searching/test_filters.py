@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from made_indexes import entry, make_index
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
 from vsearch.errors import UsageError
+from vsearch.index import Index
 from vsearch.searching.filters import Filters, day, expression
 
 TODAY = date(2024, 3, 31)  # a Sunday
@@ -51,6 +53,8 @@ def test_a_day(typed: str, expected: str) -> None:
         ("9999 years ago", "no date that is understood, '9999 years ago'"),
         ("05/04/2023", "no date that is understood, '05/04/2023'"),
         ("2023-02-30", "no such day, '2023-02-30'"),
+        ("２０２３", "no date that is understood, '２０２３'"),  # would be compared as text
+        ("٣ days ago", "no date that is understood, '٣ days ago'"),
         ("2023-13", "no such day, '2023-13'"),
         ("2023-01-01 24:00", "no such time of day, '2023-01-01 24:00'"),
     ],
@@ -172,6 +176,7 @@ def test_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (Filters(types=[""]), "an empty name for a type"),
         (Filters(min_size="big"), "no size in pixels, 'big'"),
         (Filters(min_size="-3"), "no size in pixels, '-3'"),
+        (Filters(min_size="２０"), "no size in pixels, '２０'"),
         (Filters(min_size="9" * 30), "no size in pixels, '999"),
     ],
 )
@@ -179,3 +184,18 @@ def test_what_is_refused(filters: Filters, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         filters.condition()
     assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["[2023] trip", "what?", "a*b", "[!x]", "]["])
+def test_the_current_folder_of_a_pattern_means_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    condition = Filters(globs=["sub/[ab]*"]).condition()
+    paths = [f"{folder}/sub/a.png", f"{folder}/sub/c.png", f"{tmp_path}/2 trip/sub/a.png"]
+    index = make_index(tmp_path / "index", *(entry("/", path[1:]) for path in paths))
+    with Index(index) as opened:
+        found = [f"/{one.path}" for one in opened.entries(condition)]
+    assert found == paths[:1]
