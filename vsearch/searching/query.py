@@ -39,6 +39,7 @@ DECODING_SECONDS = 60.0  # as where folders are indexed
 # less than half of it taken away more stays of what was not wanted, with all of it more is lost of
 # what was; subtracting the term as it is does worse than doing nothing.
 MINUS_SHARE = 0.5
+MOST_WEIGHT = 1_000_000  # so that no sum of weights, nor a product, leaves what numbers hold
 MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
 MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
@@ -90,16 +91,17 @@ def parse(
     A term that begins with http:// or https:// is the address of a picture. One that names an
     existing file is a picture, any other is words; a file without a suffix, named without a folder,
     is one only if it begins like a picture. A FIFO that is named by a path (`/dev/fd/63`, which
-    shells put in place of `<(...)`) is what comes through it. `text:term` is words and `image:term` a picture,
-    whatever there is of that name; both may have a weight before them.
+    shells put in place of `<(...)`) is what comes through it. `text:term` is words and `image:term`
+    a picture, whatever there is of that name; both may have a weight before them.
 
     "-" is what `stdin` returns: a picture, by its content, else a term a line. Without a `stdin`
     it is a word. `like` are paths of pictures in the index. `crop` is a part of the one picture
     among `terms` (see `Crop.parsed`).
 
-    Raises UsageError for an empty term, a weight of zero, what is named like a picture but does
-    not exist, a folder, a device or a socket that is named by a path, what begins like an address and is none, or is one while `offline`, and a crop that
-    is none or not of one picture.
+    Raises UsageError for an empty term, a weight of zero or beyond MOST_WEIGHT, what is named like
+    a picture but does not exist, a folder, a device or a socket that is named by a path, what
+    begins like an address and is none, or is one while `offline`, and a crop that is none or not of
+    one picture.
     """
     given = _once(stdin) if stdin else None
     parsed = [one for term in terms for one in _terms(term, 1.0, given)]
@@ -217,8 +219,8 @@ def _term(typed: str, sign: float) -> Term:
 
 def _weight(digits: str, typed: str) -> float:
     weight = float(digits)
-    if not math.isfinite(weight):
-        raise UsageError(f"a weight beyond all bounds, in {shown(typed)!r}; choose a smaller one")
+    if weight > MOST_WEIGHT:
+        raise UsageError(f"a weight beyond {MOST_WEIGHT:,}, in {shown(typed)!r}; choose less")
     if weight == 0:
         raise UsageError(f"a weight of zero says nothing, in {shown(typed)!r}; leave the term out")
     return weight

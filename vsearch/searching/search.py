@@ -124,8 +124,8 @@ def search(
     paths that are never an answer: the query's own pictures. With a `condition`, only files that
     meet it are. `queries`: how many are likely to be asked of this index while it is open. With
     `names`, what they say counts beside the cosine (see `Names.fused`), for every row; those
-    whose cosine is not `relevant` then come after all others, by it. Without, the order is that of
-    the cosines, which needs no such care. Raises ValueError for a condition that nothing can meet (see `Index.selected`).
+    whose cosine is not `relevant` then come after all others, by it. Raises ValueError for a
+    condition that nothing can meet (see `Index.selected`).
     """
     selected = index.selected(condition) if condition else None
     strategy = choose(

@@ -16,6 +16,7 @@ from PIL import Image
 from vsearch.errors import ModelError, UsageError
 from vsearch.searching.query import (
     MINUS_SHARE,
+    MOST_WEIGHT,
     Kind,
     Term,
     combined,
@@ -148,7 +149,10 @@ REFUSED = {
     ),
     "a prefix and no name": ("image:", "no such picture, named ''; check the path"),
     "a prefix and a folder": (
-        "image:folder.png", "a folder and no picture, named 'folder.png'; name a picture, or put text: before words",
+        "image:folder.png",
+        (
+            "a folder and no picture, named 'folder.png'; name a picture, or put text: before words"
+        ),
     ),
     "a prefix and another address": ("image:ftp://h/a", by_http_only("'ftp://h/a'")),
     "a folder named like a picture": (
@@ -611,8 +615,8 @@ def test_a_fifo_named_by_a_path_is_what_comes_through_it(here: Path) -> None:
     ("term", "what"),
     [
         ("./folder.png", "folder"), ("2:./folder.png", "folder"), ("image:folder.png", "folder"),
-        ("./", "folder"), ("/dev/zero", "character device"), ("image:/dev/zero", "character device"),
-        ("./socket", "socket"),
+        ("./", "folder"), ("/dev/zero", "character device"), ("./socket", "socket"),
+        ("image:/dev/zero", "character device"),
     ],
 )  # fmt: skip
 def test_what_is_named_by_a_path_and_no_file_is_refused(here: Path, term: str, what: str) -> None:
@@ -622,3 +626,17 @@ def test_what_is_named_by_a_path_and_no_file_is_refused(here: Path, term: str, w
             parse([term])
     assert "\n" not in str(caught.value)
     assert parse(["text:" + term])[0].kind == "words"
+
+
+def test_the_largest_weights_together_give_a_direction(
+    here: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """No sum of them leaves what numbers hold, which numpy would say on stderr."""
+    most = f"{MOST_WEIGHT}:"
+    terms = parse([most + "red", most + "green", most + "blue"], [most + "red.png"])
+    assert np.isfinite(embed(terms, FakeEncoder(), 10_000)).all()
+    assert not recwarn.list
+    for weight in (str(MOST_WEIGHT + 1), "1" + "0" * 308):
+        for terms in (([f"{weight}:red"], [], []), ([], [], [f"{weight}:no.png"])):
+            with pytest.raises(UsageError, match="a weight beyond 1,000,000, in "):
+                parse(*terms)
