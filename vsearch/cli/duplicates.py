@@ -19,6 +19,7 @@ from vsearch.cli.filters import (
     TypeOption,
     WhereOption,
     condition_of,
+    require_indexed,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
 
@@ -136,6 +137,7 @@ def duplicates(
         orientation=orientation,
         where=where,
     )
+    require_indexed(folder, folders)
     output = DuplicatesOutput(form)
     try:
         with output:
