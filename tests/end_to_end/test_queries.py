@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -178,7 +179,19 @@ def test_a_picture_in_the_index_needs_no_model(
 def test_nothing_to_look_for(vsearch: Run, photos_index: Path) -> None:
     said = 'nothing to look for; name it: `vsearch search "a dog"`'
     assert refused(vsearch, photos_index) == said
-    assert refused(vsearch, photos_index, "--minus", "a dog") == said
+    with_names = vsearch("search", "--names", "1", "--index", photos_index)
+    assert with_names.stderr.decode() == f"vsearch: {said}\n"
+
+
+def test_only_what_it_should_be_unlike(vsearch: Run, photos_index: Path) -> None:
+    """The least like it come first: the order of a search for it, turned round."""
+    options = ["--paths", "-k", "99", "--index", photos_index]
+    like, unlike = (
+        vsearch("search", *terms, *options, cwd=PHOTOS).stdout.splitlines()
+        for terms in (["a dog"], ["--minus", "a dog"])
+    )
+    assert len(unlike) > 40
+    assert unlike == like[::-1]
 
 
 def test_many_queries_are_answered_as_each_alone(vsearch: Run, photos_index: Path) -> None:
@@ -223,6 +236,16 @@ def test_many_queries_are_answered_as_each_alone(vsearch: Run, photos_index: Pat
             id="none found",
         ),
         pytest.param(
+            b"a dog\na cat\n", ["--camera", "none", "--quiet"], 1, 0, "", id="none, quietly",
+        ),
+        pytest.param(b"", ["--quiet"], 1, 0, "", id="nothing, quietly"),
+        pytest.param(
+            b"the\nan\n", ["--names", "0.5"], 0, 4,
+            "line 1: no words in the query that names could have: they do not count",
+            id="a note, once",
+        ),
+        pytest.param(b"the\n", ["--names", "0.5", "--quiet"], 0, 2, "", id="a note, quietly"),
+        pytest.param(
             b"http://127.0.0.1:1/a.jpg\n", ["--offline"], 2, 0,
             "line 1: the network is not to be used, for 'http://127.0.0.1:1/a.jpg'; leave out "
             "--offline and unset VSEARCH_OFFLINE, or name a file", id="offline",
@@ -252,6 +275,13 @@ def test_many_queries_end_with_a_code(
             ["--queries", "no\x1bsuch"],
             (
                 "the queries cannot be read (No such file or directory), from 'no\\x1bsuch'; check "
+                "the path, or name - for standard input"
+            ),
+        ),
+        (
+            ["--queries", "/proc/self/mem"],
+            (
+                "the queries cannot be read (Input/output error), from '/proc/self/mem'; check "
                 "the path, or name - for standard input"
             ),
         ),
@@ -340,6 +370,19 @@ def test_one_command_from_a_folder_to_an_answer(vsearch: Run, album: Path) -> No
     assert done.stderr.startswith(b"1 embedded, 1 unchanged, 1 gone in ")
 
 
+def test_an_update_says_errors_only_where_it_is_quiet(
+    vsearch: Run, album: Path, tmp_path: Path
+) -> None:
+    query = ["search", "a dog", "--update", "--paths", "-k", "1", "--quiet"]
+    done = vsearch(*query, cwd=album)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"IMG_0034.png\n", b"")
+    index = tmp_path / "index"
+    assert vsearch("index", album, "--index", index).returncode == 0
+    with filelock.FileLock(index / "lock"):
+        done = vsearch(*query, "--index", index, cwd=album)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"IMG_0034.png\n", b"")
+
+
 def test_a_folder_that_is_new_is_indexed_first(vsearch: Run, album: Path) -> None:
     other = album.parent / "other"
     other.mkdir()
@@ -420,3 +463,44 @@ def test_weights_of_names_that_are_none(
     vsearch: Run, photos_index: Path, arguments: list[str], said: str
 ) -> None:
     assert refused(vsearch, photos_index, "a dog", *arguments) == said
+
+
+def test_a_picture_through_a_pipe_that_the_shell_names(photos_index: Path, tmp_path: Path) -> None:
+    """As `<(...)` and as a FIFO of one's own; one that never ends is read to the limit."""
+    run = f"{sys.executable} -m vsearch search -k 1 --paths"
+
+    def shell(line: str) -> tuple[int, bytes, bytes]:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            env=environment(tmp_path) | {"VSEARCH_INDEX": os.fspath(photos_index)},
+            cwd=PHOTOS, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    found = (0, b"IMG_0034.png\n", b"")
+    assert shell(f"{run} <(cat IMG_0034.png)") == found
+    assert shell(f"cat IMG_0034.png > {fifo} & {run} {fifo}") == found
+    assert shell(f"{run} --max-megapixels 1 <(yes)") == (
+        2, b"",
+        (b"vsearch: the query picture cannot be used (too large: more than 8,000,000 bytes; raise "
+        b"the limit with --max-megapixels), at '/dev/fd/63'; choose another\n"),
+    )  # fmt: skip
+
+
+def test_a_pipe_that_nobody_writes_to_is_waited_for_until_ctrl_c(
+    photos_index: Path, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with subprocess.Popen(
+        [sys.executable, "-m", "vsearch", "search", fifo, "--index", photos_index],
+        env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        # Whoever opens it to write waits for the reader, so it is there by then.
+        with fifo.open("wb"):
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (130, b"")
+    assert b"Traceback" not in stderr

@@ -221,7 +221,7 @@ def test_a_narrow_terminal_keeps_the_names(photos_index: Path, tmp_path: Path) -
         pytest.param("status > /dev/full", "No space left on device", id="full status"),
         pytest.param("search dog --max-megapixels nan", "--max-megapixels nan is no", id="nan"),
         pytest.param("search 9e9:dog", "", id="no weight"),
-        pytest.param(f"search {'9' * 400}:dog", "a weight beyond all bounds", id="weight"),
+        pytest.param(f"search {'9' * 400}:dog", "a weight beyond 1,000,000", id="weight"),
         pytest.param("search dog >&-", "", id="closed output"),
         pytest.param("search dog 2>&-", "", id="closed errors"),
         pytest.param(
@@ -385,6 +385,16 @@ def test_the_newest_first(vsearch: Run, tmp_path: Path) -> None:
         (["--camera", "no such"], 1, "nothing found, no picture meets the conditions"),
         (["--type", ""], 2, "an empty name for a type; name one"),
         (["--in", ""], 2, "an empty name for a folder; name one"),
+        (["--label", "\udcff"], 2, "a label that is no valid UTF-8, '\\udcff'; check it"),
+        (["--where", "name == '\udcff.jpg'"], 1, "nothing found, no picture meets the conditions"),
+        (
+            ["--in", "/nope"],
+            2,
+            (
+                f"not indexed, '/nope'; indexed are {str(PHOTOS)!r}; name one of these, one below, "
+                "or have it indexed by `vsearch index`"
+            ),
+        ),
     ],
 )  # fmt: skip
 def test_conditions_that_nothing_meets_or_that_are_none(

@@ -17,6 +17,7 @@ from vsearch.cli.filters import (
     TypeOption,
     WhereOption,
     condition_of,
+    require_indexed,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
 
@@ -108,6 +109,7 @@ def browse(
     workers = min(4, cores())
     limit = pixels(max_megapixels, workers)
     encoder_for_search(folder)  # what is wrong with the index or its model is said before all else
+    require_indexed(folder, folders)
 
     def open_searcher() -> Searcher:
         from vsearch.searching.searcher import Searcher

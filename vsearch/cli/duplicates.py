@@ -19,6 +19,7 @@ from vsearch.cli.filters import (
     TypeOption,
     WhereOption,
     condition_of,
+    require_indexed,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
 from vsearch.cli.values import PATH
@@ -34,6 +35,13 @@ def duplicates(
             "--keep", help="Which of a group: of the most pixels, or taken first or last."
         ),
     ] = "largest",
+    crops: Annotated[
+        bool,
+        typer.Option(
+            "--crops",
+            help="Also find crops and straightened copies; reads the pictures that may be some.",
+        ),
+    ] = False,
     index_folder: IndexOption = None,
     max_megapixels: MegapixelsOption = None,
     # Filters
@@ -94,6 +102,7 @@ def duplicates(
     \b
     vsearch duplicates
     vsearch duplicates --in ~/Pictures/2023 --keep oldest
+    vsearch duplicates --crops                 # crops and straightened ones too
     vsearch duplicates --paths                 # what is not kept
     vsearch duplicates --link --yes            # exact copies become hard links
     vsearch duplicates --move-to ~/twice       # says what it would; --yes does it
@@ -130,6 +139,7 @@ def duplicates(
         orientation=orientation,
         where=where,
     )
+    require_indexed(folder, folders)
     output = DuplicatesOutput(form)
     try:
         with output:
@@ -137,6 +147,7 @@ def duplicates(
                 folder,
                 keep,
                 condition=condition,
+                crops=crops,
                 workers=cores(),
                 pixel_limit=pixels(max_megapixels, cores()),
                 progress=output.progress,

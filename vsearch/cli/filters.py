@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -9,9 +10,13 @@ import typer
 from vsearch.cli import candidates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from vsearch.conditions import Condition
 
 PANEL = "Filters"
+_FEW = 5  # folders that are named
 
 InOption = Annotated[
     list[str] | None,
@@ -105,3 +110,33 @@ def condition_of(**asked: Any) -> Condition | None:  # noqa: ANN401  # fields of
     from vsearch.searching.filters import Filters
 
     return Filters(**given).condition()
+
+
+def require_indexed(index_folder: Path, folders: Sequence[str] | None) -> None:
+    """Raise UsageError for a folder of `--in` of which the index cannot know anything.
+
+    That is one apart from all that is indexed, or one that is gone with all its pictures. Nothing
+    is asked of an index of nothing, which every command says by itself.
+    """
+    if not folders:
+        return
+    from vsearch.conditions import Below
+    from vsearch.errors import UsageError
+    from vsearch.index import Index, within
+
+    with Index(index_folder) as index:
+        roots = [root.path for root in index.roots()]
+        for folder in folders if roots else ():
+            place = os.path.realpath(folder)
+            if not any(within(place, root) or within(root, place) for root in roots) or not (
+                os.path.lexists(place) or len(index.selected(Below(place)))
+            ):
+                raise UsageError(
+                    f"not indexed, {folder!r}; indexed are {_listed(roots)}; "
+                    "name one of these, one below, or have it indexed by `vsearch index`"
+                )
+
+
+def _listed(roots: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, roots[:_FEW]))
+    return f"{shown} and {len(roots) - _FEW:,} more" if len(roots) > _FEW else shown

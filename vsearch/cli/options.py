@@ -27,6 +27,7 @@ MegapixelsOption = Annotated[
         "--max-megapixels",
         metavar="N",
         min=0.001,
+        max=1_000_000,  # what more would take in bytes is no size that a system knows
         help="Skip pictures with more pixels to decode. Default: what memory allows.",
     ),
 ]

@@ -7,8 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from io import BufferedIOBase
 
+    from vsearch.errors import UsageError
+    from vsearch.searching.lines import Line
     from vsearch.searching.searcher import Query, Searcher
 
 
@@ -18,6 +21,7 @@ def answer_lines(
     understood: Callable[[str], Query],
     *,
     explain: bool,
+    quiet: bool,
 ) -> int:
     """Answer the queries in the file `name` ("-": standard input); return the exit code.
 
@@ -25,19 +29,37 @@ def answer_lines(
     Raises UsageError where the file cannot be read.
     """
     from vsearch.output.queries import print_answers
-    from vsearch.searching.lines import answered, batches
+    from vsearch.searching.lines import answered
 
     with _opened(name) as stream, searcher() as one:
         found, nothing, wrong = print_answers(
-            answered(one, batches(stream), understood), explain=explain
+            answered(one, _read(stream, name), understood), explain=explain, quiet=quiet
         )
     if wrong:
         return 3 if found or nothing else 2
     return 0 if found else 1
 
 
-def _opened(name: str) -> io.BufferedIOBase:
+def _read(stream: BufferedIOBase, name: str) -> Iterator[list[Line]]:
+    """Yield the lines of a stream; what goes wrong with reading is told of it by its name."""
+    from vsearch.searching.lines import batches
+
+    try:
+        yield from batches(stream)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> UsageError:
     from vsearch.errors import UsageError
+
+    where = "standard input; pipe lines of text in"
+    if name != "-":
+        where = f"{name!r}; check the path, or name - for standard input"
+    return UsageError(f"the queries cannot be read ({error.strerror}), from {where}")
+
+
+def _opened(name: str) -> BufferedIOBase:
     from vsearch.output.terminal import say
 
     if name == "-":
@@ -45,12 +67,9 @@ def _opened(name: str) -> io.BufferedIOBase:
             return io.BytesIO()
         if sys.stdin.isatty():
             say("vsearch: reading queries from this terminal, one a line; end with Ctrl-D")
-        buffer: io.BufferedIOBase = sys.stdin.buffer
+        buffer: BufferedIOBase = sys.stdin.buffer
         return buffer
     try:
         return open(name, "rb")  # noqa: PTH123  # one import less
     except OSError as error:
-        raise UsageError(
-            f"the queries cannot be read ({error.strerror}), from {name!r}; check the path, or "
-            "name - for standard input"
-        ) from error
+        raise _unreadable(name, error) from error

@@ -27,6 +27,7 @@ from vsearch.cli.filters import (
     TypeOption,
     WhereOption,
     condition_of,
+    require_indexed,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
 
@@ -291,27 +292,29 @@ def search(
         except ModelMismatch:  # the index has changed its model between the two looks at it
             return once()
 
-    def up_to_date() -> None:
+    def be_ready() -> None:
         if update:
             from vsearch.cli.updating import bring_up_to_date
 
-            bring_up_to_date(folder, folders or (), max_megapixels, offline=offline)
+            bring_up_to_date(folder, folders or (), max_megapixels, offline=offline, quiet=quiet)
+        require_indexed(folder, folders)
 
     if queries is not None:
         if terms or minus or like or crop:
             raise UsageError("--queries has all the terms; leave the others out, and their options")
         if as_csv or paths or nul or preview or delivery.asked:
             raise UsageError("--queries answers in JSON Lines; leave other forms and ways out")
-        up_to_date()
+        be_ready()
         raise typer.Exit(
             answer_lines(
                 queries,
                 lambda: searcher(for_one=False),
                 lambda line: asked(parse([line], offline=offline)),
                 explain=explain,
+                quiet=quiet,
             )
         )
-    if not terms and not like:
+    if not (terms or minus or like):
         raise UsageError('nothing to look for; name it: `vsearch search "a dog"`')
     parsed = parse(
         terms or (),
@@ -321,7 +324,7 @@ def search(
         offline=offline,
         stdin=lambda: read_stdin(byte_limit(limit)),
     )
-    up_to_date()
+    be_ready()
     # What is in the index is asked with without a model, which then need not even be here.
     with searcher(embeds=any(term.kind != "indexed" for term in parsed)) as one:
         answer = one.answer(asked(parsed))

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
 
 def bring_up_to_date(
-    index_folder: Path, folders: Sequence[str], megapixels: float | None, *, offline: bool
+    index_folder: Path,
+    folders: Sequence[str],
+    megapixels: float | None,
+    *,
+    offline: bool,
+    quiet: bool,
 ) -> None:
     """Index `folders`, new ones too; without any, all that the index knows, else the current one.
 
     As `vsearch index` does, with its progress on stderr. Where another process is writing already,
-    that is said, and what is there is left as it is.
+    that is said, and what is there is left as it is. `quiet`: only errors are said.
     """
     from vsearch.cli.encoders import model_for_index
     from vsearch.cli.options import pixels
@@ -33,12 +38,13 @@ def bring_up_to_date(
     paths = list(folders)
     if not paths and not _has_roots(index_folder):
         paths = ["."]
-        say(f"vsearch: no folder is indexed yet; indexing this one, {os.getcwd()}")
+        if not quiet:
+            say(f"vsearch: no folder is indexed yet; indexing this one, {os.getcwd()}")
     options = Options(cores(), pixels(megapixels, cores()))
     encoder, _ = open_encoder(
         model_for_index(index_folder, None, offline=offline, device="auto"), "auto"
     )
-    tally, output = Tally(), IndexingOutput(quiet=False)
+    tally, output = Tally(), IndexingOutput(quiet=quiet)
     try:
         with output:
             for event in update(index_folder, encoder, paths, options):
@@ -48,7 +54,8 @@ def bring_up_to_date(
         output.close_interrupted(tally)
         raise typer.Exit(130) from None
     except IndexLocked:
-        say("vsearch: another process is writing to the index; searching what is there")
+        if not quiet:
+            say("vsearch: another process is writing to the index; searching what is there")
         return
     output.close(tally)
 

@@ -54,6 +54,9 @@ _UNSIGNED = {
 # Two bytes or so: a text that begins with "BM" or "P5" and has no suffix is not a broken picture.
 _BRIEFLY_SIGNED = frozenset({"BMP", "ICO", "PPM", "SGI"})
 
+NAMES = frozenset({*_SIGNED, *_UNSIGNED.values(), "RAW"} - {"DIB"})
+"""What the format of a picture is called. "DIB" counts as "BMP"."""
+
 _RAW_SIGNATURES = (
     (4, b"ftypcrx "),  # Canon CR3
     (8, b"CR\x02\x00"),  # Canon CR2, a TIFF that says so

@@ -63,6 +63,34 @@ def read(path: str, limit_bytes: int) -> bytes:
     return data
 
 
+def read_fifo(path: str, limit_bytes: int) -> bytes:
+    """Return all that comes through a FIFO, of 1 to `limit_bytes` bytes, once its writer is done.
+
+    Waits for the writer: only where a person named it, who can press Ctrl-C. Raises `ImageError` as
+    `read` does, SPECIAL for what is no FIFO.
+    """
+    parts: list[bytes] = []
+    size = 0
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as all else here
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISFIFO(mode):
+                raise ImageError(SkipReason.SPECIAL, kind(mode) or "a file, where a fifo was")
+            while size <= limit_bytes and (part := file.read(_CHUNK)):
+                parts.append(part)
+                size += len(part)
+    except OSError as error:
+        raise ImageError(SkipReason.UNREADABLE, error.strerror or type(error).__name__) from error
+    if size > limit_bytes:
+        raise ImageError(
+            SkipReason.TOO_LARGE,
+            f"more than {limit_bytes:,} bytes; raise the limit with --max-megapixels",
+        )
+    if not parts:
+        raise ImageError(SkipReason.EMPTY)
+    return b"".join(parts)
+
+
 def _content(file: int, length: int, limit_bytes: int) -> bytes:
     """Return what an open file holds; `length` is what the system said its length was."""
     os.lseek(file, 0, os.SEEK_SET)

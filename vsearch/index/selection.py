@@ -36,7 +36,7 @@ _FIRST = "0000-01-01T00:00:00"
 # When a file was changed, by the clock on the wall.
 _CHANGED = "strftime('%Y-%m-%dT%H:%M:%S', images.mtime_ns/1000000000, 'unixepoch', 'localtime')"
 _NEAR = timedelta(days=5)  # further from each other than clocks (a day), and than months differ
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?")
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII)
 
 Parameters = list[int | float | str | bytes]
 

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 def print_answers(
-    answered: Iterable[tuple[Line, Answer | UsageError]], *, explain: bool
+    answered: Iterable[tuple[Line, Answer | UsageError]], *, explain: bool, quiet: bool
 ) -> tuple[int, int, int]:
     """Print each match with its query's `line` and `query`, as it comes.
 
-    Returns how many queries had matches, had none, and could not be used.
+    A note or a warning is said once, of the first line that has it; `quiet`: none is. Returns how
+    many queries had matches, had none, and could not be used.
     """
     terminal, out = sys.stdout.isatty(), sys.stdout.buffer
     found = nothing = wrong = 0
@@ -33,18 +34,18 @@ def print_answers(
             continue
         if explain:
             explain_answer(answer)
-        if answer.warning and answer.warning not in told:
-            told.add(answer.warning)
-            say(f"vsearch: {answer.warning}")
-        for note in answer.notes:
-            say(f"vsearch: line {line.number}: {note}")
+        for note in (*answer.notes, *filter(None, [answer.warning])):
+            if note not in told and not quiet:
+                where = "" if note == answer.warning else f"line {line.number}: "
+                say(f"vsearch: {where}{note}")
+            told.add(note)
         found, nothing = (found + 1, nothing) if answer.matches else (found, nothing + 1)
         for match in answer.matches:
             entry = json_line(match, terminal=terminal, line=line.number, query=line.text)
             out.write(entry + b"\n")
         out.flush()  # who writes the queries may wait for it
-    if not found + nothing + wrong:
+    if not found + nothing + wrong and not quiet:
         say("vsearch: no query on any line")
-    elif nothing:
+    elif nothing and not quiet:
         say(f"vsearch: nothing found for {count_of(nothing, 'query', 'queries')}")
     return found, nothing, wrong

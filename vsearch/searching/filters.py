@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import glob
 import os
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -22,6 +24,7 @@ from vsearch.conditions import (
     Not,
 )
 from vsearch.errors import UsageError
+from vsearch.images.formats import NAMES, RAW_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,10 +34,16 @@ if TYPE_CHECKING:
 Orientation = Literal["landscape", "portrait", "square"]
 
 _COMPARED: dict[Orientation, Operator] = {"landscape": ">", "portrait": "<", "square": "=="}
-_TYPES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000"}
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?")
-_SIZE = re.compile(r"(\d{1,9})(?:[x\u00d7](\d{1,9}))?")
+_TYPES = {
+    "jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "dib": "bmp", "mpo": "jpeg",
+    "jpe": "jpeg", "jfif": "jpeg", "apng": "png", "hif": "heif", "j2k": "jpeg2000",
+    "pgm": "ppm", "pbm": "ppm", "pnm": "ppm",
+}  # fmt: skip
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,9})(?:[x\u00d7](\d{1,9}))?", re.ASCII)
 _SINGLE = re.compile(r"(?<![<>=!:])=(?!=)")
+_TOO_LARGE = "a number is too large"
+_SHOWN = 200  # characters of what is not understood
 _DEEPEST = 50  # parentheses in an expression
 
 
@@ -71,9 +80,9 @@ class Filters:
             parts.append(Compared("date", ">=", day(self.after, today)))
         if self.before is not None:
             parts.append(Compared("date", "<", day(self.before, today)))
-        one_of([Compared("camera", "contains", _some(name, "camera")) for name in self.cameras])
+        one_of([Compared("camera", "contains", _text(name, "camera")) for name in self.cameras])
         one_of([Compared("type", "==", _type(name)) for name in self.types])
-        one_of([Compared("label", "==", _some(name, "label")) for name in self.labels])
+        one_of([Compared("label", "==", _text(name, "label")) for name in self.labels])
         if self.min_size is not None:
             parts += _at_least(self.min_size)
         if self.orientation is not None:
@@ -91,6 +100,15 @@ def _some(typed: str, what: str) -> str:
     return typed
 
 
+def _text(typed: str, what: str) -> str:
+    """Return a name as it is, which can be in no picture where it is no valid UTF-8."""
+    try:
+        _some(typed, what).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"a {what} that is no valid UTF-8, {typed!r}; check it") from None
+    return typed
+
+
 def _place(typed: str) -> str:
     return os.path.realpath(_some(typed, "folder"))
 
@@ -100,12 +118,23 @@ def _glob(typed: str) -> Condition:
     _some(typed, "pattern")
     if "/" not in typed:
         return Matching("name", typed)
-    return Matching("path", os.path.normpath(os.path.join(os.getcwd(), typed)))
+    here = glob.escape(os.getcwd())  # its own name is no pattern
+    return Matching("path", os.path.normpath(os.path.join(here, typed)))
 
 
 def _type(typed: str) -> str:
     name = _some(typed, "type").lower().lstrip(".")
-    return _TYPES.get(name, name)
+    name = _TYPES.get(name, name)
+    known = sorted({one.lower() for one in NAMES})
+    if name in known:
+        return name
+    import difflib  # who types what is right need not wait for it
+
+    near = difflib.get_close_matches(name, [*known, *_TYPES], n=1)
+    if "." + name in RAW_SUFFIXES:
+        near = ["raw"]
+    meant = f"did you mean {_TYPES.get(near[0], near[0])!r}?" if near else f"there are {', '.join(known)}"
+    raise UsageError(f"no such type of picture, {typed!r}; {meant}")
 
 
 def _at_least(typed: str) -> list[Condition]:
@@ -155,7 +184,7 @@ def _named_day(text: str, today: date) -> date | None:
     if match := re.fullmatch(r"(this|last) (day|week|month|year)", words):
         start = begins[match[2]](today)
         return start if match[1] == "this" else begins[match[2]](start - timedelta(1))
-    if match := re.fullmatch(r"(\d{1,4}) (day|week|month|year)s? ago", words):
+    if match := re.fullmatch(r"(\d{1,4}) (day|week|month|year)s? ago", words, re.ASCII):
         try:
             return _ago(today, int(match[1]), match[2])
         except (ValueError, OverflowError):
@@ -188,10 +217,16 @@ def expression(text: str, today: date) -> Condition:
     "type in ('png', 'webp')", "date == '2023-05'". `today` is what "last month" counts from.
     Raises UsageError.
     """
+    # The bytes of a name that is no valid UTF-8 are written as Python does in a text.
+    source = text.strip().encode("utf-8", "backslashreplace").decode()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "1or 2" is understood, if not for ever by Python
+            tree = ast.parse(source, mode="eval").body
     except SyntaxError as error:
         why = "write == for equal" if _SINGLE.search(text) else error.msg
+        if "integer string conversion" in why:  # Python's words are for those who program in it
+            why = _TOO_LARGE
         raise _unclear(text, why) from None
     except (ValueError, RecursionError, MemoryError):
         raise _unclear(text, "it cannot be read") from None
@@ -199,8 +234,9 @@ def expression(text: str, today: date) -> Condition:
 
 
 def _unclear(text: str, why: str) -> UsageError:
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "\u2026"
     return UsageError(
-        f"--where is not understood ({why}), in {text!r}; write such as "
+        f"--where is not understood ({why}), in {shown!r}; write such as "
         "\"width > 2000 and 'canon' in camera\""
     )
 
@@ -258,7 +294,7 @@ class _Reader:
             value = day(str(value), self._today)
         if field == "type":
             value = _type(str(value))
-        return Compared(field, sign, value)
+        return Compared(field, sign, self._possible(field, value))
 
     def _contained(self, left: ast.expr, right: ast.expr) -> Condition:
         """Read `'text' in field`, or `field in (value, ...)`."""
@@ -268,7 +304,16 @@ class _Reader:
         field, value = self._field(right), self._value(left)
         if field not in TEXTS or not isinstance(value, str):
             raise self._wrong(f"{field} contains no {value!r}")
-        return Compared(field, "contains", value)
+        return Compared(field, "contains", self._possible(field, value))
+
+    def _possible(self, field: Field, value: float | str) -> float | str:
+        """Return a value, unless it is a text that nothing can have, and no catalog takes."""
+        if isinstance(value, str):
+            try:
+                os.fsencode(value) if field in {"path", "name"} else value.encode()
+            except UnicodeEncodeError:
+                raise self._wrong(f"{value!r} is no valid text for {field}") from None
+        return value
 
     def _field(self, node: ast.expr) -> Field:
         names: tuple[Field, ...] = (*NUMBERS, *TEXTS, "date")
@@ -280,14 +325,20 @@ class _Reader:
         raise self._wrong("one side of each comparison is a field")
 
     def _value(self, node: ast.expr) -> int | float | str:
+        sign = 1
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            sign = -1 if isinstance(node.op, ast.USub) else 1
+            node = node.operand
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                raise self._wrong("a text has no sign")
         if isinstance(node, ast.Constant):
             value = node.value
-            if isinstance(value, str) or (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and abs(value) < 1 << 63
-            ):
+            if isinstance(value, str):
                 return value
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                if abs(value) >= 1 << 63:  # more than the catalog's numbers go to
+                    raise self._wrong(_TOO_LARGE)
+                return sign * value
         raise self._wrong("a value is a number or a text in quotes")
 
     def _wrong(self, why: str) -> UsageError:

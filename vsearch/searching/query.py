@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.formats import SUFFIXES, is_signed, known_by_others
 from vsearch.images.limits import byte_limit
-from vsearch.images.read import head, read
+from vsearch.images.read import head, kind, read, read_fifo
 from vsearch.searching.fetch import Address, fetch, is_url, shown
 from vsearch.vectors import blend, without
 
@@ -38,6 +39,7 @@ DECODING_SECONDS = 60.0  # as where folders are indexed
 # less than half of it taken away more stays of what was not wanted, with all of it more is lost of
 # what was; subtracting the term as it is does worse than doing nothing.
 MINUS_SHARE = 0.5
+MOST_WEIGHT = 1_000_000  # so that no sum of weights, nor a product, leaves what numbers hold
 MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
 MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
@@ -88,16 +90,18 @@ def parse(
     `2:term` counts twice; "10:30" and "16:9" are words, since a weight is not followed by a digit.
     A term that begins with http:// or https:// is the address of a picture. One that names an
     existing file is a picture, any other is words; a file without a suffix, named without a folder,
-    is one only if it begins like a picture. `text:term` is words and `image:term` a picture,
-    whatever there is of that name; both may have a weight before them.
+    is one only if it begins like a picture. A FIFO that is named by a path (`/dev/fd/63`, which
+    shells put in place of `<(...)`) is what comes through it. `text:term` is words and `image:term`
+    a picture, whatever there is of that name; both may have a weight before them.
 
     "-" is what `stdin` returns: a picture, by its content, else a term a line. Without a `stdin`
     it is a word. `like` are paths of pictures in the index. `crop` is a part of the one picture
     among `terms` (see `Crop.parsed`).
 
-    Raises UsageError for an empty term, a weight of zero, what is named like a picture but does
-    not exist, what begins like an address and is none, or is one while `offline`, and a crop that
-    is none or not of one picture.
+    Raises UsageError for an empty term, a weight of zero or beyond MOST_WEIGHT, what is named like
+    a picture but does not exist, a folder, a device or a socket that is named by a path, what
+    begins like an address and is none, or is one while `offline`, and a crop that is none or not of
+    one picture.
     """
     given = _once(stdin) if stdin else None
     parsed = [one for term in terms for one in _terms(term, 1.0, given)]
@@ -215,8 +219,8 @@ def _term(typed: str, sign: float) -> Term:
 
 def _weight(digits: str, typed: str) -> float:
     weight = float(digits)
-    if not math.isfinite(weight):
-        raise UsageError(f"a weight beyond all bounds, in {shown(typed)!r}; choose a smaller one")
+    if weight > MOST_WEIGHT:
+        raise UsageError(f"a weight beyond {MOST_WEIGHT:,}, in {shown(typed)!r}; choose less")
     if weight == 0:
         raise UsageError(f"a weight of zero says nothing, in {shown(typed)!r}; leave the term out")
     return weight
@@ -239,8 +243,10 @@ def _picture(text: str, weight: float) -> Term:
         return _address(text, weight)
     if _OTHER_ADDRESS.match(text):
         raise _other_address(text)
-    if not os.path.isfile(text):
+    if not (mode := _mode(text)):
         raise UsageError(f"no such picture, named {text!r}; check the path")
+    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+        raise _no_file(text, mode)
     return Term(text, "picture", weight)
 
 
@@ -257,8 +263,16 @@ def _address(text: str, weight: float) -> Term:
 
 
 def _is_picture(text: str) -> bool:
-    """Whether a term means a file: a folder named `dog` or a note of that name is no picture."""
-    if not os.path.isfile(text):
+    """Whether a term means a file: a folder named `dog` or a note of that name is no picture.
+
+    Raises UsageError for what is there, is named by a path as no words are, and is no file.
+    """
+    mode = _mode(text)
+    if mode and not stat.S_ISREG(mode) and os.sep in text:
+        if stat.S_ISFIFO(mode):
+            return True
+        raise _no_file(text, mode)
+    if not stat.S_ISREG(mode):
         return False
     if os.sep in text or os.path.splitext(text)[1]:
         return True
@@ -266,6 +280,20 @@ def _is_picture(text: str) -> bool:
         return is_signed(head(text))
     except ImageError:
         return False
+
+
+def _mode(path: str) -> int:
+    """Return the `st_mode` of what a path leads to; 0 for nothing, or what cannot be looked at."""
+    try:
+        return os.stat(path).st_mode
+    except (OSError, ValueError):  # of a name too long, or with a NUL
+        return 0
+
+
+def _no_file(text: str, mode: int) -> UsageError:
+    return UsageError(
+        f"a {kind(mode)} and no picture, named {text!r}; name a picture, or put text: before words"
+    )
 
 
 def is_keyword(text: str) -> bool:
@@ -500,7 +528,8 @@ def _decoding(term: Term, spec: Preprocessing, pixel_limit: int) -> Decoding:
         case "stdin":
             data, path = term.content, ""
         case _:
-            data, path = read(term.text, limit), term.text
+            take = read_fifo if stat.S_ISFIFO(_mode(term.text)) else read
+            data, path = take(term.text, limit), term.text
     return Decoding(
         data, spec, pixel_limit=pixel_limit, path=path, seconds=DECODING_SECONDS, crop=term.crop
     )

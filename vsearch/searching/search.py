@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from vsearch.errors import IndexDamaged
 from vsearch.index import GraphUnusable, Index
@@ -13,7 +13,7 @@ from vsearch.searching.strategy import Strategy, choose
 from vsearch.vectors import best
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     import numpy as np
     from numpy.typing import NDArray
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from vsearch.index import Graph
     from vsearch.searching.names import Names
     from vsearch.searching.strategy import Method
+
+    # Which of some cosines (n,) are enough: (n,).
+    Relevant: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +59,31 @@ class _Exact:
         query: NDArray[np.float32],
         selected: NDArray[np.int64] | None,
         names: Names | None = None,
+        relevant: Relevant | None = None,
     ) -> None:
         self.selected = selected
         self.scores = index.scores(query) if selected is None else index.scores_of(query, selected)
         self.damaged = _damaged(self.scores)
-        self.ranked_by = names.fused(self.scores, selected) if names else self.scores
+        self.ranked_by = self.scores
+        if names:
+            self.ranked_by = names.fused(self.scores, selected)
+            if relevant and len(self.scores):
+                self.ranked_by = _first_of_all(relevant(self.scores), self.ranked_by, self.scores)
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         places = best(self.ranked_by, min(count, len(self.scores) - self.damaged))
         rows = places if self.selected is None else self.selected[places]
         return rows, self.scores[places]
+
+
+def _first_of_all(
+    chosen: NDArray[np.bool_], ranked_by: NDArray[np.float32], scores: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return what has the `chosen` rows come first, as they are ranked, then others by cosine."""
+    import numpy as np
+
+    lowest = ranked_by[chosen].min() if chosen.any() else np.float32(0)
+    return np.where(chosen, ranked_by, lowest - 2 + scores)  # cosines are at most 1
 
 
 class _Approximate:
@@ -98,14 +116,16 @@ def search(
     forced: Method | None = None,
     queries: int = 1,
     names: Names | None = None,
+    relevant: Relevant | None = None,
 ) -> Found:
     """Return the `k` files most like the unit vector `query` (dim,), fewer where there are fewer.
 
     Files of equal cosine come by row, those that share a row by path. `exclude` are real
     paths that are never an answer: the query's own pictures. With a `condition`, only files that
     meet it are. `queries`: how many are likely to be asked of this index while it is open. With
-    `names`, what they say counts beside the cosine (see `Names.fused`), for every row. Raises
-    ValueError for a condition that nothing can meet (see `Index.selected`).
+    `names`, what they say counts beside the cosine (see `Names.fused`), for every row; those
+    whose cosine is not `relevant` then come after all others, by it. Raises ValueError for a
+    condition that nothing can meet (see `Index.selected`).
     """
     selected = index.selected(condition) if condition else None
     strategy = choose(
@@ -127,7 +147,7 @@ def search(
             return Found(files, strategy, _left_out(index, approximate))
         except GraphUnusable as error:
             warning = f"the graph was not used: {error}; scanned all rows instead"
-    exact = _Exact(index, query, selected, names)
+    exact = _Exact(index, query, selected, names, relevant)
     if exact.damaged and exact.damaged == index.rows:
         raise IndexDamaged(
             f"all vectors are missing or damaged, in {index.folder}; "

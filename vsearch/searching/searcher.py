@@ -167,6 +167,10 @@ class Searcher:
             if names is None:
                 notes.append("no words in the query that names could have: they do not count")
         exclude = {*named, *map(_path, known)}
+        judge = _Judge(self._index, self._calibration, query.terms, embedded)
+
+        def relevant(cosines: NDArray[np.float32]) -> NDArray[np.bool_]:
+            return judge.required(cosines) >= query.min_relevance
 
         def first(count: int) -> Found:
             return search(
@@ -178,6 +182,7 @@ class Searcher:
                 forced=self._forced,
                 queries=max(self._queries, self._asked),
                 names=names,
+                relevant=relevant if query.min_relevance else None,
             )
 
         if query.collapse:
@@ -186,7 +191,9 @@ class Searcher:
             found, folded = first(query.k), None
         clock.lap("search")
         files = found.records if folded is None else [(one.record, one.score) for one in folded]
-        relevances = self._relevances(embedded, [score for _, score in files], query)
+        relevances = judge.relevances([score for _, score in files])
+        if relevances is None and files and query.min_relevance:
+            raise judge.untold()
         clock.lap("judge the relevance")
         matches = list(_matches(files, relevances, found.names, folded))
         least = query.min_relevance
@@ -216,29 +223,6 @@ class Searcher:
             if len(folded) == k or len(found.records) < count:
                 return found, folded
 
-    def _relevances(
-        self, embedded: Embedded, scores: Sequence[float], query: Query
-    ) -> Sequence[float] | None:
-        """Return the relevance of files with these cosines, None where too few pictures tell."""
-        import numpy as np
-
-        cosines = np.array(scores, dtype=np.float32)
-        known = likelihood(self._calibration, query.terms, embedded.length)
-        background = None
-        if known is None:
-            rows = background_rows(self._index.rows)
-            background = self._index.scores_of(embedded.vector, rows)
-        told = evidence(cosines, known, background)
-        if told is not None:
-            relevances: list[float] = relevance(told, self._index.rows).tolist()
-            return relevances
-        if scores and query.min_relevance:
-            raise UsageError(
-                "too few different pictures to tell the relevance of such a query, in "
-                f"{self._index.folder}; leave out --min-relevance"
-            )
-        return None
-
     def knows(self, path: str) -> bool:
         """Whether a picture is in the index, to be asked with by its embedding there."""
         return self._index.entry(path) is not None
@@ -258,6 +242,49 @@ class Searcher:
                 "or `vsearch index` its folder"
             )
         return entry
+
+
+class _Judge:
+    """Tells the relevance of pictures from their cosines with one query."""
+
+    def __init__(
+        self, index: Index, calibration: Calibration, terms: Sequence[Term], embedded: Embedded
+    ) -> None:
+        self._index = index
+        self._vector = embedded.vector
+        self._known = likelihood(calibration, terms, embedded.length)
+        self._background: NDArray[np.float32] | None = None
+
+    def relevances(self, scores: Sequence[float]) -> Sequence[float] | None:
+        """Return the relevance of files with these cosines, None where too few pictures tell."""
+        import numpy as np
+
+        told = self._told(np.array(scores, dtype=np.float32))
+        if told is None:
+            return None
+        relevances: list[float] = told.tolist()
+        return relevances
+
+    def required(self, cosines: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the relevance of `cosines` (n,): (n,). UsageError where too few pictures tell."""
+        told = self._told(cosines)
+        if told is None:
+            raise self.untold()
+        return told
+
+    def untold(self) -> UsageError:
+        """Return why there is no relevance to ask for."""
+        return UsageError(
+            "too few different pictures to tell the relevance of such a query, in "
+            f"{self._index.folder}; leave out --min-relevance"
+        )
+
+    def _told(self, cosines: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        if self._known is None and self._background is None:
+            rows = background_rows(self._index.rows)
+            self._background = self._index.scores_of(self._vector, rows)
+        told = evidence(cosines, self._known, self._background)
+        return None if told is None else relevance(told, self._index.rows)
 
 
 def _changed(entry: Entry) -> str | None:

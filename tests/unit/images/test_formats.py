@@ -38,3 +38,10 @@ def test_no_format_that_runs_or_stubs_is_tried() -> None:
 def test_every_format_without_a_signature_needs_its_suffix() -> None:
     formats.load_plugins()
     assert all(Image.OPEN[name][1] is not None for name in formats._SIGNED)
+
+
+def test_every_format_that_is_named_is_one_of_pillow_or_raw() -> None:
+    formats.load_plugins()
+    assert {*Image.OPEN, "RAW"} >= formats.NAMES
+    assert {"JPEG", "PNG", "HEIF", "AVIF", "TGA", "RAW"} <= formats.NAMES
+    assert not {"DIB", "MPO"} & formats.NAMES  # which are told as BMP and JPEG

@@ -1,14 +1,16 @@
 """`read` and `content_hash`: whole regular files, and one reason for everything else."""
 
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images import read as reading
-from vsearch.images.read import content_hash, head, read
+from vsearch.images.read import content_hash, head, read, read_fifo
 
 
 def test_the_whole_file_is_returned(tmp_path: Path) -> None:
@@ -101,3 +103,48 @@ def test_the_head_of_a_file_and_of_what_is_none(tmp_path: Path) -> None:
         with pytest.raises(ImageError) as caught:
             head(str(tmp_path / name))
         assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("length", [1, 65_536, 200_001])
+def test_a_fifo_is_read_until_its_writer_is_done(tmp_path: Path, length: int) -> None:
+    data = os.urandom(length)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(data,))
+    writer.start()
+    assert read_fifo(str(fifo), length) == data
+    writer.join()
+
+
+def test_a_fifo_without_end_is_read_to_the_limit(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+
+    def write() -> None:
+        with suppress(BrokenPipeError), fifo.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with pytest.raises(ImageError, match="more than 100,000 bytes") as caught:
+        read_fifo(str(fifo), 100_000)
+    assert caught.value.reason == SkipReason.TOO_LARGE
+    writer.join()
+
+
+def test_what_is_no_fifo_and_what_nothing_comes_through(tmp_path: Path) -> None:
+    fifo, file = tmp_path / "fifo", tmp_path / "file"
+    os.mkfifo(fifo)
+    file.write_bytes(b"x")
+    writer = threading.Thread(target=fifo.write_bytes, args=(b"",))
+    writer.start()
+    reasons = []
+    for path in (fifo, file, tmp_path, tmp_path / "missing"):
+        with pytest.raises(ImageError) as caught:
+            read_fifo(str(path), 1000)
+        reasons.append(caught.value.reason)
+    writer.join()
+    assert reasons == [
+        SkipReason.EMPTY, SkipReason.SPECIAL, SkipReason.UNREADABLE, SkipReason.UNREADABLE,
+    ]  # fmt: skip

@@ -18,6 +18,7 @@ import pytest
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Condition, Matching, Named, Not
 from vsearch.images.labels import tidy
 from vsearch.index import Index
+from vsearch.index.selection import as_sql
 from vsearch.index.writer import IndexWriter
 from vsearch.records import Entry, ImageFacts, ModelIdentity
 from vsearch.searching.search import search
@@ -267,3 +268,9 @@ def test_the_same_files_as_the_oracle_of_many(large: Large, field: str, share: f
             assert set(listed) <= true.keys()
             assert len(listed) == 10
             assert len(set(listed) & set(expected)) >= 7
+
+
+@pytest.mark.parametrize("value", ["２０２３", "2023-05-0٤"])
+def test_a_date_in_other_digits_is_none(value: str) -> None:
+    with pytest.raises(ValueError, match="no date"):
+        as_sql(Compared("date", "==", value), [])

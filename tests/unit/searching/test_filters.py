@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from made_indexes import entry, make_index
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
 from vsearch.errors import UsageError
+from vsearch.index import Index
 from vsearch.searching.filters import Filters, day, expression
 
 TODAY = date(2024, 3, 31)  # a Sunday
@@ -51,6 +53,8 @@ def test_a_day(typed: str, expected: str) -> None:
         ("9999 years ago", "no date that is understood, '9999 years ago'"),
         ("05/04/2023", "no date that is understood, '05/04/2023'"),
         ("2023-02-30", "no such day, '2023-02-30'"),
+        ("２０２３", "no date that is understood, '２０２３'"),  # would be compared as text
+        ("٣ days ago", "no date that is understood, '٣ days ago'"),
         ("2023-13", "no such day, '2023-13'"),
         ("2023-01-01 24:00", "no such time of day, '2023-01-01 24:00'"),
     ],
@@ -75,6 +79,17 @@ def test_no_day(typed: str, expected: str) -> None:
             Compared("type", "==", "jpeg"), Compared("type", "==", "png"),
         ))),
         ("bytes in [1]", AnyOf((Compared("bytes", "==", 1),))),
+        ("width > -1", Compared("width", ">", -1)),
+        ("+1.5 < width", Compared("width", ">", 1.5)),
+        ("width in (-1, 2)", AnyOf((
+            Compared("width", "==", -1), Compared("width", "==", 2),
+        ))),
+        ("width > 1or height > 2", AnyOf((
+            Compared("width", ">", 1), Compared("height", ">", 2),
+        ))),
+        ("'\\d' in name", Compared("name", "contains", "\\d")),
+        ("name == 'caf\udce9'", Compared("name", "==", "caf\udce9")),  # the byte itself
+        ("path != 'caf\\udce9'", Compared("path", "!=", "caf\udce9")),
         ("date == '2023-05'", Compared("date", "==", "2023-05")),
         ("'2023' < date", Compared("date", ">", "2023")),
         ("date >= 'last month'", Compared("date", ">=", "2024-02-01")),
@@ -83,6 +98,7 @@ def test_no_day(typed: str, expected: str) -> None:
         ))),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("error")  # they would be Python's own words on stderr
 def test_an_expression(typed: str, expected: object) -> None:
     assert expression(typed, TODAY) == expected
 
@@ -102,20 +118,31 @@ def test_an_expression(typed: str, expected: object) -> None:
         ("width is 3", "'is' compares no values; write =="),
         ("3 == 3", "one side of each comparison is a field"),
         ("width == True", "a value is a number or a text in quotes"),
-        ("width == 1e999", "a value is a number or a text in quotes"),
+        ("width == 1e999", "a number is too large"),
         ("width == 9**9", "a value is a number or a text in quotes"),
         ("__import__('os').system('x') == 1", "one side of each comparison is a field"),
         ("(lambda: 1)()", "it compares nothing"),
         ("not " * 60 + "width > 3", "it is nested too deeply"),
         ("(" * 5000 + "width > 3" + ")" * 5000, ""),
         ("width > \0", ""),
+        ("width > 99999999999999999999", "a number is too large"),
+        ("width > -1e300", "a number is too large"),
+        ("width > " + "9" * 5000, "a number is too large"),
+        ("width > - -1", "a value is a number or a text in quotes"),
+        ("camera == -'a'", "a text has no sign"),
+        ("name == '\\ud800'", "'\\ud800' is no valid text for name"),
+        ("'\\ud800' in path", "'\\ud800' is no valid text for path"),
+        ("label == '\udcff'", "'\\udcff' is no valid text for label"),
+        ("'\udcff' not in camera", "'\\udcff' is no valid text for camera"),
+        ("camera in ('a', '\\ud800')", "'\\ud800' is no valid text for camera"),
     ],
-    ids=range(19),
+    ids=range(29),
 )
 def test_an_expression_that_is_refused(typed: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
         expression(typed, TODAY)
     assert str(caught.value).startswith(f"--where is not understood ({why}")
+    assert len(str(caught.value)) < 500
 
 
 def test_no_date_of_an_expression_is_told_in_its_own_words() -> None:
@@ -170,8 +197,15 @@ def test_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (Filters(globs=[""]), "an empty name for a pattern"),
         (Filters(cameras=[""]), "an empty name for a camera"),
         (Filters(types=[""]), "an empty name for a type"),
+        (Filters(types=["jpge"]), "no such type of picture, 'jpge'; did you mean 'jpeg'?"),
+        (Filters(types=[".NEF"]), "no such type of picture, '.NEF'; did you mean 'raw'?"),
+        (Filters(types=["foo"]), "no such type of picture, 'foo'; there are avif, blp, bmp, "),
+        (Filters(where="type in ('jpeg', 'pgn')"), "no such type of picture, 'pgn'; did you mean"),
+        (Filters(labels=["\udcff"]), "a label that is no valid UTF-8, '\\udcff'; check it"),
+        (Filters(cameras=["\udcff"]), "a camera that is no valid UTF-8, '\\udcff'; check it"),
         (Filters(min_size="big"), "no size in pixels, 'big'"),
         (Filters(min_size="-3"), "no size in pixels, '-3'"),
+        (Filters(min_size="２０"), "no size in pixels, '２０'"),
         (Filters(min_size="9" * 30), "no size in pixels, '999"),
     ],
 )
@@ -179,3 +213,18 @@ def test_what_is_refused(filters: Filters, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         filters.condition()
     assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["[2023] trip", "what?", "a*b", "[!x]", "]["])
+def test_the_current_folder_of_a_pattern_means_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    condition = Filters(globs=["sub/[ab]*"]).condition()
+    paths = [f"{folder}/sub/a.png", f"{folder}/sub/c.png", f"{tmp_path}/2 trip/sub/a.png"]
+    index = make_index(tmp_path / "index", *(entry("/", path[1:]) for path in paths))
+    with Index(index) as opened:
+        found = [f"/{one.path}" for one in opened.entries(condition)]
+    assert found == paths[:1]

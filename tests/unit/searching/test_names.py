@@ -246,3 +246,21 @@ def test_a_query_without_words_is_told(searcher: Searcher) -> None:
     answer = searcher.answer(Query(parse(["the"]), 2, names=0.5))
     assert answer.notes == ("no words in the query that names could have: they do not count",)
     assert [name for _, _, name in listed(answer)] == [None, None]
+
+
+def test_only_what_is_relevant_enough_is_ranked_with_names(searcher: Searcher) -> None:
+    """Names that lead elsewhere leave what reaches the relevance its place, however few are asked.
+
+    Where nothing reaches it, the most relevant picture of all is the one that is told of.
+    """
+    asked = parse(["red"])
+    for k in (1, 2, 9):
+        given = searcher.answer(Query(asked, k, names=1.0, min_relevance=0.3))
+        assert [name for name, _, _ in listed(given)] == ["IMG_1"]
+    few = Query(asked, 1, names=1.0, min_relevance=0.0001)
+    assert [name for name, _, _ in listed(searcher.answer(few))] == ["reds"]
+    (best,) = searcher.answer(Query(asked, 1)).matches
+    nothing = searcher.answer(Query(asked, 1, names=1.0, min_relevance=1.0))
+    assert (nothing.matches, nothing.refused) == ([], best.relevance)
+    none_there = Query(asked, 1, Matching("name", "x"), names=1.0, min_relevance=0.3)
+    assert searcher.answer(none_there).matches == []

@@ -1,6 +1,8 @@
 """`parse` and `embed`: what was typed, and the direction it stands for."""
 
 import os
+import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from PIL import Image
 from vsearch.errors import ModelError, UsageError
 from vsearch.searching.query import (
     MINUS_SHARE,
+    MOST_WEIGHT,
     Kind,
     Term,
     combined,
@@ -146,7 +149,10 @@ REFUSED = {
     ),
     "a prefix and no name": ("image:", "no such picture, named ''; check the path"),
     "a prefix and a folder": (
-        "image:folder.png", "no such picture, named 'folder.png'; check the path",
+        "image:folder.png",
+        (
+            "a folder and no picture, named 'folder.png'; name a picture, or put text: before words"
+        ),
     ),
     "a prefix and another address": ("image:ftp://h/a", by_http_only("'ftp://h/a'")),
     "a folder named like a picture": (
@@ -588,3 +594,49 @@ def test_decoders_end_whatever_happens(here: Path) -> None:
     with pytest.raises(ModelError):
         embed(parse(["red.png", "green.png", "red.png"]), Failing(), 1000)
     assert (children.read_text() if children.exists() else "") == before
+
+
+def test_a_fifo_named_by_a_path_is_what_comes_through_it(here: Path) -> None:
+    os.mkfifo(here / "pipe")
+    assert parse(["pipe"]) == [Term("pipe", "words", 1)]
+    terms = parse(["./pipe", "2:./pipe", "image:pipe"], ["./pipe"])
+    assert [(term.kind, term.weight) for term in terms] == [
+        ("picture", 1), ("picture", 2), ("picture", 1), ("picture", -1),
+    ]  # fmt: skip
+    writer = threading.Thread(
+        target=(here / "pipe").write_bytes, args=((here / "green.png").read_bytes(),)
+    )
+    writer.start()
+    assert embed(terms[:1], FakeEncoder(), 10_000) == pytest.approx([0, 1, 0], abs=1e-6)
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("term", "what"),
+    [
+        ("./folder.png", "folder"), ("2:./folder.png", "folder"), ("image:folder.png", "folder"),
+        ("./", "folder"), ("/dev/zero", "character device"), ("./socket", "socket"),
+        ("image:/dev/zero", "character device"),
+    ],
+)  # fmt: skip
+def test_what_is_named_by_a_path_and_no_file_is_refused(here: Path, term: str, what: str) -> None:
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind("socket")
+        with pytest.raises(UsageError, match=f"a {what} and no picture, named") as caught:
+            parse([term])
+    assert "\n" not in str(caught.value)
+    assert parse(["text:" + term])[0].kind == "words"
+
+
+def test_the_largest_weights_together_give_a_direction(
+    here: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """No sum of them leaves what numbers hold, which numpy would say on stderr."""
+    most = f"{MOST_WEIGHT}:"
+    terms = parse([most + "red", most + "green", most + "blue"], [most + "red.png"])
+    assert np.isfinite(embed(terms, FakeEncoder(), 10_000)).all()
+    assert not recwarn.list
+    for weight in (str(MOST_WEIGHT + 1), "1" + "0" * 308):
+        for terms in (([f"{weight}:red"], [], []), ([], [], [f"{weight}:no.png"])):
+            with pytest.raises(UsageError, match="a weight beyond 1,000,000, in "):
+                parse(*terms)
