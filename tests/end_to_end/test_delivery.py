@@ -173,6 +173,14 @@ def test_many_are_not_opened_unasked(vsearch: Run, query: list[str | Path], tmp_
     ):
         time.sleep(0.05)
     assert sorted(opened.read_text().split()) == sorted(str(PHOTOS / name) for name in DOGS)
+    viewer.write_text(f'#!/bin/sh\necho words\ncase "$1" in *{DOGS[1]}) exit 3; esac\n')
+    done = vsearch(*query, "--open", "--paths", environ=environ)
+    assert (done.returncode, done.stdout.decode().split()) == (
+        3, [str(PHOTOS / name) for name in DOGS],
+    )  # fmt: skip
+    assert done.stderr.decode() == (
+        f"not opened: {PHOTOS / DOGS[1]}: xdg-open found no viewer (exit code 3)\n"
+    )
     done = vsearch(*query, "--open", environ={"PATH": "/nowhere"})
     assert done.returncode == 2
     assert done.stderr.startswith(b"vsearch: there is no program to open pictures with, xdg-open;")

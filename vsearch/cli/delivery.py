@@ -197,4 +197,17 @@ def _open(matches: Sequence[Match]) -> int:
                 return 0
         except typer.Abort:  # what typer makes of Ctrl-C, and of the end of what is typed
             raise KeyboardInterrupt from None
-    return sum(typer.launch(match.path) != 0 for match in matches)
+    from concurrent.futures import ThreadPoolExecutor
+
+    from vsearch.files.programs import show_file
+    from vsearch.output.terminal import say
+
+    faults = 0
+    with ThreadPoolExecutor(_OPENED_UNASKED) as pool:  # a viewer that stays is waited for a while
+        for match, fault in zip(
+            matches, pool.map(show_file, [match.path for match in matches]), strict=True
+        ):
+            if fault:
+                say(f"not opened: {match.path}: {fault}")
+                faults += 1
+    return faults
