@@ -10,6 +10,7 @@ import gc
 import io
 import itertools
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -116,6 +117,13 @@ def run() -> int:
         place = f", at {os.fsdecode(error.filename)}" if error.filename else ""
         return _failed(
             error, f"{error.strerror or error}{place}; check the disk and where the output goes"
+        )
+    except Exception as error:  # noqa: BLE001  # whatever it is: 1 would say "nothing found"
+        again = shlex.join([PROGRAM, "--debug", *sys.argv[1:]])
+        return _failed(
+            error,
+            f"a fault of its own ({type(error).__name__}: {error}); run `{again}` for all of it, "
+            "and report it",
         )
     return 0
 
