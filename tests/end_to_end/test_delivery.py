@@ -83,6 +83,26 @@ def test_what_cannot_be_done_is_told_before_the_search(
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["stdout", "stderr too"])
+def test_a_pipe_closed_early_keeps_nothing_from_being_delivered(
+    query: list[str | Path], tmp_path: Path, both: bool
+) -> None:
+    """`vsearch search ... --copy-to DIR | head -0`: the copies are what was asked for."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "vsearch", *query, "--copy-to", "out"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=writing,
+        stderr=writing if both else subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, None if both else b"2 pictures copied to out\n")
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(DOGS)
+
+
 @pytest.mark.parametrize("option", ["--copy-to", "--link-to", "--gallery", "--sheet", "--index"])
 def test_an_empty_name_is_no_place(
     vsearch: Run, query: list[str | Path], tmp_path: Path, option: str

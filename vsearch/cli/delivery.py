@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +16,7 @@ from vsearch.cli.values import PATH
 from vsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from vsearch.output.delivery import DeliveryOutput
     from vsearch.records import Match
@@ -106,6 +109,22 @@ class Delivery:
             command_of(self.command)
         if self.opened:
             _require_viewer()
+
+    @contextmanager
+    def printing(self) -> Iterator[None]:
+        """Print the matches in this: where that ends early, what is asked for here goes on.
+
+        As in `vsearch search ... --copy-to DIR | head -1`, which else would end all by SIGPIPE.
+        """
+        if self.asked and hasattr(signal, "SIGPIPE"):
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        try:
+            yield
+        except BrokenPipeError:
+            # What is left of the matches goes there, instead of failing again at the end.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
     def deliver(
         self,

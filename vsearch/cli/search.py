@@ -331,9 +331,9 @@ def search(
     color, workers = may_color(no_color=no_color), cores()
     limit = pixels(max_megapixels, workers)
     try:
-        if not print_answer(
-            answer, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit
-        ):
+        with delivery.printing():
+            print_answer(answer, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit)
+        if not answer.matches:
             raise typer.Exit(1)
         code = delivery.deliver(
             answer.matches,
