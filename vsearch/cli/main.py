@@ -13,6 +13,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
@@ -91,7 +92,8 @@ def main() -> NoReturn:
     code = run()
     # Everything is written. Taking sessions and modules apart, which the system frees at once
     # anyway, would cost 20 to 35 ms: a tenth of a cold search.
-    sys.stderr.flush()
+    with suppress(OSError):  # it may be full, or closed
+        sys.stderr.flush()
     os._exit(code)
 
 
