@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from vsearch.cli.values import PATH
-from vsearch.errors import UsageError
+from vsearch.cli.values import PATH, Number
 
 IndexOption = Annotated[
     Path | None,
@@ -26,7 +24,7 @@ MegapixelsOption = Annotated[
     typer.Option(
         "--max-megapixels",
         metavar="N",
-        min=0.001,
+        click_type=Number(min=0.001, max=1_000_000),
         max=1_000_000,  # what more would take in bytes is no size that a system knows
         help="Skip pictures with more pixels to decode. Default: what memory allows.",
     ),
@@ -52,6 +50,4 @@ def pixels(megapixels: float | None, workers: int) -> int:
 
     if megapixels is None:
         return pixel_limit(workers)
-    if not math.isfinite(megapixels):
-        raise UsageError(f"--max-megapixels {megapixels} is no number; leave it out for no choice")
     return int(megapixels * 1e6)
