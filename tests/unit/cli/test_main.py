@@ -34,8 +34,10 @@ def test_a_fault_of_its_own_is_one_line_and_no_answer(
     assert main.run() == 2
     assert capsys.readouterr() == (
         "",
-        "vsearch: a fault of its own (KeyError: 'a\\nb'); run `vsearch --debug search 'a dog'` "
-        "for all of it, and report it\n",
+        (
+            "vsearch: a fault of its own (KeyError: 'a\\nb'); run `vsearch --debug search 'a dog'` "
+            "for all of it, and report it\n"
+        ),
     )
     monkeypatch.setattr(sys, "argv", ["vsearch", "--debug", "search", "a dog"])
     with pytest.raises(KeyError):
