@@ -272,8 +272,8 @@ def test_every_option_is_known_to_be_settable_or_not() -> None:
 
 def test_a_misspelt_variable_is_told_and_one_of_others_is_not(run: Run) -> None:
     done = run(
-        "search", "a dog", VSEARCH_SEARCH_COUTN="3", VSEARCH_INDX="/x", VSEARCH_INDEX_JOBS_AT_ONCE="1",
-        VSEARCH_SERVER="theirs", MY_VSEARCH_COUNT="1",
+        "search", "a dog", VSEARCH_SEARCH_COUTN="3", VSEARCH_INDX="/x",
+        VSEARCH_INDEX_JOBS_AT_ONCE="1",        VSEARCH_SERVER="theirs", MY_VSEARCH_COUNT="1",
     )  # fmt: skip
     assert done.returncode == 0
     assert done.stderr.decode() == (
