@@ -23,6 +23,10 @@ ASKED = {
     "one with a space": ("vsearch search --in My", ["My Photos"]),
     "one from home": ("vsearch forget ~/p", ["~/plain"]),
     "one from above": ("vsearch forget HERE/p", ["HERE/plain"]),
+    "one of an index in the home": (
+        "vsearch search --index ~/data/vsearch/default --in pl",
+        ["plain"],
+    ),
     "a shell": ("vsearch completion f", ["fish"]),
     "a term, which may be a file": ("vsearch search pla", []),
 }

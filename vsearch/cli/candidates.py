@@ -22,12 +22,11 @@ _PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f'\"`$\\*?\[\]\ud800-\udfff]+")
 
 def folders(context: typer.Context, incomplete: str) -> list[str]:
     """Return the folders of the index, written as `incomplete` was begun: from here, ~, or /."""
-    from vsearch.config import index_location
     from vsearch.errors import VsearchError
     from vsearch.index import Index
 
     try:
-        with Index(index_location(context.params.get("index_folder"))) as index:
+        with Index(_location(context)) as index:
             paths = [root.path for root in index.roots()]
     except (VsearchError, OSError):
         return []
@@ -44,15 +43,22 @@ def folders(context: typer.Context, incomplete: str) -> list[str]:
 
 def labels(context: typer.Context, incomplete: str) -> list[str]:
     """Return the labels in the index, the most frequent first."""
-    from vsearch.config import index_location
     from vsearch.errors import VsearchError
     from vsearch.index import Index
 
     try:
-        with Index(index_location(context.params.get("index_folder"))) as index:
+        with Index(_location(context)) as index:
             return _offered(index.labels(), incomplete)
     except (VsearchError, OSError):
         return []
+
+
+def _location(context: typer.Context) -> Path:
+    """Return where the index is: a shell has not yet put the home folder in place of "~"."""
+    from vsearch.config import expanded, index_location
+
+    option = context.params.get("index_folder")
+    return index_location(expanded(os.fspath(option)) if option else None)
 
 
 def installed_models(incomplete: str) -> list[str]:

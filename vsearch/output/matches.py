@@ -6,12 +6,13 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from vsearch.config import cores
 from vsearch.errors import UsageError
-from vsearch.output.table import print_table
+from vsearch.output.table import NARROWEST, print_table
 from vsearch.output.terminal import is_terminal, printable, say, shown_path
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def form_of(
 ) -> Form:
     """Return the form that the options ask for; a table on a terminal, else "tab".
 
-    `preview` is for a terminal only, and as good as not given elsewhere; `nothing` when other
-    programs have the matches. Raises UsageError for options that contradict each other.
+    On a terminal too narrow for a table it is "tab", too. `preview` is for
+    a terminal only, and as good as not given elsewhere; `nothing` when other programs have the
+    matches. Raises UsageError for options that contradict each other.
     """
     options: tuple[tuple[str, Form, bool], ...] = (
         ("--json", "json", as_json),
@@ -59,7 +61,8 @@ def form_of(
         first, *others = asked
         raise UsageError(f"{first} cannot go with {' or '.join(others)}; choose one")
     terminal = is_terminal(sys.stdout)
-    form: Form = next(iter(asked.values()), "table" if terminal else "tab")
+    wide = terminal and shutil.get_terminal_size().columns >= NARROWEST
+    form: Form = next(iter(asked.values()), "table" if wide else "tab")
     return "tab" if form == "preview" and not terminal else form
 
 

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class IndexingOutput:
-    """Shows events as they come: one line for each fault, and a moving bar on a terminal only."""
+    """Shows events as they come: one line for each fault, and a moving bar on a terminal only.
 
-    def __init__(self, *, quiet: bool) -> None:
+    `timed`: the time stands before each line.
+    """
+
+    def __init__(self, *, quiet: bool, timed: bool = False) -> None:
         self._quiet = quiet
+        self._timed = timed
         self._started = time.monotonic()
         self._bar: Progress | None = None
 
@@ -108,10 +112,17 @@ class IndexingOutput:
     def _line(self, message: str) -> None:
         if self._quiet:
             return
+        if self._timed:
+            message = f"{now()}  {message}"
         if self._bar:
             self._bar.console.print(printable(message), style="yellow", soft_wrap=True)
         else:
             say(message)
+
+
+def now() -> str:
+    """Return the time as a log has it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _told_apart(old: str, new: str) -> str:

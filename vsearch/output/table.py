@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # What a terminal of so many columns has room for; a narrow one keeps the names.
 _BAR, _SIZE, _DATE, _ALL = 60, 60, 72, 100
+NARROWEST = 25
+"""Columns that a table needs."""
+
 _BAR_WIDTH = 9  # cells, as its title
 
 

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.style import Style
 
-# Control characters, which a terminal obeys instead of showing; the marks that change the
-# direction of text, with which a name can pose as another; line and paragraph separators; and
-# lone surrogates, which stand for the bytes of a name that are no valid UTF-8.
+# Control characters, which a terminal obeys instead of showing; format characters, which have no
+# looks of their own or change the direction of text, and let a name pose as another (but U+200C
+# and U+200D, which scripts and emoji are written with); line and paragraph separators; and lone
+# surrogates, which stand for the bytes of a name that are no valid UTF-8.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f]"
 )
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -36,12 +39,15 @@ def _written_out(match: re.Match[str]) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def is_terminal(stream: Any) -> bool:  # noqa: ANN401  # any file-like object
     """Whether `stream` is a terminal that understands more than plain lines."""
-    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+    usual = "vt100" if os.name == "nt" else "dumb"  # Windows knows no TERM
+    return bool(stream.isatty()) and (os.environ.get("TERM") or usual) != "dumb"
 
 
 def may_color(*, no_color: bool = False) -> bool:

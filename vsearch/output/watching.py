@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from vsearch.indexing import events
-from vsearch.output.progress import IndexingOutput
+from vsearch.output.progress import IndexingOutput, now
 from vsearch.output.terminal import count_of, say
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class WatchingOutput:
         self._did_something = False
 
     def __enter__(self) -> Self:
-        self._run = IndexingOutput(quiet=self._quiet)
+        self._run = IndexingOutput(quiet=self._quiet, timed=True)
         self._run.__enter__()
         return self
 
@@ -47,7 +46,7 @@ class WatchingOutput:
             self._line(remark)
             return
         self._tally.add(event)
-        run = self._run = self._run or IndexingOutput(quiet=self._quiet)
+        run = self._run = self._run or IndexingOutput(quiet=self._quiet, timed=True)
         match event:
             case events.Planned(root=root, reading=reading):
                 self._said = {
@@ -80,7 +79,7 @@ class WatchingOutput:
 
     def _line(self, message: str) -> None:
         if not self._quiet:
-            say(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}")
+            say(f"{now()}  {message}")
 
 
 def _remark(event: Event) -> str | None:

@@ -144,6 +144,16 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert form_of(preview=True) == "tab"
 
 
+@pytest.mark.parametrize(("columns", "expected"), [(24, "tab"), (25, "table")])
+def test_a_narrow_terminal_gets_lines(
+    monkeypatch: pytest.MonkeyPatch, columns: int, expected: Form
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert form_of() == expected
+
+
 # In a pipe
 
 

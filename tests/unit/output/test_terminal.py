@@ -23,6 +23,8 @@ WRITTEN_OUT = {
     "right-to-left override": ("photo\u202egpj.exe", r"photo\u202egpj.exe"),
     "direction isolates": ("\u2066a\u2069", r"\u2066a\u2069"),
     "direction marks": ("\u200e\u200f\u061c", r"\u200e\u200f\u061c"),
+    "soft hyphen": ("a\u00adb", r"a\xadb"),
+    "tags": ("a\U000e0041", r"a\U000e0041"),
     "zero-width space": ("a\u200bb", r"a\u200bb"),
     "line and paragraph separators": ("\u2028\u2029", r"\u2028\u2029"),
     "byte order mark": ("\ufeffa", r"\ufeffa"),
@@ -54,9 +56,25 @@ def test_what_a_terminal_shows_is_left_as_it_is(text: str) -> None:
 def test_no_control_and_no_surrogate_of_all_unicode_gets_through() -> None:
     for code in range(0x110000):
         character = chr(code)
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(
-            character
-        ) in ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"):
+        if character in "\u200c\u200d":  # joiners
+            assert printable(character) == character
+        elif unicodedata.category(character) in (
+            "Cc",
+            "Cf",
+            "Cs",
+            "Zl",
+            "Zp",
+        ) or unicodedata.bidirectional(character) in (
+            "LRE",
+            "RLE",
+            "PDF",
+            "LRO",
+            "RLO",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        ):
             assert printable(character).isascii(), hex(code)
             assert printable(character).isprintable(), hex(code)
         elif unicodedata.category(character)[0] in "LMNS":
@@ -76,7 +94,8 @@ class Stream(io.StringIO):
     ("tty", "term", "expected"),
     [
         (True, "xterm-256color", True),
-        (True, None, True),
+        (True, None, False),
+        (True, "", False),
         (True, "dumb", False),
         (False, "xterm-256color", False),
     ],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.files.whole import whole
 from vsearch.output.links import relative_url
+from vsearch.output.preview import shortened
 from vsearch.output.terminal import count_of, printable, size
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 LONGEST = 480
 """Pixels of a picture's longer side: 20 to 40 kB as WebP, so that a hundred are 4 MB."""
+
+NAME = 60
+"""Columns of a name, in three lines of a tile; of a longer one the middle is left out."""
 
 _MARK = b'<meta name="generator" content="vsearch gallery">'
 
@@ -95,7 +99,8 @@ def _hash(text: str) -> str:
 
 
 def _fields(match: Match, folder: str, shown: tuple[bytes, int, int] | None) -> dict[str, str]:
-    name = escape(printable(os.path.basename(match.path)))
+    name = printable(os.path.basename(match.path))
+    shown_name, name = escape(shortened(name, NAME)), escape(name)
     facts = [f"{match.facts.width} × {match.facts.height}"]
     if match.size is not None:
         facts.append(size(match.size))
@@ -105,6 +110,7 @@ def _fields(match: Match, folder: str, shown: tuple[bytes, int, int] | None) -> 
         "kind": "weak" if match.weak else "match",
         "rank": str(match.rank),
         "name": name,
+        "shown": shown_name,
         "path": escape(printable(match.path)),
         "link": escape(relative_url(match.path, folder)),
         "picture": _picture(name, shown),
