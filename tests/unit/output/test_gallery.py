@@ -169,3 +169,13 @@ def test_progress_is_told_picture_by_picture(pictures: list[Match], tmp_path: Pa
         progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_end_of_a_long_name_is_shown(tmp_path: Path) -> None:
+    name = "a" * 100 + " 0013.jpg"
+    page = written([match(1, tmp_path / name)], tmp_path / "page.html")
+    (shown,) = page.texts["bdi"]
+    assert shown.endswith("a 0013.jpg")
+    assert "…" in shown
+    assert len(shown) == 60
+    assert page.all("li")[0]["data-name"] == name
