@@ -45,6 +45,13 @@ OfflineOption = Annotated[
 ]
 
 
+def relevance(least: float) -> float:
+    """Return what --min-relevance asks for. Raises UsageError where it is not from 0 to 1."""
+    if not 0 <= least <= 1:  # nor is nan
+        raise UsageError(f"a relevance of {least}; --min-relevance is from 0 to 1")
+    return least
+
+
 def pixels(megapixels: float | None, workers: int) -> int:
     """Return the most pixels each of `workers` may decode: as asked, or what memory allows."""
     from vsearch.images.limits import pixel_limit

@@ -29,7 +29,7 @@ from vsearch.cli.filters import (
     condition_of,
     require_indexed,
 )
-from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
+from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels, relevance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,8 +242,7 @@ def search(
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
-    if not 0 <= min_relevance <= 1:  # nor is nan
-        raise UsageError(f"a relevance of {min_relevance}; --min-relevance is from 0 to 1")
+    relevance(min_relevance)
     if not 0 <= names <= 1:  # which "nan" is not, either
         raise UsageError(f"a weight of {names:g} for names; choose one from 0 to 1")
     if names and graph:
