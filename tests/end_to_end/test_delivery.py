@@ -83,6 +83,39 @@ def test_what_cannot_be_done_is_told_before_the_search(
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["stdout", "stderr too"])
+def test_a_pipe_closed_early_keeps_nothing_from_being_delivered(
+    query: list[str | Path], tmp_path: Path, both: bool
+) -> None:
+    """`vsearch search ... --copy-to DIR | head -0`: the copies are what was asked for."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "vsearch", *query, "--copy-to", "out"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=writing,
+        stderr=writing if both else subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, None if both else b"2 pictures copied to out\n")
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(DOGS)
+
+
+@pytest.mark.parametrize("option", ["--copy-to", "--link-to", "--gallery", "--sheet", "--index"])
+def test_an_empty_name_is_no_place(
+    vsearch: Run, query: list[str | Path], tmp_path: Path, option: str
+) -> None:
+    """As of `--copy-to "$DIR"` where DIR is unset: it is not this folder."""
+    done = vsearch(*query, option, "", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        f"vsearch: an empty name, for {option}; see `vsearch search --help`\n"
+    )
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -160,6 +193,14 @@ def test_many_are_not_opened_unasked(vsearch: Run, query: list[str | Path], tmp_
     ):
         time.sleep(0.05)
     assert sorted(opened.read_text().split()) == sorted(str(PHOTOS / name) for name in DOGS)
+    viewer.write_text(f'#!/bin/sh\necho words\ncase "$1" in *{DOGS[1]}) exit 3; esac\n')
+    done = vsearch(*query, "--open", "--paths", environ=environ)
+    assert (done.returncode, done.stdout.decode().split()) == (
+        3, [str(PHOTOS / name) for name in DOGS],
+    )  # fmt: skip
+    assert done.stderr.decode() == (
+        f"not opened: {PHOTOS / DOGS[1]}: xdg-open found no viewer (exit code 3)\n"
+    )
     done = vsearch(*query, "--open", environ={"PATH": "/nowhere"})
     assert done.returncode == 2
     assert done.stderr.startswith(b"vsearch: there is no program to open pictures with, xdg-open;")

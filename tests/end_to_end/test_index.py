@@ -409,3 +409,23 @@ def test_a_quiet_run_in_cron_says_nothing_but_errors(vsearch: Run, tmp_path: Pat
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     done = vsearch("index", tmp_path / "nowhere", "--index", index, "--quiet")
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--max-seconds", "inf"], "inf for --max-seconds; give a number from 0.001 to 86400"),
+        (["--max-seconds", "nan"], "nan for --max-seconds; give a number from 0.001 to 86400"),
+        (["--wait", "nan"], "nan for --wait; give a number, 0 or more"),
+        (["--max-megapixels", "nan"], "nan for --max-megapixels; give a number from 0.001 to "),
+        (["--max-megapixels", "inf"], "inf for --max-megapixels; give a number from 0.001 to "),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_out_of_range(
+    vsearch: Run, tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    done = vsearch("index", ".", *arguments, "--index", "index", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith(f"vsearch: out of range, {told}")
+    assert done.stderr.count(b"\n") == 1
+    assert not (tmp_path / "index").exists()

@@ -452,9 +452,9 @@ def test_names_count_where_they_are_asked_to(vsearch: Run, album: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--names", "1.5"], "a weight of 1.5 for names; choose one from 0 to 1"),
-        (["--names", "nan"], "a weight of nan for names; choose one from 0 to 1"),
-        (["--names", "-1"], "a weight of -1 for names; choose one from 0 to 1"),
+        (["--names", "1.5"], "out of range, 1.5 for --names; give a number from 0 to 1"),
+        (["--names", "nan"], "out of range, nan for --names; give a number from 0 to 1"),
+        (["--names", "-1"], "out of range, -1.0 for --names; give a number from 0 to 1"),
         (["--names", "1", "--graph"], "no graph knows names; leave --graph or --names out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

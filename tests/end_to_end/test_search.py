@@ -219,7 +219,7 @@ def test_a_narrow_terminal_keeps_the_names(photos_index: Path, tmp_path: Path) -
         pytest.param("search $'\\xff\\xfe'", "words that are no valid UTF-8, ", id="bytes"),
         pytest.param("search dog > /dev/full", "No space left on device", id="full output"),
         pytest.param("status > /dev/full", "No space left on device", id="full status"),
-        pytest.param("search dog --max-megapixels nan", "--max-megapixels nan is no", id="nan"),
+        pytest.param("search dog --max-megapixels nan", "out of range, nan for ", id="nan"),
         pytest.param("search 9e9:dog", "", id="no weight"),
         pytest.param(f"search {'9' * 400}:dog", "a weight beyond 1,000,000", id="weight"),
         pytest.param("search dog >&-", "", id="closed output"),
@@ -402,3 +402,30 @@ def test_conditions_that_nothing_meets_or_that_are_none(
 ) -> None:
     done = vsearch("search", "a dog", "--index", photos_index, *options)
     assert (done.returncode, done.stdout, done.stderr.decode()) == (code, b"", f"vsearch: {said}\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--after", "2999"], 1), (["--gallery", "/no/page.html"], 2)]
+)
+def test_where_nobody_can_be_told_the_exit_code_still_tells(
+    photos_index: Path, tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "vsearch",
+                "search",
+                "a dog",
+                "--index",
+                photos_index,
+                *arguments,
+            ],
+            env=environment(tmp_path),
+            stdout=subprocess.DEVNULL,
+            stderr=full,
+            check=False,
+        )
+    assert done.returncode == code

@@ -1,14 +1,16 @@
 """`config`: option, then environment, then the nearest .vsearch, then the user's data folder."""
 
 import os
+import sys
 from pathlib import Path
 
 import platformdirs
 import pytest
 
-from vsearch.config import index_location
-from vsearch.config.files import read
+from vsearch.config import expanded, index_location, models_location
+from vsearch.config.files import default_index, read
 from vsearch.config.locations import user_config_file
+from vsearch.errors import ConfigError
 
 
 @pytest.fixture
@@ -91,6 +93,52 @@ def test_the_users_file_comes_after_the_project_folder(
     assert index_location(None) == here / ".vsearch"
 
 
-def test_a_fifo_is_no_configuration(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "config.toml")
-    assert read(tmp_path / "config.toml") == {}
+def test_what_is_no_regular_file_is_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    for name in ("fifo", "folder"):
+        with pytest.raises(ConfigError, match=f"no regular file, {tmp_path / name}; "):
+            read(tmp_path / name)
+    assert read(tmp_path / "none") == {}
+    assert read(Path(os.devnull)) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (r"\u0000x", "default-index is not the name of a folder, in FILE; mend it with "),
+        ("~nosuchuser/x", "no such user, 'nosuchuser' for '~nosuchuser/x'; "),
+    ],
+)
+def test_a_default_index_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, told: str
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'default-index = "{said}"\n')
+    monkeypatch.setenv("VSEARCH_CONFIG", str(file))
+    with pytest.raises(ConfigError) as caught:
+        default_index(file)
+    assert str(caught.value).startswith(told.replace("FILE", str(file)))
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.skipif(sys.platform == "win32", reason="there is always a home folder")
+def test_without_a_home_folder_one_is_told_to_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pwd
+
+    def nobody(*_: object) -> object:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "VSEARCH_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    told = r"^no home folder; set HOME$"
+    with pytest.raises(ConfigError, match=told):
+        index_location(None)
+    with pytest.raises(ConfigError, match=told):
+        models_location()
+    with pytest.raises(ConfigError, match=told):
+        expanded("~/x")
+    assert user_config_file() is None
+    assert index_location(Path("/x")) == Path("/x")

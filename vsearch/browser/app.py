@@ -26,8 +26,8 @@ from vsearch.browser.drawing import pixels_of_cell, widget_for
 from vsearch.browser.grid import Grid, Picture, shortened
 from vsearch.browser.history import History, Marks, Question, View
 from vsearch.browser.thumbnails import Thumbnail, Thumbnails, Wanted
-from vsearch.browser.viewer import show_file
 from vsearch.errors import VsearchError
+from vsearch.files.programs import show_file
 from vsearch.output.matches import ALL_WEAK, why_nothing
 from vsearch.output.terminal import count_of, printable, shown_path
 

@@ -11,6 +11,7 @@ import typer
 from vsearch.cli import candidates
 from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
+from vsearch.cli.values import PATH
 
 if TYPE_CHECKING:
     from vsearch.benchmark.model import Measured
@@ -60,6 +61,7 @@ def model(
         Path | None,
         typer.Option(
             "--pictures",
+            click_type=PATH,
             metavar="DIR",
             help="Files to index for the column files/s. Default: small photographs, repeated.",
         ),

@@ -21,7 +21,8 @@ from vsearch.cli.filters import (
     condition_of,
     require_indexed,
 )
-from vsearch.cli.options import IndexOption, MegapixelsOption, pixels, relevance
+from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.values import Number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,7 @@ def browse(
         typer.Option(
             "--min-relevance",
             metavar="X",
+            click_type=Number(min=0, max=1),
             help="Only pictures at least so relevant, from 0 to 1.",
             show_default=False,
             rich_help_panel=QUERY,
@@ -145,7 +147,7 @@ def browse(
             open_searcher,
             line=line_of(terms or (), minus or ()),
             condition=condition,
-            min_relevance=relevance(min_relevance),
+            min_relevance=min_relevance,
             protocol=graphics,
             write=partial(write_matches, form=form),
             pixel_limit=limit,

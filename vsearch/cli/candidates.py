@@ -31,7 +31,7 @@ def folders(context: typer.Context, incomplete: str) -> list[str]:
             paths = [root.path for root in index.roots()]
     except (VsearchError, OSError):
         return []
-    home, here = str(Path.home()), str(Path.cwd())
+    home, here = os.path.expanduser("~"), str(Path.cwd())
     shown = []
     for path in paths:
         if incomplete.startswith("~"):

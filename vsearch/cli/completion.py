@@ -16,6 +16,8 @@ from typing import Annotated
 
 import typer
 
+from vsearch.config import expanded
+
 PROGRAM = "vsearch"
 ASKED = "_VSEARCH_COMPLETE"
 
@@ -120,9 +122,9 @@ def _install(shell: Shell) -> list[str]:
         return [f"completion for fish is in {place}, and works in the next shell"]
     place = _folder("XDG_DATA_HOME", ".local/share") / PROGRAM / f"completion.{shell}"
     if shell is Shell.BASH:
-        start, line = Path.home() / ".bashrc", f". {_quoted(place)}"
+        start, line = expanded("~/.bashrc"), f". {_quoted(place)}"
     elif shell is Shell.ZSH:
-        start = Path(os.environ.get("ZDOTDIR") or Path.home()) / ".zshrc"
+        start = Path(os.environ.get("ZDOTDIR") or expanded("~")) / ".zshrc"
         ready = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }"
         line = f"{ready}; . {_quoted(place)}"
     else:
@@ -140,7 +142,7 @@ def _install(shell: Shell) -> list[str]:
 
 def _folder(variable: str, default: str) -> Path:
     value = os.environ.get(variable)
-    return Path(value) if value else Path.home() / default
+    return Path(value) if value else expanded("~") / default
 
 
 def _quoted(path: Path) -> str:

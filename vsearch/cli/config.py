@@ -71,10 +71,11 @@ def edit(context: typer.Context, project: ProjectOption = False) -> None:
     A new one lists all that can be set.
     """
     from vsearch.cli.settings import checked, template
+    from vsearch.config.files import is_there
     from vsearch.output.terminal import say
 
     file = _file(project=project)
-    if not file.exists():
+    if not is_there(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(template(context, project=project), encoding="utf-8")
     _open_in_editor(file)
@@ -84,10 +85,13 @@ def edit(context: typer.Context, project: ProjectOption = False) -> None:
 
 def _file(*, project: bool) -> Path:
     from vsearch.config.locations import project_config_file, user_config_file
-    from vsearch.errors import UsageError
+    from vsearch.errors import ConfigError, UsageError
 
     if not project:
-        return user_config_file()
+        user = user_config_file()
+        if user is None:
+            raise ConfigError("no home folder, to have settings in; set HOME")
+        return user
     file = project_config_file()
     if file is None:
         raise UsageError(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsearch.cli.values import PATH
 from vsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from vsearch.output.delivery import DeliveryOutput
     from vsearch.records import Match
@@ -23,6 +27,7 @@ GalleryOption = Annotated[
     Path | None,
     typer.Option(
         "--gallery",
+        click_type=PATH,
         metavar="FILE.html",
         help="Write a page with the pictures inside.",
         rich_help_panel=DELIVERY,
@@ -32,6 +37,7 @@ SheetOption = Annotated[
     Path | None,
     typer.Option(
         "--sheet",
+        click_type=PATH,
         metavar="FILE.png",
         help="Write a contact sheet; .jpg, .webp, .tif and .pdf too.",
         rich_help_panel=DELIVERY,
@@ -41,6 +47,7 @@ CopyToOption = Annotated[
     Path | None,
     typer.Option(
         "--copy-to",
+        click_type=PATH,
         metavar="DIR",
         help="Copy the files there, never over another.",
         rich_help_panel=DELIVERY,
@@ -50,6 +57,7 @@ LinkToOption = Annotated[
     Path | None,
     typer.Option(
         "--link-to",
+        click_type=PATH,
         metavar="DIR",
         help="Make symbolic links to the files there.",
         rich_help_panel=DELIVERY,
@@ -101,6 +109,22 @@ class Delivery:
             command_of(self.command)
         if self.opened:
             _require_viewer()
+
+    @contextmanager
+    def printing(self) -> Iterator[None]:
+        """Print the matches in this: where that ends early, what is asked for here goes on.
+
+        As in `vsearch search ... --copy-to DIR | head -1`, which else would end all by SIGPIPE.
+        """
+        if self.asked and hasattr(signal, "SIGPIPE"):
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        try:
+            yield
+        except BrokenPipeError:
+            # What is left of the matches goes there, instead of failing again at the end.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
     def deliver(
         self,
@@ -192,4 +216,17 @@ def _open(matches: Sequence[Match]) -> int:
                 return 0
         except typer.Abort:  # what typer makes of Ctrl-C, and of the end of what is typed
             raise KeyboardInterrupt from None
-    return sum(typer.launch(match.path) != 0 for match in matches)
+    from concurrent.futures import ThreadPoolExecutor
+
+    from vsearch.files.programs import show_file
+    from vsearch.output.terminal import say
+
+    faults = 0
+    with ThreadPoolExecutor(_OPENED_UNASKED) as pool:  # a viewer that stays is waited for a while
+        for match, fault in zip(
+            matches, pool.map(show_file, [match.path for match in matches]), strict=True
+        ):
+            if fault:
+                say(f"not opened: {match.path}: {fault}")
+                faults += 1
+    return faults

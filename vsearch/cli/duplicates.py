@@ -22,6 +22,7 @@ from vsearch.cli.filters import (
     require_indexed,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.values import PATH
 
 ACTION = "Action"
 OUTPUT = "Output"
@@ -67,6 +68,7 @@ def duplicates(
         Path | None,
         typer.Option(
             "--move-to",
+            click_type=PATH,
             metavar="DIR",
             help="Move what is not kept there, never over anything.",
             rich_help_panel=ACTION,

@@ -15,6 +15,7 @@ from vsearch.cli.options import (
     OfflineOption,
     pixels,
 )
+from vsearch.cli.values import Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ def index(
         typer.Option(
             "--max-seconds",
             metavar="N",
-            min=0.001,
+            click_type=Number(min=0.001, max=86_400),
             help="Skip pictures that take longer to decode, until they change. Default: 60.",
             show_default=False,
         ),
@@ -75,7 +76,7 @@ def index(
         typer.Option(
             "--wait",
             metavar="SECONDS",
-            min=0,
+            click_type=Number(min=0),
             help="How long to wait while another process writes to the index. Default: 0.",
             show_default=False,
         ),

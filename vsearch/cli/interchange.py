@@ -9,11 +9,13 @@ import typer
 
 from vsearch.cli import candidates
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.values import PATH
 
 
 def export(
     target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="NAME.parquet, or a folder to make.")
+        Path,
+        typer.Argument(click_type=PATH, metavar="OUT", help="NAME.parquet, or a folder to make."),
     ],
     index_folder: IndexOption = None,
     form: Annotated[
@@ -65,8 +67,8 @@ def import_index(
     source: Annotated[
         Path,
         typer.Argument(
+            click_type=PATH,
             metavar="SOURCE",
-            readable=False,  # what cannot be read is said in one line, as whatever else is wrong
             help="What `export` wrote, or a folder of clip-retrieval with img_emb/ and metadata/.",
         ),
     ],

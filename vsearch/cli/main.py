@@ -10,8 +10,10 @@ import gc
 import io
 import itertools
 import os
+import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
@@ -90,7 +92,8 @@ def main() -> NoReturn:
     code = run()
     # Everything is written. Taking sessions and modules apart, which the system frees at once
     # anyway, would cost 20 to 35 ms: a tenth of a cold search.
-    sys.stderr.flush()
+    with suppress(OSError):  # it may be full, or closed
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -116,6 +119,13 @@ def run() -> int:
         place = f", at {os.fsdecode(error.filename)}" if error.filename else ""
         return _failed(
             error, f"{error.strerror or error}{place}; check the disk and where the output goes"
+        )
+    except Exception as error:  # noqa: BLE001  # whatever it is: 1 would say "nothing found"
+        again = shlex.join([PROGRAM, "--debug", *sys.argv[1:]])
+        return _failed(
+            error,
+            f"a fault of its own ({type(error).__name__}: {error}); run `{again}` for all of it, "
+            "and report it",
         )
     return 0
 

@@ -10,6 +10,7 @@ import typer
 from vsearch.cli import candidates
 from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
+from vsearch.cli.values import PATH
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +102,7 @@ def get(
         Path | None,
         typer.Option(
             "--checkpoint",
+            click_type=PATH,
             metavar="FILE",
             help="Weights of your own for the architecture NAME: safetensors, or a torch file of "
             "numbers only.",
@@ -201,7 +203,9 @@ def remove(name: HereArgument) -> None:
 @models.command()
 def export(
     name: HereArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    file: Annotated[
+        Path, typer.Argument(click_type=PATH, metavar="FILE", help="The file to write.")
+    ],
 ) -> None:
     """Write a model to one file, for a machine without a network.
 
@@ -221,7 +225,9 @@ def export(
 
 @models.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    file: Annotated[
+        Path, typer.Argument(click_type=PATH, metavar="FILE", help="What `export` wrote.")
+    ],
 ) -> None:
     """Take in a model that was exported elsewhere; every byte of it is checked.
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from vsearch.errors import UsageError
+from vsearch.cli.values import PATH, Number
 
 IndexOption = Annotated[
     Path | None,
     typer.Option(
         "--index",
         metavar="DIR",
-        readable=False,  # what cannot be read is said by the index, in one line
+        click_type=PATH,
         help="The index. Default: $VSEARCH_INDEX, else the nearest .vsearch folder here or above, "
         "else one in your data directory.",
     ),
@@ -25,7 +24,7 @@ MegapixelsOption = Annotated[
     typer.Option(
         "--max-megapixels",
         metavar="N",
-        min=0.001,
+        click_type=Number(min=0.001, max=1_000_000),
         max=1_000_000,  # what more would take in bytes is no size that a system knows
         help="Skip pictures with more pixels to decode. Default: what memory allows.",
     ),
@@ -45,19 +44,10 @@ OfflineOption = Annotated[
 ]
 
 
-def relevance(least: float) -> float:
-    """Return what --min-relevance asks for. Raises UsageError where it is not from 0 to 1."""
-    if not 0 <= least <= 1:  # nor is nan
-        raise UsageError(f"a relevance of {least}; --min-relevance is from 0 to 1")
-    return least
-
-
 def pixels(megapixels: float | None, workers: int) -> int:
     """Return the most pixels each of `workers` may decode: as asked, or what memory allows."""
     from vsearch.images.limits import pixel_limit
 
     if megapixels is None:
         return pixel_limit(workers)
-    if not math.isfinite(megapixels):
-        raise UsageError(f"--max-megapixels {megapixels} is no number; leave it out for no choice")
     return int(megapixels * 1e6)

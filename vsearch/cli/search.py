@@ -29,7 +29,8 @@ from vsearch.cli.filters import (
     condition_of,
     require_indexed,
 )
-from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels, relevance
+from vsearch.cli.options import IndexOption, MegapixelsOption, OfflineOption, pixels
+from vsearch.cli.values import Number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +94,7 @@ def search(
         typer.Option(
             "--names",
             metavar="W",
+            click_type=Number(min=0, max=1),
             help="How much the words in names of files and folders and in labels count, 0 to 1; "
             "try 0.3.",
             show_default=False,
@@ -141,6 +143,7 @@ def search(
         typer.Option(
             "--min-relevance",
             metavar="X",
+            click_type=Number(min=0, max=1),
             help="Only answers at least so relevant, from 0 to 1; else exit with 1.",
             show_default=False,
             rich_help_panel=ANSWER,
@@ -242,9 +245,6 @@ def search(
 
     if exact and graph:
         raise UsageError("--exact and --graph exclude each other; choose one")
-    relevance(min_relevance)
-    if not 0 <= names <= 1:  # which "nan" is not, either
-        raise UsageError(f"a weight of {names:g} for names; choose one from 0 to 1")
     if names and graph:
         raise UsageError("no graph knows names; leave --graph or --names out")
     form = form_of(
@@ -330,9 +330,9 @@ def search(
     color, workers = may_color(no_color=no_color), cores()
     limit = pixels(max_megapixels, workers)
     try:
-        if not print_answer(
-            answer, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit
-        ):
+        with delivery.printing():
+            print_answer(answer, form, explain=explain, quiet=quiet, color=color, pixel_limit=limit)
+        if not answer.matches:
             raise typer.Exit(1)
         code = delivery.deliver(
             answer.matches,

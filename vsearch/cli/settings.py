@@ -66,7 +66,7 @@ def apply(context: typer.Context) -> None:
     if not {"-h", "--help"}.isdisjoint(sys.argv):
         return
     files = [file for file in (user_config_file(), project_config_file()) if file]
-    if not any(file.is_file() for file in files) and not _variables():
+    if not any(file.exists() for file in files) and not _variables():
         return
     defaults: dict[str, Any] = {}
     for one in settings(context):

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from vsearch.config.locations import expanded, user_config_file
 from vsearch.errors import ConfigError
 
 DEFAULT_INDEX = "default-index"
@@ -24,7 +25,7 @@ def read(file: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        if not file.is_file():  # reading a FIFO would wait for ever
+        if not is_there(file):
             return {}
         with file.open("rb") as opened:
             text = opened.read(_LIMIT_BYTES).decode("utf-8-sig")
@@ -35,8 +36,20 @@ def read(file: Path) -> dict[str, Any]:
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
-            f"no valid TOML ({error}), in {file}; mend it with {_edit(file)}"
+            f"no valid TOML ({error}), in {file}; mend it with {edit(file)}"
         ) from error
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is a configuration file; /dev/null is none.
+
+    Raises ConfigError for what is no regular file: a folder, or a FIFO, which has no end.
+    """
+    if not file.exists() or os.fspath(file) == os.devnull:
+        return False
+    if not file.is_file():
+        raise ConfigError(f"no regular file, {file}; the configuration is one, of TOML")
+    return True
 
 
 def default_index(file: Path) -> Path | None:
@@ -47,14 +60,16 @@ def default_index(file: Path) -> Path | None:
     said = read(file).get(DEFAULT_INDEX)
     if said is None:
         return None
-    if not isinstance(said, str) or not said:
+    if not isinstance(said, str) or not said or "\0" in said:
         raise ConfigError(
-            f"{DEFAULT_INDEX} is not the name of a folder, in {file}; mend it with {_edit(file)}"
+            f"{DEFAULT_INDEX} is not the name of a folder, in {file}; mend it with {edit(file)}"
         )
-    return file.parent / os.path.expanduser(said)
+    try:
+        return file.parent / expanded(said)
+    except ConfigError as error:
+        raise ConfigError(f"{error}: {DEFAULT_INDEX}, in {file}") from error
 
 
-def _edit(file: Path) -> str:
-    from vsearch.config.locations import user_config_file
-
+def edit(file: Path) -> str:
+    """Return what to type to edit a configuration file, in backticks."""
     return "`vsearch config edit" + ("`" if file == user_config_file() else " --project`")

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vsearch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INDEX_VARIABLE = "VSEARCH_INDEX"
 MODELS_VARIABLE = "VSEARCH_MODELS"
@@ -17,13 +24,16 @@ CONFIG_VARIABLE = "VSEARCH_CONFIG"
 PROJECT_FOLDER = ".vsearch"
 CONFIG_FILE = "config.toml"
 
+_NO_HOME = "no home folder; set HOME"
+
 
 def index_location(option: Path | None) -> Path:
     """Return the absolute path of the index a command works on; it need not exist yet.
 
     `--index DIR`, else the environment variable VSEARCH_INDEX, else the nearest `.vsearch/` in the
     current folder or one of its parents, else `default-index` of the user's configuration file,
-    else `default` in the user's data directory. Raises ConfigError where that file is at fault.
+    else `default` in the user's data directory. Raises ConfigError where that file is at fault, or
+    there is no home folder.
     """
     chosen = (
         option
@@ -37,7 +47,30 @@ def index_location(option: Path | None) -> Path:
 
 def _from_environment() -> Path | None:
     value = os.environ.get(INDEX_VARIABLE)
-    return Path(os.path.expanduser(value)) if value else None
+    return expanded(value) if value else None
+
+
+def expanded(text: str) -> Path:
+    """Return a path with the home folder in place of a first "~", or of another user's "~name".
+
+    Raises ConfigError where that is not known.
+    """
+    path = os.path.expanduser(text)
+    if path.startswith("~"):
+        user = path.partition(os.sep)[0]
+        if user == "~":
+            raise ConfigError(_NO_HOME)
+        raise ConfigError(f"no such user, {user[1:]!r} for {text!r}; for a folder write './{text}'")
+    return Path(path)
+
+
+@contextmanager
+def _home_needed() -> Iterator[None]:
+    """Turn what platformdirs raises into ConfigError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ConfigError(_NO_HOME) from error
 
 
 def nearest_project_folder() -> Path | None:
@@ -50,28 +83,29 @@ def nearest_project_folder() -> Path | None:
 
 
 def _from_configuration() -> Path | None:
-    if not (file := user_config_file()).is_file():
+    if not ((file := user_config_file()) and file.exists()):
         return None
     from vsearch.config.files import default_index
 
     return default_index(file)
 
 
-def user_config_file() -> Path:
-    """Return the user's configuration file; it need not exist.
+def user_config_file() -> Path | None:
+    """Return the user's configuration file; it need not exist. None: there is no home folder.
 
     The environment variable VSEARCH_CONFIG, else `config.toml` in the user's config directory.
     """
     value = os.environ.get(CONFIG_VARIABLE)
     if value:
-        return Path(os.path.abspath(os.path.expanduser(value)))
+        return Path(os.path.abspath(expanded(value)))
     if os.name == "posix" and sys.platform != "darwin":
         # As platformdirs has it, which takes 10 ms to import: every command looks for this file.
         base = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
-        return Path(base) / "vsearch" / CONFIG_FILE
+        return None if base.startswith("~") else Path(base) / "vsearch" / CONFIG_FILE
     import platformdirs
 
-    return platformdirs.user_config_path("vsearch", appauthor=False) / CONFIG_FILE
+    with _home_needed():
+        return platformdirs.user_config_path("vsearch", appauthor=False) / CONFIG_FILE
 
 
 def project_config_file() -> Path | None:
@@ -86,7 +120,8 @@ def project_config_file() -> Path | None:
 def _user_default() -> Path:
     import platformdirs
 
-    return platformdirs.user_data_path("vsearch", appauthor=False) / "default"
+    with _home_needed():
+        return platformdirs.user_data_path("vsearch", appauthor=False) / "default"
 
 
 def cores() -> int:
@@ -99,14 +134,16 @@ def cores() -> int:
 def models_location() -> Path:
     """Return the absolute path of the folder with the models that were fetched; it need not exist.
 
-    The environment variable VSEARCH_MODELS, else `models` in the user's cache directory.
+    The environment variable VSEARCH_MODELS, else `models` in the user's cache directory. Raises
+    ConfigError where there is no home folder.
     """
     value = os.environ.get(MODELS_VARIABLE)
     if value:
-        return Path(os.path.realpath(os.path.expanduser(value)))
+        return Path(os.path.realpath(expanded(value)))
     import platformdirs
 
-    return platformdirs.user_cache_path("vsearch", appauthor=False) / "models"
+    with _home_needed():
+        return platformdirs.user_cache_path("vsearch", appauthor=False) / "models"
 
 
 def is_set(variable: str) -> bool:

@@ -2,5 +2,5 @@
 
 whole     a file or folder that is written beside its place and renamed
 place     copies of files, or links to them, into a folder
-programs  another program that is run for each file
+programs  other programs for files: a command for each, the system's viewer
 """

@@ -1,10 +1,12 @@
-"""Another program, run for each of several files."""
+"""Other programs for files: a command of the user's, and the viewer of the system."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PLACE = "{}"
+_SECONDS = 2.0  # in which a viewer that cannot show anything says so
 
 
 def command_of(text: str) -> list[str]:
@@ -47,3 +50,30 @@ def run_for(words: Sequence[str], path: str) -> int:
         raise UsageError(
             f"the program cannot be run ({error.strerror or error}), {filled[0]!r}; check its name"
         ) from None
+
+
+def show_file(path: str) -> str:
+    """Open the file at an absolute path as a double click would; return why not, else nothing."""
+    if not os.path.exists(path):
+        return "the file has gone"
+    if sys.platform == "win32":
+        try:
+            os.startfile(path)  # noqa: S606  # what a double click does there
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+    program = "open" if sys.platform == "darwin" else "xdg-open"
+    nowhere = (
+        subprocess.DEVNULL
+    )  # what it has to say belongs neither on our screen nor into our pipe
+    try:
+        opened = subprocess.Popen(
+            [program, path], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+    except OSError:
+        return f"there is no {program} on this machine"
+    try:
+        code = opened.wait(_SECONDS)
+    except subprocess.TimeoutExpired:
+        return ""  # it is the viewer itself, which stays
+    return f"{program} found no viewer (exit code {code})" if code else ""

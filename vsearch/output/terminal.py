@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vsearch.output.links import file_url
@@ -76,8 +77,9 @@ def linked(path: str) -> Style:
 
 
 def say(message: str) -> None:
-    """Print one line for the person, on stderr."""
-    print(printable(message), file=sys.stderr)
+    """Print one line for the person, on stderr; where that is full or closed, nobody is told."""
+    with suppress(OSError):
+        print(printable(message), file=sys.stderr)
 
 
 def shown_path(path: str, here: str) -> str:

@@ -1,12 +1,13 @@
 """A program for each file: its words, without a shell."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from vsearch.errors import UsageError
-from vsearch.files.programs import command_of, run_for
+from vsearch.files.programs import command_of, run_for, show_file
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,20 @@ def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
     file.write_text("a")
     with pytest.raises(UsageError, match=r"cannot be run \(Permission denied\)"):
         run_for(["{}"], str(file))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the viewer is another program elsewhere")
+def test_a_viewer_keeps_its_words_to_itself_and_says_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    picture, viewer = tmp_path / "a.png", tmp_path / "xdg-open"
+    picture.touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for code, fault in ((0, ""), (4, "xdg-open found no viewer (exit code 4)")):
+        viewer.write_text(f"#!/bin/sh\necho words\necho words >&2\nexit {code}\n")
+        viewer.chmod(0o755)
+        assert show_file(str(picture)) == fault
+    assert show_file(str(tmp_path / "b.png")) == "the file has gone"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert show_file(str(picture)) == "there is no xdg-open on this machine"
+    assert capfd.readouterr() == ("", "")
