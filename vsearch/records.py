@@ -115,7 +115,8 @@ class Entry:
     """All that an index knows of one picture file, but its embedding.
 
     `root` and `path` as in `ImageRecord`. `size` in bytes and `mtime_ns` in nanoseconds since 1970
-    are those it had when it was read; -1: read so soon after a change that the time proves nothing.
+    are those it had when it was read; one beside it, or -1, where the time proves nothing, since it
+    was read so soon after a change.
     `digest` is the xxh3-128 of its content, 16 bytes. `perceptual` is the perceptual hash of the
     picture, 32 bytes; None when unknown: an older vsearch recorded it, and no labels either.
     """

@@ -1,16 +1,21 @@
 """What `vsearch duplicates` finds and misses, by kind of edit; its time and memory at scale.
 
-    python tests/benchmarks/duplicates.py [--pictures DIR] [--json]
+    python tests/benchmarks/duplicates.py [--pictures DIR] [--crops] [--json]
+    python tests/benchmarks/duplicates.py --different DIR [--json]
     python tests/benchmarks/duplicates.py --rows 100000 [--json]
 
 The first takes the pictures below DIR (the example photographs, less those that are edits of others
 among them), edits each in one way after the other, indexes originals and edits with the built-in
 model, and prints for each way, as a line or a JSON object: recall, the share of edits that are in a
 group with their original; precision, the share of files in groups that belong there (1 where there
-are none); cosine and bits, medians between original and edit. The second makes an index of N
-pictures that are only numbers, clustered random embeddings and random hashes, of which every
-twentieth is an edit of another, and prints seconds (on the clock, and of processors)
-and peak memory of `vsearch duplicates`.
+are none); cosine and bits, medians between original and edit. With --crops, so does `vsearch
+duplicates --crops`. The second takes pictures below DIR of which none is an edit of another, and
+prints how many pairs of them there are, how many of these are near all the same, how many are not
+and yet so alike that --crops asks whether one is a crop of the other, how many of those it takes
+for such (a line each first), and milliseconds for each that was asked about. The third makes an
+index of N pictures that are only numbers, clustered random embeddings and random hashes, of which
+every twentieth is an edit of another, and prints seconds (on the clock, and of processors) and peak
+memory of `vsearch duplicates`.
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ from PIL.Image import Resampling, Transpose
 
 from vsearch.config import cores
 from vsearch.duplicates.find import Group, find
+from vsearch.duplicates.near import BITS_OF_CROPS, COSINE_OF_CROPS, is_near
+from vsearch.images.alignment import Plane, bits_between_parts, luminances
 from vsearch.images.decode import decode
 from vsearch.images.limits import pixel_limit
 from vsearch.images.perceptual import HASH_BYTES, distances, perceptual_hash
@@ -171,7 +178,7 @@ def originals(folder: Path) -> dict[str, Image.Image]:
     return found
 
 
-def by_edit(pictures: Path) -> Iterator[dict[str, object]]:
+def by_edit(pictures: Path, *, crops: bool) -> Iterator[dict[str, object]]:
     """Yield the figures of each edit."""
     encoder = OnnxEncoder(built_in(), 1)
     images = originals(pictures)
@@ -189,15 +196,23 @@ def by_edit(pictures: Path) -> Iterator[dict[str, object]]:
                 for name, image in changed.items():
                     image.save(root / "edit" / f"{name}.png")
                 list(update(index, encoder, [str(root)], options))
-                yield {"kind": kind, "edit": title} | figures(index, images, changed, encoder)
+                yield {"kind": kind, "edit": title} | figures(
+                    index, images, changed, encoder, crops=crops
+                )
 
 
 def figures(
-    index: Path, before: dict[str, Image.Image], after: dict[str, Image.Image], encoder: OnnxEncoder
+    index: Path,
+    before: dict[str, Image.Image],
+    after: dict[str, Image.Image],
+    encoder: OnnxEncoder,
+    *,
+    crops: bool,
 ) -> dict[str, object]:
     """Return the figures of the groups in an index of originals and edits of the same names."""
     right = wrong = 0
-    for group in find(index, "largest", workers=cores(), pixel_limit=pixel_limit(cores())):
+    limit = pixel_limit(cores())
+    for group in find(index, "largest", crops=crops, workers=cores(), pixel_limit=limit):
         if isinstance(group, Group):
             name = Path(group.kept.path).stem
             same = [Path(other.entry.path).stem == name for other in group.others]
@@ -218,6 +233,32 @@ def figures(
         "cosine": statistics.median(cosines),
         "bits": statistics.median(bits),
     }
+
+
+def among_different(folder: Path) -> dict[str, object]:
+    """Return how many pairs of pictures that are no edits of each other are taken for such."""
+    encoder = OnnxEncoder(built_in(), 1)
+    names, vectors, hashes, planes = [], [], [], []
+    for name, image in originals(folder).items():
+        names.append(name)
+        vectors.append(encoder.encode_images(to_model_input(image, encoder.preprocessing)[None])[0])
+        hashes.append(np.frombuffer(perceptual_hash(np.asarray(image)), np.uint8))
+        planes.append((luminances(np.asarray(image)), image.width, image.height))
+    first, second = np.triu_indices(len(names), 1)
+    cosines = (np.stack(vectors) @ np.stack(vectors).T)[first, second]
+    near = is_near(cosines, distances(np.stack(hashes)[first], np.stack(hashes)[second]))
+    asked = np.flatnonzero((cosines >= COSINE_OF_CROPS) & ~near)
+    taken, begun = 0, time.perf_counter()
+    for one, other in zip(first[asked].tolist(), second[asked].tolist(), strict=True):
+        bits = bits_between_parts(Plane(*planes[one]), Plane(*planes[other]))
+        if bits <= BITS_OF_CROPS:
+            taken += 1
+            print(f"{bits:>3} bits  {names[one]}  {names[other]}", file=sys.stderr)
+    seconds = time.perf_counter() - begun
+    return {
+        "pairs": len(first), "near": int(near.sum()), "asked": len(asked), "crops": taken,
+        "milliseconds": round(1000 * seconds / max(1, len(asked)), 1),
+    }  # fmt: skip
 
 
 def fill(folder: Path, rows: int) -> Path:
@@ -274,14 +315,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--pictures", type=Path, default=PHOTOS)
+    parser.add_argument("--crops", action="store_true")
+    parser.add_argument("--different", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rows", type=int)
     asked = parser.parse_args()
-    if asked.rows:
-        entry = at_scale(asked.rows)
+    if asked.rows or asked.different:
+        entry = at_scale(asked.rows) if asked.rows else among_different(asked.different)
         print(json.dumps(entry) if asked.json else "  ".join(f"{k} {v}" for k, v in entry.items()))
         return
-    for entry in by_edit(asked.pictures):
+    for entry in by_edit(asked.pictures, crops=asked.crops):
         if asked.json:
             print(json.dumps(entry), flush=True)
         else:

@@ -14,8 +14,8 @@ from vsearch.cli.settings import SETTABLE
 
 # What is for one run, changes what a script reads, or names what is worked on.
 NOT_SETTABLE = {
-    "copy-to", "crop", "csv", "exec", "gallery", "keep", "label", "like", "link", "link-to",
-    "move-to", "open", "preview", "queries", "quiet", "sheet", "update", "yes",
+    "copy-to", "crop", "crops", "csv", "exec", "gallery", "keep", "label", "like", "link",
+    "link-to", "move-to", "open", "preview", "queries", "quiet", "sheet", "update", "yes",
     "after", "all", "before", "camera", "checkpoint", "deep", "drop-old", "dry-run",
     "exact", "force", "format", "glob", "graph", "help", "in", "index",
     "install", "json", "min-size", "minus", "null", "orientation", "paths", "pictures",

@@ -16,7 +16,7 @@ import pyte
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
 
-DOGS = ["IMG_0034.png", "IMG_0013.jpg"]
+DOGS = ["IMG_0013.jpg", "IMG_0034.png"]
 
 
 @pytest.fixture

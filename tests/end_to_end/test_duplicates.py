@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
 from photographs import photograph
+from PIL import Image
 
 
 @pytest.fixture
@@ -166,6 +167,34 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode().startswith(f"vsearch: {message}")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_crops_are_found_when_asked_for_and_never_linked(vsearch: Run, tmp_path: Path) -> None:
+    root, index = tmp_path / "pictures", tmp_path / "index"
+    path = photograph(root / "whole.jpg", "IMG_0013.jpg")
+    photograph(root / "other.jpg", "IMG_0021.jpg")
+    with Image.open(path) as image:
+        image.crop((0, 0, image.width * 7 // 8, image.height * 7 // 8)).save(root / "crop.png")
+    assert vsearch("index", root, "--index", index).returncode == 0
+    query = ["duplicates", "--index", index]
+    assert vsearch(*query).returncode == 1
+    done = vsearch(*query, "--crops", cwd=root)
+    assert re.sub(rb"0\.9\d+\t\d+", b"#\t#", done.stdout) == (
+        b"1\tkept\t\t\twhole.jpg\n1\tcrop\t#\t#\tcrop.png\n"
+    )
+    assert done.stderr.startswith(b"1 group; 1 file not kept (1 crop), ")
+    (group,) = vsearch(*query, "--crops", "--json").stdout.splitlines()
+    (other,) = json.loads(group)["others"]
+    assert (other["why"], other["path"]) == ("crop", str(root / "crop.png"))
+    assert other["cosine"] >= 0.8
+    assert other["bits"] <= 16
+    before = files(root)
+    done = vsearch(*query, "--crops", "--link", "--yes")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"; 1 near one never linked; " in done.stderr
+    assert files(root) == before
+    done = vsearch(*query, "--crops", "--move-to", tmp_path / "out", "--yes", cwd=tmp_path)
+    assert done.stdout == b"move\tpictures/crop.png\tout/pictures/crop.png\n"
 
 
 def test_any_name_survives(vsearch: Run, tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_clip_retrievals_folder_is_imported(
         b"46 pictures taken in, 2 skipped; 46 pictures in the index\n"
     )
     done = vsearch("search", "a dog", "--index", index, "--paths", "-k", "1", cwd=tmp_path)
-    assert done.stdout == b"photos/IMG_0034.png\n"
+    assert done.stdout == b"photos/IMG_0013.jpg\n"
     made = {path: found[3] for (_, path), found in content(index).items()}
     expected = {path: found[3] for (_, path), found in content(photos_index).items()}
     assert made.items() <= expected.items()  # the facts are those that indexing finds

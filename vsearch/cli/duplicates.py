@@ -34,6 +34,13 @@ def duplicates(
             "--keep", help="Which of a group: of the most pixels, or taken first or last."
         ),
     ] = "largest",
+    crops: Annotated[
+        bool,
+        typer.Option(
+            "--crops",
+            help="Also find crops and straightened copies; reads the pictures that may be some.",
+        ),
+    ] = False,
     index_folder: IndexOption = None,
     max_megapixels: MegapixelsOption = None,
     # Filters
@@ -93,6 +100,7 @@ def duplicates(
     \b
     vsearch duplicates
     vsearch duplicates --in ~/Pictures/2023 --keep oldest
+    vsearch duplicates --crops                 # crops and straightened ones too
     vsearch duplicates --paths                 # what is not kept
     vsearch duplicates --link --yes            # exact copies become hard links
     vsearch duplicates --move-to ~/twice       # says what it would; --yes does it
@@ -137,6 +145,7 @@ def duplicates(
                 folder,
                 keep,
                 condition=condition,
+                crops=crops,
                 workers=cores(),
                 pixel_limit=pixels(max_megapixels, cores()),
                 progress=output.progress,

@@ -108,6 +108,8 @@ def run() -> int:
         except SystemExit as ended:  # typer always ends so
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else 0
+    except KeyboardInterrupt:  # before typer looks for it
+        return 130
     except VsearchError as error:
         return _failed(error, str(error))
     except OSError as error:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.duplicates.near import SKETCH, axes, sketched, stars
 from vsearch.errors import ImageError
+from vsearch.images.alignment import Plane, bits_between_parts, luminances
 from vsearch.images.isolation.decoders import Decoders
-from vsearch.images.perceptual import HASH_BYTES, NO_STRUCTURE
-from vsearch.index import UNSETTLED, Index
+from vsearch.images.perceptual import BITS, HASH_BYTES, NO_STRUCTURE, SIDE
+from vsearch.index import Index, is_unsettled
 from vsearch.records import Entry, Preprocessing
 
 if TYPE_CHECKING:
@@ -25,12 +28,16 @@ if TYPE_CHECKING:
 
     from vsearch.conditions import Condition
     from vsearch.duplicates.near import Positions
+    from vsearch.images.load import Prepared
 
 Keep = Literal["largest", "oldest", "newest"]
 Preference = tuple[int | float | str | bytes, ...]
+Near = dict[int, tuple[Literal["near", "crop"], float, int]]  # by row: why, cosine, bits
 
-# As small as can be: a picture is decoded for its hash only.
-_SMALL = Preprocessing(1, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+# What is decoded for its hash, or to be aligned with others: all of it in a square of SIDE pixels.
+_SMALL = Preprocessing(SIDE, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+_KEPT = 1 << 15  # pictures of those decoded to be aligned, 4 kB each
+_TOGETHER = 64  # pictures that are decoded to be aligned with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Duplicate:
     """
 
     entry: Entry
-    why: Literal["exact", "linked", "near"]
+    why: Literal["exact", "linked", "near", "crop"]
     cosine: float | None = None
     bits: int | None = None
 
@@ -77,6 +84,7 @@ def find(
     keep: Keep,
     *,
     condition: Condition | None = None,
+    crops: bool = False,
     workers: int,
     pixel_limit: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -86,8 +94,10 @@ def find(
     With a `condition`, only files that meet it are in a group. `keep` says which of a group is the
     best: of the most pixels (then bytes), or taken first or last, as conditions tell dates (then
     the largest); the shorter path where that is the same. Before the groups comes what was left
-    out, if anything was. `workers` decode at a time, at most, pictures of at most `pixel_limit`
-    pixels whose hash the index does not know. `progress` is told how many of all pictures are done.
+    out, if anything was. With `crops`, crops and straightened copies are looked for among pictures
+    that are alike. `workers` decode at a time, at most, pictures of at most `pixel_limit` pixels
+    that may be such, or whose hash the index does not know. `progress` is told how many of all
+    pictures are done.
 
     Raises StoreError when the index cannot be used, UsageError or ValueError as `Index.entries`.
     """
@@ -108,21 +118,23 @@ def find(
             best[entry.row] = preference if known is None else min(preference, known)
         rows = np.array(sorted(best, key=best.__getitem__), dtype=np.int64)
         del best
-        pictures = _Pictures(index, rows, condition, decoders, workers)
+        pictures = _Pictures(index, rows, condition, decoders, workers, crops=crops)
         sketches, damaged = _sketches(index, rows)
         if changed or damaged.any():
             yield LeftOut(changed, int(damaged.sum()))
         hashes, are_known = index.perceptual_hashes(rows)
         hashes[damaged], are_known[damaged] = 0, True
-        for star in stars(sketches, hashes, are_known, pictures):
+        for star in stars(sketches, hashes, are_known, pictures, crops=crops):
             progress(star.kept + 1, len(rows))
             if not len(star.near) and int(rows[star.kept]) not in several:
                 continue
-            numbers = {
-                int(rows[place]): (float(cosine), int(bits))
-                for place, cosine, bits in zip(star.near, star.cosines, star.bits, strict=True)
+            near: Near = {
+                int(rows[place]): ("crop" if is_crop else "near", float(cosine), int(bits))
+                for place, is_crop, cosine, bits in zip(
+                    star.near, star.crops, star.cosines, star.bits, strict=True
+                )
             }
-            if group := _group(index, int(rows[star.kept]), numbers, condition, keep):
+            if group := _group(index, int(rows[star.kept]), near, condition, keep):
                 yield group
 
 
@@ -132,7 +144,7 @@ def is_as_recorded(entry: Entry) -> bool:
         now = os.stat(path_of(entry))
     except (OSError, ValueError):  # gone, or a name that no file can have
         return False
-    same = entry.mtime_ns in {UNSETTLED, now.st_mtime_ns}
+    same = entry.mtime_ns == now.st_mtime_ns or is_unsettled(entry.mtime_ns, now.st_mtime_ns)
     return stat.S_ISREG(now.st_mode) and now.st_size == entry.size and same
 
 
@@ -188,16 +200,16 @@ def _sketches(
 def _group(
     index: Index,
     kept_row: int,
-    numbers: dict[int, tuple[float, int]],
+    near: Near,
     condition: Condition | None,
     keep: Keep,
 ) -> Group | None:
-    """Return the group of the files of a row, and of near rows with their (cosine, bits).
+    """Return the group of the files of a row, and of those near to it.
 
     None where too little of it is left: files may have gone meanwhile.
     """
     entries = [
-        entry for entry in index.entries(condition, [kept_row, *numbers]) if is_as_recorded(entry)
+        entry for entry in index.entries(condition, [kept_row, *near]) if is_as_recorded(entry)
     ]
     entries.sort(key=lambda entry: (entry.row != kept_row, _preference(entry, keep)))
     if len(entries) < 2 or entries[0].row != kept_row:
@@ -210,7 +222,7 @@ def _group(
         elif entry.row == kept_row:
             others.append(Duplicate(entry, "exact"))
         else:
-            others.append(Duplicate(entry, "near", *numbers[entry.row]))
+            others.append(Duplicate(entry, *near[entry.row]))
     return Group(kept, tuple(others))
 
 
@@ -231,12 +243,17 @@ class _Pictures:
         condition: Condition | None,
         decoders: Decoders,
         workers: int,
+        *,
+        crops: bool,
     ) -> None:
         self._index = index
         self._rows = rows
         self._condition = condition
         self._decoders = decoders
         self._workers = workers
+        self._crops = crops
+        # By position: luminances, width and height; None where there are none to be had.
+        self._kept: OrderedDict[int, tuple[NDArray[np.uint8], int, int] | None] = OrderedDict()
 
     def cosines(self, first: Positions, second: Positions) -> NDArray[np.float32]:
         import numpy as np
@@ -247,26 +264,61 @@ class _Pictures:
         return np.asarray(np.einsum("nd,nd->n", vectors[one], vectors[other]), dtype=np.float32)
 
     def hashes(self, positions: Positions) -> NDArray[np.uint8]:
-        from concurrent.futures import ThreadPoolExecutor
-
         import numpy as np
 
-        rows = self._rows[positions]
-        entries = self._index.entries(self._condition, rows.tolist())
-        one_of = {entry.row: entry for entry in entries if is_as_recorded(entry)}
-        with ThreadPoolExecutor(self._workers) as pool:
-            found = pool.map(self._decoded, [one_of.get(row) for row in rows.tolist()])
-            joined = b"".join(found)
+        decoded = self._decoded(positions)
+        joined = b"".join(one.perceptual if one else NO_STRUCTURE for one in decoded)
         return np.frombuffer(joined, np.uint8).reshape(-1, HASH_BYTES).copy()
 
-    def _decoded(self, entry: Entry | None) -> bytes:
-        """Return the hash of a file; that of none where it cannot be had, so near to nothing."""
+    def bits_between_parts(self, one: int, others: Positions) -> NDArray[np.int64]:
+        import numpy as np
+
+        bits = np.full(len(others), BITS, dtype=np.int64)
+        (kept,) = self._planes([one])
+        for start in range(0, len(others) if kept else 0, _TOGETHER):
+            planes = self._planes(others[start : start + _TOGETHER].tolist())
+            for place, plane in enumerate(planes, start):
+                if kept and plane:
+                    bits[place] = bits_between_parts(kept, plane)
+        return bits
+
+    def _planes(self, positions: list[int]) -> list[Plane | None]:
+        """Return pictures as they are aligned; None where one cannot be had."""
+        import numpy as np
+
+        missing = [one for one in positions if one not in self._kept]
+        if missing:
+            self._decoded(np.array(missing, dtype=np.int64))
+        planes = []
+        for position in positions:
+            self._kept.move_to_end(position)
+            kept = self._kept[position]
+            planes.append(Plane(*kept) if kept else None)
+        while len(self._kept) > _KEPT:  # the one that was not asked for the longest
+            self._kept.popitem(last=False)
+        return planes
+
+    def _decoded(self, positions: Positions) -> list[Prepared | None]:
+        """Return pictures as they are decoded, None where one cannot be had; keep what is aligned.
+
+        A file that is not what was indexed is none.
+        """
+        rows = self._rows[positions].tolist()
+        entries = self._index.entries(self._condition, rows)
+        one_of = {entry.row: entry for entry in entries if is_as_recorded(entry)}
+        with ThreadPoolExecutor(self._workers) as pool:
+            decoded = list(pool.map(self._loaded, [one_of.get(row) for row in rows]))
+        if self._crops:
+            for position, one in zip(positions.tolist(), decoded, strict=True):
+                seen = (luminances(one.pixels), one.facts.width, one.facts.height) if one else None
+                self._kept[position] = seen
+        return decoded
+
+    def _loaded(self, entry: Entry | None) -> Prepared | None:
         if entry is None:
-            return NO_STRUCTURE
+            return None
         try:
             loaded = self._decoders.load(path_of(entry), _SMALL)
         except ImageError:
-            return NO_STRUCTURE
-        if loaded.digest != entry.digest or loaded.prepared is None:
-            return NO_STRUCTURE
-        return loaded.prepared.perceptual
+            return None
+        return loaded.prepared if loaded.digest == entry.digest else None

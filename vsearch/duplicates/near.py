@@ -6,6 +6,10 @@ BITS_CONFIRMING bits. The first finds what was resized, recompressed, recoloured
 or turned by quarters, which moves embeddings more than one would think; the second what was cropped
 or tilted a little, which moves hashes. The thresholds were chosen on wallpapers and clip art.
 
+Only where it is asked for, a crop of the other and a straightened copy count too: pairs that are
+not near, and whose cosine is at least COSINE_OF_CROPS, are confirmed by aligning the two (see
+`images.alignment`), after which their hashes differ in at most BITS_OF_CROPS bits.
+
 A group is a star: each member is near to the one that is kept, never only to another member. The
 pictures come in the order of preference, and each that is still free when its turn comes is kept
 and takes all that are near to it and free.
@@ -40,12 +44,15 @@ BITS_ALONE = 31
 """The most bits at which the hashes alone say that two pictures are near; PDQ's own advice."""
 COSINE = 0.9
 BITS_CONFIRMING = 75
+COSINE_OF_CROPS = 0.8
+BITS_OF_CROPS = 16
 
 SKETCH = 64  # dimensions of a sketch; 0.84 of mini's energy, 1.5 times the pairs to be looked at
 _BANDS = HASH_BYTES // 2  # of 16 bits; BITS_ALONE < 2 x _BANDS, see above
 _QUERIES = 256  # pictures whose turn it is at once
 _COLUMNS = 4096  # sketches that they are multiplied with at once: a product of 4 MB
 _PAIRS = 1 << 16  # looked at at once: 16 MB of their eight forms
+_TOGETHER = 16  # pictures whose possible crops are listed at once: all others, at worst
 _WORTH = 0.8  # where less of what is listed is still looked for, listing it anew pays
 _ROUNDED = 1e-4  # what float32 may have taken off a bound
 
@@ -67,18 +74,26 @@ class Pictures(Protocol):
     def hashes(self, positions: Positions) -> NDArray[np.uint8]:
         """Return the perceptual hashes (n, 32) of pictures whose hash was not known before."""
 
+    def bits_between_parts(self, one: int, others: Positions) -> NDArray[np.int64]:
+        """Return in how many bits (n,) a picture differs from others once aligned; only for crops.
+
+        256 where neither is a part of the other. See `images.alignment`.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Star:
     """One that is kept, and what is near to it: positions (n,), ascending, possibly none.
 
-    `cosines` (n,) and `bits` (n,), 0 to 256, are between each of them and the one kept.
+    `cosines` (n,) and `bits` (n,), 0 to 256, are between each of them and the one kept. Those that
+    are `crops` (n,) are so once aligned, and their bits are those that differ then.
     """
 
     kept: int
     near: Positions
     cosines: NDArray[np.float32]
     bits: NDArray[np.int64]
+    crops: NDArray[np.bool_]
 
 
 def axes(moment: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -106,13 +121,16 @@ def stars(
     hashes: NDArray[np.uint8],
     known: NDArray[np.bool_],
     pictures: Pictures,
+    *,
+    crops: bool = False,
 ) -> Iterator[Star]:
     """Yield a star for each picture that is kept, in the order of preference.
 
     Row i of `sketches` (n, s), `hashes` (n, 32) and `known` (n,) belongs to the picture at position
     i. A hash of zeros that is `known` is near to nothing, whatever its sketch. Where a hash is not
     known, `pictures` is asked for it once the embedding is near to another; such a picture is not
-    found by its hash alone.
+    found by its hash alone. With `crops`, those are looked for among what is still free when a
+    picture is kept and has taken what is near.
     """
     import numpy as np
 
@@ -134,7 +152,11 @@ def stars(
             near = near[free[near]]
             free[near] = False
             free[kept] = False
-            yield search.star(kept, near)
+            star = search.star(kept, near)
+            if crops:
+                star = search.with_crops(star, free)
+                free[star.near] = False
+            yield star
         start = end
 
 
@@ -160,6 +182,8 @@ class _Search:
         self._words = hashes.view(np.uint64)  # (n, 4), the same memory
         self._listed = structured & known
         self._bands = _Bands(hashes, np.flatnonzero(self._listed))
+        self._alike_until = 0  # `with_crops` has listed what is alike to the pictures before
+        self._alike_pairs = np.empty((0, 2), dtype=np.int64)
 
     def affordable(self, queries: Positions, free: NDArray[np.bool_]) -> int:
         """Return how many of `queries`, from the first on, may be asked together; at least one.
@@ -191,9 +215,48 @@ class _Search:
         import numpy as np
 
         if not len(near):
-            return Star(kept, near, np.empty(0, np.float32), np.empty(0, np.int64))
+            none = np.empty(0, dtype=np.bool_)
+            return Star(kept, near, np.empty(0, np.float32), np.empty(0, np.int64), none)
         cosines = self._pictures.cosines(np.full(len(near), kept), near)
-        return Star(kept, near, cosines, distances(self._hashes[near], self._hashes[kept]))
+        bits = distances(self._hashes[near], self._hashes[kept])
+        return Star(kept, near, cosines, bits, np.zeros(len(near), dtype=np.bool_))
+
+    def with_crops(self, star: Star, free: NDArray[np.bool_]) -> Star:
+        """Return a star with all `free` after its kept one that are crops of that, or it of them.
+
+        Asked for one star after the other, in order.
+        """
+        import numpy as np
+
+        if star.kept >= self._alike_until:
+            self._alike_until = star.kept + _TOGETHER
+            queries = np.arange(star.kept, min(self._alike_until, len(free)))
+            queries = queries[self._able[queries] & (free[queries] | (queries == star.kept))]
+            found = [np.column_stack(one) for one in self._alike(queries, free, COSINE_OF_CROPS)]
+            self._alike_pairs = np.concatenate([np.empty((0, 2), np.int64), *found])
+        first, second = self._alike_pairs.T
+        others = np.sort(second[(first == star.kept) & free[second]])
+        cosines = np.concatenate(
+            [np.empty(0, dtype=np.float32)]
+            + [
+                self._pictures.cosines(np.full(len(part), star.kept), part)
+                for part in np.split(others, range(_COLUMNS, len(others), _COLUMNS))
+            ]
+        )
+        others, cosines = others[cosines >= COSINE_OF_CROPS], cosines[cosines >= COSINE_OF_CROPS]
+        if not len(others):
+            return star
+        bits = self._pictures.bits_between_parts(star.kept, others)
+        are = bits <= BITS_OF_CROPS
+        near = np.concatenate([star.near, others[are]])
+        order = np.argsort(near)
+        return Star(
+            star.kept,
+            near[order],
+            np.concatenate([star.cosines, cosines[are]])[order],
+            np.concatenate([star.bits, bits[are]])[order],
+            np.concatenate([star.crops, np.ones(int(are.sum()), dtype=np.bool_)])[order],
+        )
 
     def _by_hash(self, queries: Positions, free: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
         import numpy as np
@@ -211,6 +274,17 @@ class _Search:
     def _by_embedding(
         self, queries: Positions, free: NDArray[np.bool_]
     ) -> Iterator[NDArray[np.int64]]:
+        for first, second in self._alike(queries, free, COSINE):
+            for part in range(0, len(first), _PAIRS):
+                yield self._confirmed(first[part : part + _PAIRS], second[part : part + _PAIRS])
+
+    def _alike(
+        self, queries: Positions, free: NDArray[np.bool_], least: float
+    ) -> Iterator[tuple[Positions, Positions]]:
+        """Yield pairs of `queries` with `free` ones after them, among them all of cosine `least`.
+
+        None of them twice.
+        """
         import numpy as np
 
         if not len(queries):
@@ -222,13 +296,11 @@ class _Search:
             columns = self._sketches[start : start + _COLUMNS]
             bound = np.dot(rows, columns.T, out=product if len(columns) == _COLUMNS else None)
             # Where they are few, as nearly always, looking for them flat is the quickest.
-            places = np.flatnonzero(bound >= COSINE - _ROUNDED)
+            places = np.flatnonzero(bound >= least - _ROUNDED)
             first, second = np.divmod(places, len(columns))
             first, second = queries[first], second + start
             wanted = able[second] & (second > first)
-            first, second = first[wanted], second[wanted]
-            for part in range(0, len(first), _PAIRS):
-                yield self._confirmed(first[part : part + _PAIRS], second[part : part + _PAIRS])
+            yield first[wanted], second[wanted]
 
     def _confirmed(self, first: Positions, second: Positions) -> NDArray[np.int64]:
         """Return the pairs (n, 2) that are near, of some whose embeddings may be."""

@@ -23,8 +23,18 @@ another is built beside it and made active in one transaction once every picture
 What a reader needs is imported from here, the rest from its module: a search does without it.
 """
 
-from vsearch.index.catalog import UNSETTLED, Known, Root, within
+from vsearch.index.catalog import UNSETTLED, Known, Root, is_unsettled, unsettled, within
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.reader import Index
 
-__all__ = ["UNSETTLED", "Graph", "GraphUnusable", "Index", "Known", "Root", "within"]
+__all__ = [
+    "UNSETTLED",
+    "Graph",
+    "GraphUnusable",
+    "Index",
+    "Known",
+    "Root",
+    "is_unsettled",
+    "unsettled",
+    "within",
+]

@@ -33,7 +33,21 @@ if TYPE_CHECKING:
     from vsearch.conditions import Condition
 
 UNSETTLED = -1
-"""A recorded time of change that proves nothing: the file was read too soon after it."""
+"""A recorded time of change that proves nothing and says nothing."""
+
+
+def unsettled(mtime_ns: int) -> int:
+    """Return what is recorded of a time of change that proves nothing: it is still about when.
+
+    A nanosecond beside it, so that it is never taken for that of the file.
+    """
+    return mtime_ns ^ 1
+
+
+def is_unsettled(recorded: int, mtime_ns: int) -> bool:
+    """Whether what is `recorded` of a file that has this time now proves nothing of its content."""
+    return recorded in (UNSETTLED, unsettled(mtime_ns))
+
 
 _KNOWN = (
     "SELECT path, size, mtime_ns, reason, rows.row IS NOT NULL, contents.perceptual IS NOT NULL"

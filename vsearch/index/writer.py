@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 from vsearch.errors import SkipReason
-from vsearch.index.catalog import UNSETTLED, Catalog, Known, Root
+from vsearch.index.catalog import Catalog, Known, Root, is_unsettled
 from vsearch.index.folder import (
     free_name,
     lock,
@@ -207,7 +207,7 @@ class IndexWriter:
             known
             and known.embedded
             and known.size == size
-            and known.mtime_ns in (mtime_ns, UNSETTLED)
+            and (known.mtime_ns == mtime_ns or is_unsettled(known.mtime_ns, mtime_ns))
         )
 
     def remove(self, root: Root, paths: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import SkipReason
 from vsearch.images.find import FoundFile, PassedOver
-from vsearch.index import UNSETTLED
+from vsearch.index import is_unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,7 +79,7 @@ def plan(
             unsettled += 1
         elif before is None:
             new.append(item)
-        elif before.mtime_ns == UNSETTLED and before.size == item.size:
+        elif before.size == item.size and is_unsettled(before.mtime_ns, item.mtime_ns):
             again.append(item)
         elif (before.size, before.mtime_ns) != (item.size, item.mtime_ns):
             changed.append(item)

@@ -33,7 +33,7 @@ from vsearch.images.find import FoundFile, find, find_one
 from vsearch.images.formats import is_signed
 from vsearch.images.isolation.decoders import SECONDS, Decoders
 from vsearch.images.read import head, is_fresh
-from vsearch.index import UNSETTLED, Index, within
+from vsearch.index import Index, unsettled, within
 from vsearch.index.writer import IndexWriter
 from vsearch.indexing.batches import Batches
 from vsearch.indexing.events import (
@@ -553,7 +553,7 @@ def _record(
     """
     path = os.path.join(root.path, file.path)
     recent = is_fresh(file.mtime_ns, result.at_ns)
-    stamp = (file.size, UNSETTLED if recent else file.mtime_ns)
+    stamp = (file.size, unsettled(file.mtime_ns) if recent else file.mtime_ns)
     if result.fault is not None:
         fault = result.fault
         if fault.reason is SkipReason.NOT_AN_IMAGE and not file.named_image:

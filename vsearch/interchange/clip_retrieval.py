@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.isolation.decoders import Decoders
 from vsearch.images.read import is_fresh
-from vsearch.index import UNSETTLED
+from vsearch.index import unsettled
 from vsearch.interchange.array import ArrayFile
 from vsearch.interchange.source import Batch, NotTaken, Unsound, checked_vectors, explained
 from vsearch.records import Entry, Preprocessing
@@ -194,7 +194,9 @@ class ClipRetrievalSource:
             return NotTaken(path, "not found")
         except ImageError as error:
             return NotTaken(path, str(error))
-        mtime_ns = UNSETTLED if is_fresh(found.st_mtime_ns, now) else found.st_mtime_ns
+        mtime_ns = found.st_mtime_ns
+        if is_fresh(mtime_ns, now):
+            mtime_ns = unsettled(mtime_ns)
         relative = os.path.relpath(place, root)
         assert loaded.prepared is not None  # noqa: S101  # no content was said to be known
         facts, perceptual = loaded.prepared.facts, loaded.prepared.perceptual

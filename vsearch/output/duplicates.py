@@ -44,7 +44,7 @@ class DuplicatesOutput:
         self._bar: Progress | None = None
         self.groups = 0
         self.left_alone = 0
-        self._files = {"exact": 0, "linked": 0, "near": 0}
+        self._files = {"exact": 0, "linked": 0, "near": 0, "crop": 0}
         self._size = 0  # bytes of files that are not kept
         self._freed = 0  # bytes
         self._done = 0
@@ -72,7 +72,7 @@ class DuplicatesOutput:
 
     def progress(self, done: int, total: int) -> None:
         """Show that of `total` pictures `done` have been compared."""
-        if self._bar and (done % 256 == 0 or done == total):
+        if self._bar and (done % 16 == 0 or done == total):
             self._bar.update(self._task, completed=done, total=total)
 
     @contextmanager
@@ -143,9 +143,9 @@ class DuplicatesOutput:
             out.print()
         for entry, other in [(group.kept, None), *((one.entry, one) for one in group.others)]:
             row = Text(f"{'keep' if other is None else other.why:<8}")
-            row.stylize("bold" if other is None else "yellow" if other.why == "near" else "")
+            row.stylize("bold" if other is None else "yellow" if other.cosine else "")
             row.append(_sizes(entry, wide=wide), "dim")
-            if any(one.why == "near" for one in group.others):
+            if any(one.cosine for one in group.others):
                 row.append(_how_near(other, wide=wide))
             path = printable(shown_path(path_of(entry), self._here))
             row.append(path, "bold" if other is None else "")
@@ -197,8 +197,8 @@ class DuplicatesOutput:
         what += f"linked, {size(self._freed)} freed" if kind == "link" else "moved"
         if self.left_alone:
             what += f"; {self.left_alone:,} left alone"
-        if kind == "link" and self._files["near"]:
-            what += f"; {count_of(self._files['near'], 'near one')} never linked"
+        if kind == "link" and (near := self._files["near"] + self._files["crop"]):
+            what += f"; {count_of(near, 'near one')} never linked"
         if really:
             say(f"{what}; `vsearch index` brings the index up to date")
         else:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
 from vsearch.errors import UsageError
-from vsearch.index import UNSETTLED, Index
+from vsearch.index import Index, is_unsettled
 from vsearch.records import Calibration, Match
 from vsearch.searching.query import Term, embed_each
 from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
@@ -292,7 +292,8 @@ def _changed(entry: Entry) -> str | None:
     path = _path(entry)
     with suppress(OSError):
         now = os.stat(path)
-        if now.st_size != entry.size or entry.mtime_ns not in (now.st_mtime_ns, UNSETTLED):
+        same = entry.mtime_ns == now.st_mtime_ns or is_unsettled(entry.mtime_ns, now.st_mtime_ns)
+        if now.st_size != entry.size or not same:
             return (
                 f"{path!r} has changed since it was indexed, and counts as it was then; "
                 "bring the index up to date with `vsearch index`"

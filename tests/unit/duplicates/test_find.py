@@ -11,7 +11,10 @@ from photographs import LIMIT, dated, indexed, photograph
 from PIL import Image
 
 from vsearch.conditions import Below, Compared, Condition
+from vsearch.duplicates import near
 from vsearch.duplicates.find import Group, Keep, LeftOut, find, path_of
+from vsearch.images.isolation.decoders import Decoders
+from vsearch.records import Preprocessing
 
 Shown = list[tuple[str, list[tuple[str, str]]]]
 
@@ -146,6 +149,86 @@ def test_blank_pictures_are_near_to_nothing(tmp_path: Path, flat: tuple[int, int
     for size in (40, 50, 60):
         Image.new("RGB", (size, 40), flat).save(root / f"{size}.png")
     assert everything(indexed(root, tmp_path / "index")) == []
+
+
+@pytest.fixture
+def edits(tmp_path: Path) -> Path:
+    """A picture, a crop of it that was enlarged, a tilted copy, and a picture of something else."""
+    root = tmp_path / "pictures"
+    path = photograph(root / "whole.jpg", "IMG_0013.jpg", seconds=9)
+    photograph(root / "other.jpg", "IMG_0021.jpg")
+    with Image.open(path) as image:
+        width, height = image.size
+        crop = image.crop((width // 8, height // 8, width, height))
+        crop.resize((2 * width, 2 * height)).save(root / "crop.png")
+        tilted = image.rotate(4, Image.Resampling.BICUBIC)
+        margin = (width // 12, height // 12)
+        tilted.crop((*margin, width - margin[0], height - margin[1])).save(root / "tilted.png")
+    return root
+
+
+def crops(index: Path, root: Path, keep: Keep = "largest") -> Shown:
+    found = find(index, keep, crops=True, workers=2, pixel_limit=LIMIT)
+    return [
+        (
+            os.path.relpath(path_of(one.kept), root),
+            [(other.why, os.path.relpath(path_of(other.entry), root)) for other in one.others],
+        )
+        for one in found
+        if isinstance(one, Group)
+    ]
+
+
+def test_crops_are_found_where_they_are_asked_for(
+    edits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "COSINE_OF_CROPS", 0.5)  # PixelEncoder is no model
+    index = indexed(edits, tmp_path / "index")
+    assert groups(index, edits) == []
+    # The whole is the smaller one, for all that it is the part's whole.
+    assert crops(index, edits) == [("crop.png", [("crop", "whole.jpg")])]
+    assert crops(index, edits, "oldest") == [
+        ("whole.jpg", [("crop", "crop.png"), ("crop", "tilted.png")])
+    ]
+
+
+@pytest.mark.parametrize("change", ["gone", "broken", "another"])
+def test_what_cannot_be_decoded_is_no_crop(
+    change: str, edits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "COSINE_OF_CROPS", 0.5)
+    index = indexed(edits, tmp_path / "index")
+    monkeypatch.setattr("vsearch.duplicates.find.is_as_recorded", lambda _entry: True)
+    path = edits / "crop.png"
+    if change == "gone":
+        path.unlink()
+    elif change == "broken":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        photograph(path, "IMG_0013.jpg")
+    assert crops(index, edits, "oldest") == [("whole.jpg", [("crop", "tilted.png")])]
+
+
+@pytest.mark.parametrize("kept", [1, 1 << 15])
+def test_each_picture_is_decoded_once_while_there_is_room(
+    kept: int, edits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "COSINE_OF_CROPS", -1.0)
+    monkeypatch.setattr(near, "BITS_OF_CROPS", -1)  # so that all are compared with all
+    monkeypatch.setattr("vsearch.duplicates.find._KEPT", kept)
+    index = indexed(edits, tmp_path / "index")
+    decoded = []
+    load = Decoders.load
+
+    def counted(self: Decoders, path: str, spec: Preprocessing) -> object:
+        decoded.append(os.path.basename(path))
+        return load(self, path, spec)
+
+    monkeypatch.setattr(Decoders, "load", counted)
+    assert crops(index, edits) == []
+    names = ["crop.png", "other.jpg", "tilted.png", "whole.jpg"]
+    assert sorted(set(decoded)) == names
+    assert (sorted(decoded) == names) == (kept > 1)
 
 
 def test_an_empty_index_has_no_groups(tmp_path: Path) -> None:

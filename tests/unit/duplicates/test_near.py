@@ -13,7 +13,9 @@ from vsearch.duplicates import near
 from vsearch.duplicates.near import (
     BITS_ALONE,
     BITS_CONFIRMING,
+    BITS_OF_CROPS,
     COSINE,
+    COSINE_OF_CROPS,
     SKETCH,
     axes,
     sketched,
@@ -25,6 +27,7 @@ Hashes = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
 Groups = list[tuple[int, list[int]]]
+Members = list[tuple[int, bool, int]]
 
 
 class Made:
@@ -34,6 +37,7 @@ class Made:
         self.vectors = vectors
         self.all_hashes = hashes
         self.asked: list[int] = []
+        self.aligned: list[tuple[int, int]] = []
 
     def cosines(self, first: Positions, second: Positions) -> Vectors:
         return np.asarray((self.vectors[first] * self.vectors[second]).sum(axis=1))
@@ -41,6 +45,16 @@ class Made:
     def hashes(self, positions: Positions) -> Hashes:
         self.asked += positions.tolist()
         return self.all_hashes[positions]
+
+    def bits_between_parts(self, one: int, others: Positions) -> NDArray[np.int64]:
+        self.aligned += [(one, other) for other in others.tolist()]
+        return aligned_bits(one, others)
+
+
+def aligned_bits(one: int, others: Positions) -> NDArray[np.int64]:
+    """In how many bits pictures differ once aligned: made up."""
+    choices = np.array([0, BITS_OF_CROPS, BITS_OF_CROPS + 1, 256], dtype=np.int64)
+    return np.take(choices, (one * others + others // 5) % 4)
 
 
 def found(vectors: Vectors, hashes: Hashes, known: NDArray[np.bool_] | None = None) -> Groups:
@@ -55,6 +69,48 @@ def found(vectors: Vectors, hashes: Hashes, known: NDArray[np.bool_] | None = No
         assert star.bits.tolist() == distances(hashes[star.near], hashes[star.kept]).tolist()
     assert len(made.asked) == len(set(made.asked))
     return groups
+
+
+def found_with_crops(vectors: Vectors, hashes: Hashes) -> tuple[list[tuple[int, Members]], Made]:
+    """Return the groups, each of its members' position, whether it is a crop, and bits."""
+    made = Made(vectors, hashes)
+    sketches = sketched(vectors, axes((vectors.T @ vectors).astype(np.float64)))
+    known = np.ones(len(hashes), dtype=bool)
+    groups = []
+    for star in stars(sketches, hashes, known, made, crops=True):
+        assert star.cosines == pytest.approx(vectors[star.near] @ vectors[star.kept], abs=1e-5)
+        members = zip(star.near.tolist(), star.crops.tolist(), star.bits.tolist(), strict=True)
+        groups.append((star.kept, list(members)))
+    return groups, made
+
+
+def plain_with_crops(made: Made) -> tuple[list[tuple[int, Members]], list[tuple[int, int]]]:
+    """The rule, pair by pair; and the pairs that have to be aligned for it."""
+    free = [True] * len(made.vectors)
+    groups, aligned = [], []
+    for kept in range(len(free)):
+        if not free[kept]:
+            continue
+        free[kept] = False
+        bits = distances(made.all_hashes, made.all_hashes[kept])
+        cosines = made.vectors @ made.vectors[kept]
+        members = []
+        for other in np.flatnonzero(free).tolist():
+            confirmed = cosines[other] >= COSINE and bits[other] <= BITS_CONFIRMING
+            if bits[other] <= BITS_ALONE or confirmed:
+                members.append((other, False, int(bits[other])))
+            elif (
+                cosines[other] >= COSINE_OF_CROPS
+                and made.all_hashes[[kept, other]].any(axis=1).all()
+            ):
+                aligned.append((kept, other))
+                (once_aligned,) = aligned_bits(kept, np.array([other])).tolist()
+                if once_aligned <= BITS_OF_CROPS:
+                    members.append((other, True, once_aligned))
+        for other, *_ in members:
+            free[other] = False
+        groups.append((kept, members))
+    return groups, aligned
 
 
 def plain(vectors: Vectors, hashes: Hashes, known: NDArray[np.bool_] | None = None) -> Groups:
@@ -114,6 +170,22 @@ def test_the_same_groups_as_by_the_rule(count: int, dim: int) -> None:
     for seed in range(3):
         vectors, hashes = made_up(count, seed, dim)
         assert found(vectors, hashes) == plain(vectors, hashes)
+
+
+@pytest.mark.parametrize("together", [1, 5, near._TOGETHER])
+@pytest.mark.parametrize("count", [0, 1, 2, 60, 700])
+def test_crops_are_what_the_rule_says(
+    count: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "_TOGETHER", together)
+    vectors, hashes = made_up(count, 12)
+    groups, made = found_with_crops(vectors, hashes)
+    expected, aligned = plain_with_crops(made)
+    assert groups == expected
+    assert made.aligned == aligned  # no pair without need, none twice
+    assert made.asked == []
+    if count == 700:
+        assert sum(is_crop for _, members in groups for _, is_crop, _ in members) > 50
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])

@@ -365,7 +365,7 @@ def test_a_file_that_answers_is_skipped_only_from_the_switch_on(tmp_path: Path) 
         root = writer.roots()[0]
         writer.skip(root, "unfit", 10, 20, SkipReason.NO_EMBEDDING, "no direction")
         writer.skip(root, "unreadable", 10, 20, SkipReason.UNREADABLE, "")
-        writer.skip(root, "changed", 10, 21, SkipReason.DAMAGED, "")
+        writer.skip(root, "changed", 10, 22, SkipReason.DAMAGED, "")
         writer.skip(root, "never seen", 10, 20, SkipReason.EMPTY, "")
         add(writer, "fine", W)
         writer.commit()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vsearch.errors import SkipReason
 from vsearch.images.find import FoundFile, PassedOver
-from vsearch.index import UNSETTLED, Known
+from vsearch.index import UNSETTLED, Known, unsettled
 from vsearch.indexing.plan import Plan, plan
 
 PATHS = ["a", "b", "d", "d/a", "d/b", "d/e/a", "dd", "d!", "d.png", "d/e"]
@@ -30,7 +30,7 @@ CASES = {
     "never seen": (None, "new"),
     "the same": (seen(), "unchanged"),
     "another size": (seen(size=11), "changed"),
-    "another time": (seen(mtime_ns=21), "changed"),
+    "another time": (seen(mtime_ns=22), "changed"),
     "an earlier time": (seen(mtime_ns=30), "changed"),
     "another size, skipped before": (seen(size=11, reason=SkipReason.DAMAGED), "changed"),
     "damaged and the same": (seen(reason=SkipReason.DAMAGED), "skipped"),
@@ -40,7 +40,9 @@ CASES = {
     "without its embedding": (seen(embedded=False), "again"),
     "by an older vsearch": (seen(described=False), "again"),
     "damaged, by an older vsearch": (seen(reason=SkipReason.DAMAGED, described=False), "skipped"),
-    "read too soon": (seen(mtime_ns=UNSETTLED), "again"),
+    "read too soon": (seen(mtime_ns=unsettled(seen().mtime_ns)), "again"),
+    "read too soon, at a time not known": (seen(mtime_ns=UNSETTLED), "again"),
+    "read too soon, changed since": (seen(mtime_ns=unsettled(seen().mtime_ns + 2)), "changed"),
     "empty and the same": (seen(reason=SkipReason.EMPTY), "skipped"),
     "read too soon, another size": (seen(size=11, mtime_ns=UNSETTLED), "changed"),
     "read too soon and damaged": (seen(mtime_ns=UNSETTLED, reason=SkipReason.DAMAGED), "again"),
@@ -114,7 +116,7 @@ def test_what_is_passed_over_by_choice_keeps_nothing(reason: SkipReason) -> None
 reasons = st.sampled_from([None, *SkipReason])
 knowns = st.builds(
     lambda size, mtime, reason, embedded: seen(size, mtime, reason, embedded),
-    st.integers(1, 2), st.sampled_from([UNSETTLED, 1, 2]), reasons, st.booleans(),
+    st.integers(1, 2), st.sampled_from([UNSETTLED, 0, 1, 2, 3]), reasons, st.booleans(),
 )  # fmt: skip
 items = st.one_of(
     st.builds(
@@ -139,7 +141,7 @@ def test_it_is_a_plain_rule_for_each_file(
                 kind = "new"
             elif before.size != item.size:
                 kind = "changed"
-            elif before.mtime_ns == UNSETTLED:
+            elif before.mtime_ns in (UNSETTLED, {1: 0, 2: 3}[item.mtime_ns]):
                 kind = "again"
             elif before.mtime_ns != item.mtime_ns:
                 kind = "changed"

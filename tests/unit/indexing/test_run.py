@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from vsearch.conditions import Compared
 from vsearch.errors import ImageError, IndexLocked, ModelError, SkipReason, UsageError
 from vsearch.images.isolation.decoders import Decoders
-from vsearch.index import Index
+from vsearch.index import Index, is_unsettled
 from vsearch.index.database import Database
 from vsearch.index.writer import IndexWriter
 from vsearch.indexing import run
@@ -931,3 +933,19 @@ def test_another_model_looks_for_it_on_its_way(labelled: Path, index: Path) -> N
     bring_up(index, labelled, encoder=TurnedEncoder())
     assert described(index) == before
     assert planned(bring_up(index, labelled, encoder=PixelEncoder())) == (0, 0, 0, 7, 0)
+
+
+def test_a_picture_read_right_after_it_was_made_has_a_date_and_is_read_again(
+    tmp_path: Path,
+) -> None:
+    paint(tmp_path / "photos" / "red.png", RED)
+    bring_up(tmp_path / "index", tmp_path / "photos")
+    now = (tmp_path / "photos" / "red.png").stat().st_mtime
+    minute = datetime.fromtimestamp(now).isoformat()[:16]
+    with Index(tmp_path / "index") as index:
+        assert index.selected(Compared("date", "==", minute)).tolist() == [0]
+        (entry,) = index.entries()
+        assert is_unsettled(entry.mtime_ns, (tmp_path / "photos" / "red.png").stat().st_mtime_ns)
+    ((_, planned),) = preview(tmp_path / "index", (), OPTIONS)
+    assert planned
+    assert [item.path for item in planned.again] == ["red.png"]

@@ -18,7 +18,7 @@ from PIL import Image
 from vsearch.errors import SourceError, UsageError
 from vsearch.images.perceptual import NO_STRUCTURE
 from vsearch.images.read import content_hash
-from vsearch.index import UNSETTLED, Index
+from vsearch.index import Index, unsettled
 from vsearch.interchange import clip_retrieval
 from vsearch.interchange.source import NotTaken
 from vsearch.interchange.transfer import Imported, Watch, source_at, take_in
@@ -208,11 +208,12 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_taken(tmp_path: Path, photo
 
 def test_a_picture_changed_just_now_is_looked_at_again(tmp_path: Path, photos: Path) -> None:
     fresh = paint(photos / "fresh.png", RED)
-    os.utime(fresh, ns=(time.time_ns(), time.time_ns()))
+    now = time.time_ns()
+    os.utime(fresh, ns=(now, now))
     write(tmp_path / "clip", "0", [fresh, photos / "green.png"], AXES[:2])
     taken(tmp_path / "clip", tmp_path / "index")
     times = {path: found[1] for (_, path), found in content(tmp_path / "index").items()}
-    assert times == {"fresh.png": UNSETTLED, "green.png": LONG_AGO * 10**9}
+    assert times == {"fresh.png": unsettled(now), "green.png": LONG_AGO * 10**9}
 
 
 def test_many_are_taken_in_steps(
