@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -122,11 +123,19 @@ FAULTS = {
     ),
     "out of range": (
         "[search]\ncount = 0",
-        "0 is not in the range x>=1: count under [search], in FILE; ",
+        "out of range, 0 for count under [search], in FILE; give a whole number, 1 or more; ",
     ),
     "none of the choices": (
         '[search]\nsort = "dat"',
-        "'dat' is not one of 'relevance', 'date', 'path': ",
+        "no such value, 'dat' for sort under [search], in FILE; did you mean date?; ",
+    ),
+    "nan": (
+        "[search]\nmin-relevance = nan",
+        "out of range, nan for min-relevance under [search], in FILE; give a number from 0 to 1; ",
+    ),
+    "a choice of a command below a group": (
+        '[models.get]\ndevice = "gpu"',
+        "no such value, 'gpu' for device under [models.get], in FILE; ",
     ),
     "no TOML": ("x = ", "no valid TOML (Invalid value (at end of document)), in FILE; "),
     "no text": (b"\xff", "no valid TOML ("),
@@ -161,10 +170,16 @@ MENDING = "import sys; open(sys.argv[1], 'w').write('[search]\\ncount = 3\\n')"
 
 
 def test_a_fault_in_the_environment_is_one_line(run: Run) -> None:
-    done = run("search", "a dog", VSEARCH_SEARCH_COUNT="many")
-    assert done.returncode == 2
-    assert done.stderr.decode().startswith("vsearch: 'many' is not a valid int")
-    assert b": $VSEARCH_SEARCH_COUNT; " in done.stderr
+    for name, value, told in (
+        ("COUNT", "many", "no number, 'many' for $; give a whole number, 1 or more"),
+        ("COUNT", "-1", "out of range, -1 for $; give a whole number, 1 or more"),
+        ("COLLAPSE", "maybe", "neither true nor false, 'maybe' for $; give one of them"),
+        ("SORT", "dat", "no such value, 'dat' for $; did you mean date?"),
+    ):
+        variable = f"VSEARCH_SEARCH_{name}"
+        done = run("search", "a dog", **{variable: value})
+        assert done.returncode == 2
+        assert done.stderr.decode() == f"vsearch: {told.replace('$', '$' + variable)}\n"
     assert run("search", "--help", VSEARCH_SEARCH_COUNT="many").returncode == 0
 
 
@@ -253,3 +268,35 @@ def test_every_option_is_known_to_be_settable_or_not() -> None:
         assert settable <= names
         left = {name for name in names - settable if f"{command}.{name}" not in ELSEWHERE}
         assert left <= NOT_SETTABLE, command
+
+
+def test_a_misspelt_variable_is_told_and_one_of_others_is_not(run: Run) -> None:
+    done = run(
+        "search", "a dog", VSEARCH_SEARCH_COUTN="3", VSEARCH_INDX="/x",
+        VSEARCH_INDEX_JOBS_AT_ONCE="1",        VSEARCH_SERVER="theirs", MY_VSEARCH_COUNT="1",
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr.decode() == (
+        "vsearch: no such setting, $VSEARCH_INDEX_JOBS_AT_ONCE; `vsearch config show` shows all\n"
+        "vsearch: no such setting, $VSEARCH_INDX; did you mean VSEARCH_INDEX?\n"
+        "vsearch: no such setting, $VSEARCH_SEARCH_COUTN; did you mean VSEARCH_SEARCH_COUNT?\n"
+    )
+
+
+def test_a_fault_in_the_file_of_a_project_says_how_to_mend_that(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "project" / ".vsearch" / "config.toml").write_text("[search]\ncount = 0\n")
+    done = run("status")
+    assert done.stderr.decode().endswith("; mend it with `vsearch config edit --project`\n")
+
+
+def test_a_current_folder_that_is_gone_is_told(vsearch: Run, tmp_path: Path) -> None:
+    def go_away() -> None:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
+
+    for command in (["status"], ["search", "a dog"]):
+        done = vsearch(*command, preexec=go_away)
+        assert done.returncode == 2
+        assert done.stderr == b"vsearch: the current folder is gone; go to another, with cd\n"

@@ -116,6 +116,8 @@ def run() -> int:
     except VsearchError as error:
         return _failed(error, str(error))
     except OSError as error:
+        if _here_is_gone():
+            return _failed(error, "the current folder is gone; go to another, with cd")
         place = f", at {os.fsdecode(error.filename)}" if error.filename else ""
         return _failed(
             error, f"{error.strerror or error}{place}; check the disk and where the output goes"
@@ -128,6 +130,14 @@ def run() -> int:
             "and report it",
         )
     return 0
+
+
+def _here_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _mend_streams() -> None:

@@ -31,7 +31,10 @@ def told(error: WrongUse, context: Context, typed: Sequence[str]) -> UsageError:
         case MissingParameter() if error.param is not None:
             return _missing(error.param, context)
         case BadParameter() if error.param is not None:
-            return _bad_value(error.message, error.param, context)
+            said = bad_value(error.message, error.param.type, _name(error.param))
+            return UsageError(
+                said or f"{_inside(error.message)}, for {_name(error.param)}; {_see(context)}"
+            )
         case BadOptionUsage():
             return _bad_option(error.option_name, context)
     if isinstance(context.command, TyperGroup):
@@ -105,20 +108,26 @@ def _missing(parameter: Parameter, context: Context) -> UsageError:
     )
 
 
-def _bad_value(message: str, parameter: Parameter, context: Context) -> UsageError:
-    name, kind = _name(parameter), parameter.type
+def bad_value(message: str, kind: Any, name: str) -> str | None:  # noqa: ANN401  # of typer's
+    """Return what to say of a value that a type does not take, whose words are `message`.
+
+    `name`: what was to have it. None: no more is known than the message.
+    """
     if choices := [str(getattr(one, "value", one)) for one in getattr(kind, "choices", ())]:
         typed = message.partition(" is not one of ")[0]
         near = nearest(typed.strip("'\""), choices)
         meant = f"did you mean {near}?" if near else f"choose from {', '.join(choices)}"
-        return UsageError(f"no such value, {typed} for {name}; {meant}")
+        return f"no such value, {typed} for {name}; {meant}"
     typed, no_number, _ = message.partition(" is not a valid ")
+    if no_number and kind.name == "boolean":
+        typed = typed.removeprefix("Value ")
+        return f"neither true nor false, {typed} for {name}; give one of them"
     if no_number:
-        return UsageError(f"no number, {typed} for {name}; give {_bounds(kind)}")
+        return f"no number, {typed} for {name}; give {_bounds(kind)}"
     typed, out_of_range, _ = message.partition(" is not in the range ")
     if out_of_range:
-        return UsageError(f"out of range, {typed} for {name}; give {_bounds(kind)}")
-    return UsageError(f"{_inside(message)}, for {name}; {_see(context)}")
+        return f"out of range, {typed} for {name}; give {_bounds(kind)}"
+    return None
 
 
 def _bounds(kind: Any) -> str:  # noqa: ANN401  # a type of typer's, perhaps one with bounds

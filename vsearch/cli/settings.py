@@ -12,8 +12,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vsearch.config.locations import project_config_file, user_config_file
+from vsearch.config.locations import VARIABLES, project_config_file, user_config_file
 from vsearch.errors import ConfigError
+from vsearch.output.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,6 +66,8 @@ def apply(context: typer.Context) -> None:
         return
     if not {"-h", "--help"}.isdisjoint(sys.argv):
         return
+    for line in _misspelt():
+        say(line)
     files = [file for file in (user_config_file(), project_config_file()) if file]
     if not any(file.exists() for file in files) and not _variables():
         return
@@ -95,7 +98,7 @@ def settings(context: typer.Context) -> list[Setting]:
             for command, name, value in checked(context, file, project=origin == PROJECT):
                 decided[command, name] = Setting(command, name, value, origin, os.fspath(file))
     for (command, name), variable in _variables().items():
-        value = _converted(context, command, name, os.environ[variable], f"${variable}")
+        value = _converted(context, command, name, os.environ[variable], f"${variable}", "")
         decided[command, name] = Setting(command, name, value, ENVIRONMENT, variable)
     return list(decided.values())
 
@@ -124,6 +127,8 @@ def checked(context: typer.Context, file: Path, *, project: bool) -> Iterator[tu
 def _table(
     context: typer.Context, file: Path, command: str, table: dict[str, Any]
 ) -> Iterator[tuple[str, str, Any]]:
+    from vsearch.config.files import edit
+
     below = [one for one in SETTABLE if one.startswith(command + ".")]
     for key, value in table.items():
         name = key.replace("_", "-")
@@ -136,7 +141,7 @@ def _table(
             yield from _table(context, file, f"{command}.{key}", value)
         elif name in SETTABLE.get(command, ()):
             said = f"{key} under [{command}], in {file}"
-            yield command, name, _typed(context, command, name, value, said)
+            yield command, name, _typed(context, command, name, value, said, edit(file))
         else:
             known = [*SETTABLE.get(command, ()), *(one.partition(".")[2] for one in below)]
             raise ConfigError(
@@ -144,7 +149,9 @@ def _table(
             )
 
 
-def _typed(context: typer.Context, command: str, name: str, value: object, said: str) -> Any:  # noqa: ANN401  # what the option takes
+def _typed(
+    context: typer.Context, command: str, name: str, value: object, said: str, mend: str
+) -> Any:  # noqa: ANN401  # what the option takes
     """Check the type that TOML gave a value, then all that the option checks."""
     option = _option(context, command, name)
     if option.is_flag:
@@ -156,18 +163,26 @@ def _typed(context: typer.Context, command: str, name: str, value: object, said:
     else:
         wanted, fits = "a text", isinstance(value, str)
     if not fits:
-        raise ConfigError(f"not {wanted}: {said}; mend it with `vsearch config edit`")
-    return _converted(context, command, name, value, said)
+        raise ConfigError(f"not {wanted}: {said}; mend it with {mend}")
+    return _converted(context, command, name, value, said, f"; mend it with {mend}")
 
 
-def _converted(context: typer.Context, command: str, name: str, value: object, said: str) -> Any:  # noqa: ANN401  # what the option takes
+def _converted(
+    context: typer.Context, command: str, name: str, value: object, said: str, mend: str
+) -> Any:  # noqa: ANN401  # what the option takes
     from typer import BadParameter
 
+    option = _option(context, command, name)
     try:
-        return _option(context, command, name).type_cast_value(context, value)
+        return option.type_cast_value(context, value)
     except BadParameter as error:
-        fault = error.message.rstrip(".")
-        raise ConfigError(f"{fault}: {said}; `vsearch {command} --help` says more") from error
+        from vsearch.cli.mistakes import bad_value
+
+        told = bad_value(error.message, option.type, said) or (
+            f"{error.message.rstrip('.')}: {said}; `vsearch {command.replace('.', ' ')} --help` "
+            "says more"
+        )
+        raise ConfigError(told + mend) from error
 
 
 def _option(context: typer.Context, command: str, name: str) -> TyperOption:
@@ -193,6 +208,25 @@ def _variables() -> dict[tuple[str, str], str]:
         for name in names
         if os.environ.get(variable := variable_of(command, name))
     }
+
+
+def _misspelt() -> Iterator[str]:
+    """Yield a line for each variable that is probably meant for a setting, and is none.
+
+    Others may have variables that begin so, which are let alone.
+    """
+    found = sorted(name for name in os.environ if name.startswith("VSEARCH_"))
+    known = [variable_of(command, name) for command, names in SETTABLE.items() for name in names]
+    for variable in found:
+        if variable in known or variable in VARIABLES:
+            continue
+        from difflib import get_close_matches
+
+        near = get_close_matches(variable, [*known, *VARIABLES], 1, 0.85)
+        below = any(variable.startswith(variable_of(command, "")) for command in SETTABLE)
+        if near or below:
+            advice = f"did you mean {near[0]}?" if near else "`vsearch config show` shows all"
+            yield f"vsearch: no such setting, ${variable}; {advice}"
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -7,11 +7,13 @@ It is written in a hidden folder beside its place, synced, and renamed:
       new             what is being written
       earlier         the folder it takes the place of, until it has
 
-The next who writes NAME removes what a killed one left; `earlier` goes back where NAME is missing.
+A NAME too long for that is its SHA-256 there. The next who writes NAME removes what a killed one
+left; `earlier` goes back where NAME is missing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from contextlib import contextmanager, suppress
@@ -23,6 +25,8 @@ from vsearch.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_LONGEST = 255 - len("..exporting")  # bytes of a NAME: a name has 255 at the most
+
 
 @contextmanager
 def whole(
@@ -31,12 +35,14 @@ def whole(
     *,
     folder: bool,
     replace: bool,
-    noun: str = "export of that format",
+    noun: str = "export",
+    kind: str = "that format",
 ) -> Iterator[Path]:
     """Lend the path of a file to be made, or of a `folder` made already, that becomes `target`.
 
     It takes the place of an empty folder, or with `replace` of what `is_earlier`, by its content
-    an earlier one of the same kind, which messages call a `noun`; of nothing else.
+    an earlier one, which messages call a `noun` of that `kind`; of nothing else. Where
+    `target` is a link, that stays, and what it leads to is what is made.
 
     Raises UsageError when something is in the way, or another is just writing `target`, and OSError
     that names `target` when it cannot be written. All is as it was then.
@@ -46,13 +52,16 @@ def whole(
         if not os.path.lexists(target) or (folder and _is_empty_folder(target)):
             return
         if not is_earlier(target):
-            raise UsageError(f"what is there already is no {noun}, at {target}; name another place")
+            raise UsageError(
+                f"what is there already is no {noun} of {kind}, at {named}; name another place"
+            )
         if not replace:
             raise UsageError(
-                f"there is an export already, at {target}; name another, or add --force"
+                f"there is an export already, at {named}; name another, or add --force"
             )
 
-    with _named(target), _workplace(target) as (new, earlier):
+    named, target = target, Path(os.path.realpath(target))
+    with _named(named), _workplace(target, named, noun) as (new, earlier):
         require_free()
         if folder:
             new.mkdir()
@@ -68,12 +77,14 @@ def whole(
 
 
 @contextmanager
-def _workplace(target: Path) -> Iterator[tuple[Path, Path]]:
+def _workplace(target: Path, named: Path, noun: str) -> Iterator[tuple[Path, Path]]:
     """Lend two paths beside `target`, see above, to one at a time. Raises UsageError to others."""
     from filelock import FileLock, Timeout
 
-    place = Path(os.path.abspath(target))  # "." has no name
-    work = place.parent / f".{place.name}.exporting"
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    work = target.parent / f".{name}.exporting"
     new, earlier = work / "new", work / "earlier"
     with suppress(FileExistsError):  # mkdir(exist_ok=True) fails where it is just being removed
         work.mkdir()
@@ -83,7 +94,7 @@ def _workplace(target: Path) -> Iterator[tuple[Path, Path]]:
     # It makes the folder once more; where the other is just removing that, one of the two is said.
     except (Timeout, FileNotFoundError, FileExistsError):
         raise UsageError(
-            f"another export is being written, to {target}; wait until it is done"
+            f"another {noun} is being written, to {named}; wait until it is done"
         ) from None
     try:
         _settle(target, new, earlier)

@@ -68,7 +68,7 @@ def write_sheet(
             yield Tile(picture, (_heading(match), printable(os.path.basename(match.path))))
             progress(done, len(matches))
 
-    with whole(target, is_sheet, folder=False, replace=True, noun="sheet of vsearch") as place:
+    with whole(target, is_sheet, folder=False, replace=True, noun="sheet", kind="vsearch") as place:
         lay_out(tiles(), len(matches), printable(title), place, form)
 
 

@@ -302,3 +302,37 @@ def test_a_full_disk_names_the_target_and_keeps_the_earlier(tmp_path: Path) -> N
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert tree(tmp_path) == {"file": b"1", "folder/a": b"1"}
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@BOTH
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, write: Write) -> None:
+    (tmp_path / "deep").mkdir()
+    write(tmp_path / "deep" / "out", b"1")
+    (tmp_path / "link").symlink_to("deep/out")
+    write(tmp_path / "link", b"2", replace=True)
+    assert (tmp_path / "link").is_symlink()
+    assert set(tree(tmp_path / "deep").values()) == {b"2"}
+    assert os.listdir(tmp_path / "deep") == ["out"]
+
+
+@BOTH
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path, write: Write) -> None:
+    for name in ("a" * 255, "ä" * 127, "b" * 244):
+        write(tmp_path / name, b"1")
+        write(tmp_path / name, b"2", replace=True)
+    assert set(tree(tmp_path).values()) == {b"2"}
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_who_comes_second_is_told_what_is_being_written(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with whole(target, is_export, folder=False, replace=True) as place:
+        place.touch()
+        second = whole(
+            target, is_export, folder=False, replace=True, noun="gallery", kind="vsearch"
+        )
+        with pytest.raises(UsageError) as caught:
+            second.__enter__()
+    assert str(caught.value) == (
+        f"another gallery is being written, to {target}; wait until it is done"
+    )

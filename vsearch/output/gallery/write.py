@@ -45,7 +45,7 @@ def write_gallery(
     """
     from vsearch.images.thumbnail import thumbnails, webp
 
-    folder = os.path.dirname(os.path.abspath(target))
+    folder = os.path.dirname(os.path.realpath(target))
     pictures = thumbnails(
         [match.path for match in matches], LONGEST, workers=workers, pixel_limit=pixel_limit
     )
@@ -56,7 +56,9 @@ def write_gallery(
     )
     before, after = _page(title, len(matches), style, script)
     with (
-        whole(target, _is_gallery, folder=False, replace=True, noun="gallery of vsearch") as place,
+        whole(
+            target, _is_gallery, folder=False, replace=True, noun="gallery", kind="vsearch"
+        ) as place,
         place.open("w", encoding="utf-8") as file,
     ):
         file.write(before)
