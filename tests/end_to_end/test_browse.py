@@ -314,7 +314,7 @@ def test_what_was_marked_is_kept_when_the_system_ends_it(browse: Start) -> None:
         ),
         pytest.param(
             ["browse", "--min-relevance", "nan"],
-            b"vsearch: a relevance of nan; --min-relevance is from 0 to 1\n",
+            b"vsearch: out of range, nan for --min-relevance; give a number from 0 to 1\n",
             id="bad relevance",
         ),
         pytest.param(
