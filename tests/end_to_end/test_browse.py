@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pyte
 import pytest
@@ -80,7 +82,11 @@ def browse(photos_index: Path, tmp_path: Path) -> Iterator[Start]:
     started: list[tuple[subprocess.Popen[bytes], int]] = []
 
     def start(
-        *arguments: str, size: tuple[int, int] = (80, 24), environ: dict[str, str] | None = None
+        *arguments: str,
+        size: tuple[int, int] = (80, 24),
+        environ: dict[str, str] | None = None,
+        cwd: Path = PHOTOS,
+        stdout: int | IO[bytes] = subprocess.PIPE,
     ) -> Browsing:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
@@ -92,10 +98,10 @@ def browse(photos_index: Path, tmp_path: Path) -> Iterator[Start]:
 
         process = subprocess.Popen(
             [sys.executable, "-m", "vsearch", "browse", *arguments],
-            cwd=PHOTOS,
+            cwd=cwd,
             env=environment(tmp_path) | {"VSEARCH_INDEX": str(photos_index)} | variables,
             stdin=theirs,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             preexec_fn=take_terminal,
         )
@@ -196,6 +202,102 @@ def test_small_windows_have_room(browse: Start) -> None:
     assert browsing.end() == (0, b"", b"")
 
 
+@pytest.fixture
+def odd(tmp_path: Path, vsearch: Run) -> Path:
+    """An indexed folder of pictures of names that mean something in the line."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ("2023 - Holiday.png", "new\nline.png", "bad\udcff.png"):
+        shutil.copy(PHOTOS / "IMG_0034.png", folder / name)
+    shutil.copy(PHOTOS / "IMG_0013.jpg", folder)
+    assert vsearch("index", folder, "--index", folder / ".vsearch").returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        pytest.param(["2023 - Holiday.png"], '"2023 - Holiday.png"', id="sign"),
+        pytest.param(["new\nline.png"], r'"new\nline.png"', id="newline"),
+        pytest.param(["bad\udcff.png"], r'"bad\udcff.png"', id="no UTF-8"),
+        pytest.param(["a - b", "--minus", "c + d"], '"a - b" - "c + d"', id="signs in words"),
+    ],
+)
+def test_terms_mean_in_the_line_what_they_did_on_the_command_line(
+    browse: Start, odd: Path, arguments: list[str], line: str
+) -> None:
+    browsing = browse(*arguments, cwd=odd, environ={"VSEARCH_INDEX": str(odd / ".vsearch")})
+    assert browsing.until("IMG_0013.jpg").splitlines()[0] == f"› {line}"
+    browsing.press("\tq")
+    assert browsing.end() == (0, b"", b"")
+
+
+def test_filters_are_those_of_search(browse: Start) -> None:
+    browsing = browse("a dog", "--label", "no such", "--min-relevance", "0.1")
+    browsing.until("nothing found, no picture meets the conditions")
+    browsing.press("\tq")
+    assert browsing.end() == (0, b"", b"")
+
+
+def kept(err: bytes, message: str) -> bytes:
+    """Return what was written to the file that the one line on stderr names; remove that."""
+    line = err.decode()
+    told = re.fullmatch(f"vsearch: {message}; what was marked is kept in (.+)\n", line)
+    assert told, line
+    content = Path(told[1]).read_bytes()
+    shutil.rmtree(Path(told[1]).parent)
+    return content
+
+
+@pytest.mark.parametrize("null", [False, True], ids=["paths", "null"])
+def test_what_cannot_be_printed_is_kept(browse: Start, null: bool) -> None:
+    with Path("/dev/full").open("wb") as full:
+        browsing = browse("a dog", *["-0"] * null, stdout=full)
+        browsing.until("IMG_0034.png")
+        browsing.press("\t q")
+        code, _, err = browsing.end()
+    assert code == 2
+    ended = b"\0" if null else b"\n"
+    assert kept(err, "printing failed, No space left on device") == b"IMG_0013.jpg" + ended
+
+
+def test_what_nobody_reads_any_more_is_kept(browse: Start) -> None:
+    browsing = browse("a dog")
+    browsing.until("IMG_0034.png")
+    assert browsing.process.stdout
+    browsing.process.stdout.close()
+    browsing.process.stdout = None
+    browsing.press("\t q")
+    code, _, err = browsing.end()
+    assert code == 2
+    assert kept(err, "printing failed, Broken pipe") == b"IMG_0013.jpg\n"
+
+
+def test_what_can_nowhere_be_kept_is_said(browse: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    browsing = browse("a dog", cwd=folder)
+    browsing.until("IMG_0034.png")
+    folder.rmdir()  # paths are printed as seen from here
+    browsing.press("\t q")
+    code, out, err = browsing.end()
+    assert (code, out) == (2, b"")
+    first, second = err.decode().splitlines()
+    assert Path(first).name == "IMG_0013.jpg"
+    assert second.startswith("vsearch: printing failed, No such file or directory; what was marked")
+
+
+def test_what_was_marked_is_kept_when_the_system_ends_it(browse: Start) -> None:
+    browsing = browse("a dog")
+    browsing.until("IMG_0034.png")
+    browsing.press("\t ")
+    browsing.until("1 marked")
+    browsing.process.send_signal(signal.SIGTERM)
+    code, out, err = browsing.end()
+    assert (code, out) == (143, b"")
+    assert kept(err, "the browser ended before its time") == b"IMG_0013.jpg\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -209,6 +311,11 @@ def test_small_windows_have_room(browse: Start) -> None:
             ["browse", "--json", "-0"],
             b"vsearch: --json cannot go with -0; choose one\n",
             id="contradiction",
+        ),
+        pytest.param(
+            ["browse", "--min-relevance", "nan"],
+            b"vsearch: out of range, nan for --min-relevance; give a number from 0 to 1\n",
+            id="bad relevance",
         ),
         pytest.param(
             ["browse", "--where", "wdth > 3"],

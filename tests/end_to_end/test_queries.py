@@ -494,13 +494,14 @@ def test_a_pipe_that_nobody_writes_to_is_waited_for_until_ctrl_c(
 ) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with subprocess.Popen(
-        [sys.executable, "-m", "vsearch", "search", fifo, "--index", photos_index],
-        env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        # Whoever opens it to write waits for the reader, so it is there by then.
-        with fifo.open("wb"):
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=60)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "vsearch", "search", fifo, "--index", photos_index],
+            env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process,
+        fifo.open("wb"),  # which waits for who reads
+    ):  # fmt: skip
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, b"")
     assert b"Traceback" not in stderr

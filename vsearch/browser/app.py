@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import App
@@ -27,6 +28,7 @@ from vsearch.browser.history import History, Marks, Question, View
 from vsearch.browser.thumbnails import Thumbnail, Thumbnails, Wanted
 from vsearch.errors import VsearchError
 from vsearch.files.programs import show_file
+from vsearch.output.matches import ALL_WEAK, why_nothing
 from vsearch.output.terminal import count_of, printable, shown_path
 
 if TYPE_CHECKING:
@@ -53,14 +55,18 @@ _WIDE = 100  # characters of a window from which on the details stand beside the
 _TALL = 20  # lines from which on they stand below them
 _LARGE = (32, 14)  # characters of the picture among them
 
-_KEYS = "↑↓←→ move  space mark  l like this  enter open  / search  ? help  q quit"
-_KEYS_TYPING = "type what you look for  enter or ↓ to the pictures  F1 help  ctrl+c quit"
+_KEYS = ("↑↓←→ move", "space mark", "l like this", "enter open", "/ search", "? help", "q quit")
+_KEYS_TYPING = (
+    "type what you look for", "enter or ↓ to the pictures", "F1 help", "ctrl+c quit",
+)  # fmt: skip
 _TYPE = "Type what you look for; the pictures come as you type."
 
 HELP = """\
 In the line
   type          search; " + " joins terms, and after " - " comes what the
                 pictures should be unlike: castle - snow
+                A term in double quotes is taken as it stands:
+                "2023 - Holiday.png"; in it, \\" is a quote and \\\\ a backslash.
   enter ↓ tab   to the pictures
   esc           the same; where there are none, clear the line
 
@@ -84,6 +90,16 @@ Among the pictures
 Mouse: click to choose, twice to open, right to mark; wheel to turn pages.
 Ctrl+C quits and prints nothing.
 """
+
+
+def keys_within(keys: Sequence[str], width: int) -> str:
+    """Return what is said of the keys in so many columns: the last two, help and quit, always."""
+    *others, help_key, quit_key = keys
+    while True:
+        line = "  ".join([*others, help_key, quit_key])
+        if not others or cell_len(line) <= width:
+            return line
+        others.pop()
 
 
 class HelpScreen(ModalScreen[None]):
@@ -236,7 +252,7 @@ class Browsing(Screen[None]):
         self._panel = VerticalScroll(id="details", can_focus=False)
         self._picture = Picture(drawn, cell)
         self._facts = Static("", id="facts", markup=False)
-        self._keys = Static(_KEYS_TYPING, id="keys", markup=False)
+        self._keys = Static("", id="keys", markup=False)
 
     def compose(self) -> ComposeResult:
         """Lay out the parts."""
@@ -319,14 +335,17 @@ class Browsing(Screen[None]):
         matches = reply.answer.matches
         whole = len(matches) < reply.count
         took = f"{1000 * sum(reply.answer.seconds.values()):.0f} ms"
-        note = "  ".join([took, *reply.answer.notes, *filter(None, [reply.answer.warning])])
+        notes = [took, *reply.answer.notes, *filter(None, [reply.answer.warning])]
+        if matches and all(match.weak for match in matches):
+            notes.append(ALL_WEAK)
+        note = "  ".join(notes)
         if reply.question == self._view.question:  # more of it, or read anew
             self._view.matches, self._view.whole, self._view.note = matches, whole, note
             self._show()
         else:
             self._leave_for(View(reply.question, matches, whole=whole, note=note))
         if not matches:
-            self._say("nothing found; no picture meets the conditions, or the index is empty")
+            self._say(why_nothing(reply.answer))
 
     def _leave_for(self, view: View) -> None:
         if view.question != self._view.question:
@@ -417,6 +436,7 @@ class Browsing(Screen[None]):
             wanted = beside or self.size.height >= _TALL
         self._panel.set_class(wanted and beside, "beside")
         self._panel.set_class(wanted and not beside, "below")
+        self._say_keys()
         self.call_after_refresh(self._chosen)
 
     def _say(self, message: str, *, fault: bool = False) -> None:
@@ -449,7 +469,11 @@ class Browsing(Screen[None]):
             self._view.visited = True
         self._typing = typing
         self.set_focus(self.query_line if typing else None)
-        self._keys.update(_KEYS_TYPING if typing else _KEYS)
+        self._say_keys()
+
+    def _say_keys(self) -> None:
+        keys = _KEYS_TYPING if self._typing else _KEYS
+        self._keys.update(Text(keys_within(keys, self.size.width), no_wrap=True))
 
     # Keys
 

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 class Interrupted(Exception):
-    """The browser was left without the wish to have anything printed. `code` is the exit code."""
+    """The browser was left without the wish to have anything printed. `code` is the exit code.
 
-    def __init__(self, code: int) -> None:
+    `marked` is what was marked in one that failed, or was ended by the system.
+    """
+
+    def __init__(self, code: int, marked: Sequence[Match] = ()) -> None:
         self.code = code
+        self.marked = marked
         super().__init__(code)
 
 
@@ -29,6 +33,7 @@ def browse(
     *,
     line: str,
     condition: Condition | None,
+    min_relevance: float,
     protocol: Protocol | None,
     write: Callable[[Sequence[Match], Path], None],
     pixel_limit: int,
@@ -42,7 +47,7 @@ def browse(
     with foreground():
         from vsearch.browser.session import Session
 
-        session = Session(open_searcher, condition)
+        session = Session(open_searcher, condition, min_relevance)
         try:
             graphics, typed = ask(protocol)
             from vsearch.browser.app import Browser
@@ -58,8 +63,9 @@ def browse(
             done = app.run()
         finally:
             session.close()
+    marked = app.browsing.marks.all()
     if done:
-        return app.browsing.marks.all()
+        return marked
     if done is False:
         raise Interrupted(130)
-    raise Interrupted(app.return_code if app.return_code and app.return_code > 128 else 2)
+    raise Interrupted(app.return_code if app.return_code and app.return_code > 128 else 2, marked)

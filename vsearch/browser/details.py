@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def facts_of(match: Match, file: os.stat_result | None) -> list[tuple[str, str]]:
     """Return what is known of a match, each with its name; `file` is None where it has gone."""
     facts = match.facts
+    weak = ", weak" if match.weak else ""
     lines = [
-        ("relevance", "" if match.relevance is None else f"{match.relevance:.0%}"),
+        ("relevance", "" if match.relevance is None else f"{match.relevance:.0%}{weak}"),
         ("score", f"{match.score:.3f}"),
         ("rank", f"{match.rank:,}"),
         ("size", f"{facts.width} × {facts.height}, {facts.format}"),

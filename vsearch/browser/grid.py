@@ -41,13 +41,12 @@ class Layout:
     box: tuple[int, int]
 
     @classmethod
-    def of(cls, width: int, height: int, columns: int | None = None) -> Layout:
+    def of(cls, width: int, height: int, factor: float = 1.0) -> Layout:
         """Return what fits in a window, with a line below each picture for its name.
 
-        So many `columns`, or fewer where the tiles would be too narrow; None: as suits the window.
+        `factor` times as many columns as suit the window, fewer where tiles would be too narrow.
         """
-        columns = columns or round(width / max(20, width / 6))
-        columns = max(1, min(columns, width // NARROWEST))
+        columns = max(1, min(round(factor * suited(width)), width // NARROWEST))
         wide = max(1, width // columns)
         lines = max(1, round(_TALL * wide))
         rows = max(1, min(round(height / (lines + 1)), height // 2))
@@ -57,6 +56,11 @@ class Layout:
     def page(self) -> int:
         """How many tiles are on a page."""
         return self.columns * self.rows
+
+
+def suited(width: int) -> int:
+    """Return how many columns suit a window of so many characters."""
+    return max(1, round(width / max(20, width / 6)))
 
 
 def fitted(size: tuple[int, int], box: tuple[int, int], cell: tuple[int, int]) -> tuple[int, int]:
@@ -136,7 +140,7 @@ class Tile(Vertical):
         super().__init__()
         self.picture = Picture(drawn, cell)
         self._caption = Static("")
-        self._text = ""
+        self._shown = Text()
         self.match: Match | None = None
         self.place = 0
 
@@ -148,18 +152,22 @@ class Tile(Vertical):
     def show(self, match: Match | None, place: int, width: int, *, marked: bool) -> None:
         """Show the name of a match, the one at `place` of the answer; None: nothing."""
         self.match, self.place = match, place
-        text = caption(match, width - 2, marked=marked) if match else ""
-        if text != self._text:
-            self._text = text
-            self._caption.update(Text(text, "bold" if marked else "", no_wrap=True))
+        text = caption(match, width - 2, marked=marked) if match else Text()
+        if (text, text.style) != (self._shown, self._shown.style):
+            self._shown = text
+            self._caption.update(text)
 
 
-def caption(match: Match, width: int, *, marked: bool) -> str:
-    """Return what stands below a picture: a mark, how relevant it is, its name."""
+def caption(match: Match, width: int, *, marked: bool) -> Text:
+    """Return what stands below a picture: a mark, how relevant it is, its name.
+
+    Of a weak match it is dim.
+    """
     mark = "✓ " if marked else ""
     percent = f"{match.relevance:.0%} " if match.relevance is not None and width >= 14 else ""
     name = shortened(printable(os.path.basename(match.path)), width - len(mark) - len(percent))
-    return f"{mark}{percent}{name}"
+    style = " ".join(["bold"] * marked + ["dim"] * match.weak)
+    return Text(f"{mark}{percent}{name}", style, no_wrap=True)
 
 
 class Grid(Widget):
@@ -198,7 +206,7 @@ class Grid(Widget):
         self._matches: Sequence[Match] = ()
         self._is_marked: Callable[[str], bool] = lambda _: False
         self.cursor = 0
-        self._columns: int | None = None  # as asked for; None: what suits the window
+        self._factor = 1.0  # so many times the columns that suit the window, whatever its size
         self.plan = Layout(1, 1, (1, 1))
         self._tiles: list[Tile] = []
 
@@ -252,7 +260,7 @@ class Grid(Widget):
         width, height = self.size
         if not width or not height:
             return
-        self.plan = Layout.of(width, height, self._columns)
+        self.plan = Layout.of(width, height, self._factor)
         self.styles.grid_size_columns = self.plan.columns
         self.styles.grid_size_rows = self.plan.rows
         while len(self._tiles) > self.plan.page:
@@ -270,7 +278,7 @@ class Grid(Widget):
         width = self.size.width
         columns = self.plan.columns - step
         if columns >= 1 and width // columns >= NARROWEST:
-            self._columns = columns
+            self._factor = columns / suited(width)
             self.lay_out()
 
     def move(self, key: str) -> bool:

@@ -42,10 +42,19 @@ class Session:
     makes it closes it.
     """
 
-    def __init__(self, open_searcher: Callable[[], Searcher], condition: Condition | None) -> None:
-        """Only pictures that meet the condition are answers. Nothing is opened yet."""
+    def __init__(
+        self,
+        open_searcher: Callable[[], Searcher],
+        condition: Condition | None,
+        min_relevance: float = 0.0,
+    ) -> None:
+        """Only pictures that meet the condition, and are so relevant, are answers.
+
+        Nothing is opened yet.
+        """
         self._open_searcher = open_searcher
         self._condition = condition
+        self._min_relevance = min_relevance
         self._searcher: Searcher | None = None
         # One thread, which alone uses the searcher.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vsearch-session")
@@ -101,7 +110,8 @@ class Session:
             return None
         try:
             searcher = self._opened()
-            query = Query(_terms(question, searcher), count, self._condition)
+            terms = _terms(question, searcher)
+            query = Query(terms, count, self._condition, min_relevance=self._min_relevance)
             return Reply(question, count, searcher.answer(query))
         except VsearchError as error:
             return Reply(question, count, None, str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,6 +13,7 @@ from vsearch.cli.filters import (
     CameraOption,
     GlobOption,
     InOption,
+    LabelOption,
     MinSizeOption,
     OrientationOption,
     TypeOption,
@@ -20,8 +22,13 @@ from vsearch.cli.filters import (
     require_indexed,
 )
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.values import Number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vsearch.output.matches import Form
+    from vsearch.records import Match
     from vsearch.searching.searcher import Searcher
 
 QUERY = "Query"
@@ -43,6 +50,17 @@ def browse(
             rich_help_panel=QUERY,
         ),
     ] = None,
+    min_relevance: Annotated[
+        float,
+        typer.Option(
+            "--min-relevance",
+            metavar="X",
+            click_type=Number(min=0, max=1),
+            help="Only pictures at least so relevant, from 0 to 1.",
+            show_default=False,
+            rich_help_panel=QUERY,
+        ),
+    ] = 0.0,
     max_megapixels: MegapixelsOption = None,
     index_folder: IndexOption = None,
     # Filters
@@ -52,6 +70,7 @@ def browse(
     before: BeforeOption = None,
     cameras: CameraOption = None,
     types: TypeOption = None,
+    labels: LabelOption = None,
     min_size: MinSizeOption = None,
     orientation: OrientationOption = None,
     where: WhereOption = None,
@@ -91,7 +110,9 @@ def browse(
     from vsearch.browser.prompt import line_of
     from vsearch.cli.encoders import encoder_for_search
     from vsearch.config import cores, index_location
+    from vsearch.errors import VsearchError
     from vsearch.output.matches import form_of, print_matches, write_matches
+    from vsearch.output.terminal import say
 
     form = form_of(as_json=as_json, paths=not as_json and not nul, nul=nul)
     folder = index_location(index_folder)
@@ -102,6 +123,7 @@ def browse(
         before=before,
         cameras=cameras,
         types=types,
+        labels=labels,
         min_size=min_size,
         orientation=orientation,
         where=where,
@@ -125,11 +147,34 @@ def browse(
             open_searcher,
             line=line_of(terms or (), minus or ()),
             condition=condition,
+            min_relevance=min_relevance,
             protocol=graphics,
             write=partial(write_matches, form=form),
             pixel_limit=limit,
             workers=workers,
         )
     except Interrupted as interrupted:
+        if interrupted.marked:
+            say(f"vsearch: the browser ended before its time; {_kept(interrupted.marked, form)}")
         raise typer.Exit(interrupted.code) from None
-    print_matches(marked, form)
+    if hasattr(signal, "SIGPIPE"):  # a reader that is gone must not take the marks along
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        print_matches(marked, form)
+    except OSError as error:
+        raise VsearchError(
+            f"printing failed, {error.strerror or error}; {_kept(marked, form)}"
+        ) from error
+
+
+def _kept(marked: Sequence[Match], form: Form) -> str:
+    """Write what was marked to a new file, or say it on stderr; return where it is."""
+    from vsearch.output.matches import keep_matches
+    from vsearch.output.terminal import say
+
+    try:
+        return f"what was marked is kept in {keep_matches(marked, form)}"
+    except OSError as error:
+        for match in marked:
+            say(match.path)
+        return f"what was marked stands above ({error.strerror or error}, for a file of it)"

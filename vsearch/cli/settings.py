@@ -32,7 +32,7 @@ SETTABLE: Mapping[str, tuple[str, ...]] = {
         "count", "sort", "collapse", "min-relevance", "names", "explain", "no-color",
         "max-megapixels", "offline",
     ),
-    "browse": ("graphics", "max-megapixels"),
+    "browse": ("graphics", "min-relevance", "max-megapixels"),
     "duplicates": ("max-megapixels",),
     "import": ("max-megapixels",),
     "models.get": ("device", "offline"),

@@ -7,6 +7,7 @@ its names.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -98,7 +99,21 @@ def _check_linkable(kept: str, path: str) -> int:
         raise _Refused("on another file system than the kept file")
     if (one.st_mode, one.st_uid, one.st_gid) != (other.st_mode, other.st_uid, other.st_gid):
         raise _Refused("owner or permissions differ from the kept file's")
+    if _attributes(kept) != _attributes(path):
+        raise _Refused("extended attributes differ from the kept file's")
     return other.st_size if other.st_nlink == 1 else 0
+
+
+def _attributes(path: str) -> dict[str, bytes]:
+    """Return the extended attributes of a file, access control lists among them."""
+    if not hasattr(os, "listxattr"):  # only Linux has them in Python
+        return {}
+    try:
+        return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return {}
+        raise
 
 
 def _replace_by_link(kept: str, other: Entry) -> None:
@@ -172,7 +187,13 @@ def _move(entry: Entry, to: str) -> None:
         raise _Refused("there is something of that name") from None
     except OSError:  # another file system, or one that knows no links
         _copy(entry, to)
-    os.unlink(path)
+    try:
+        if not is_as_recorded(entry):  # the last look before it goes
+            raise _Refused(f"changed since it was indexed: {path}")
+        os.unlink(path)
+    except (_Refused, OSError):
+        os.unlink(to)
+        raise
 
 
 def _copy(entry: Entry, to: str) -> None:

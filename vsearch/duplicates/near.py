@@ -236,7 +236,13 @@ class _Search:
             self._alike_pairs = np.concatenate([np.empty((0, 2), np.int64), *found])
         first, second = self._alike_pairs.T
         others = np.sort(second[(first == star.kept) & free[second]])
-        cosines = self._pictures.cosines(np.full(len(others), star.kept), others)
+        cosines = np.concatenate(
+            [np.empty(0, dtype=np.float32)]
+            + [
+                self._pictures.cosines(np.full(len(part), star.kept), part)
+                for part in np.split(others, range(_COLUMNS, len(others), _COLUMNS))
+            ]
+        )
         others, cosines = others[cosines >= COSINE_OF_CROPS], cosines[cosines >= COSINE_OF_CROPS]
         if not len(others):
             return star

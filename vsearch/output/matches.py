@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from vsearch.config import cores
@@ -17,13 +18,15 @@ from vsearch.output.terminal import is_terminal, printable, say, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from vsearch.records import Match
     from vsearch.searching.query import Kind
     from vsearch.searching.searcher import Answer
 
 Form = Literal["table", "preview", "tab", "json", "csv", "paths", "nul", "nothing"]
+
+ALL_WEAK = "perhaps nothing here matches; all of these are weak"
+"""What is said of an answer of which every match is weak."""
 
 _KINDS: dict[Kind, str] = {
     "words": "words",
@@ -93,11 +96,11 @@ def print_answer(
         explain_answer(answer)
     if not answer.matches:
         if not quiet:
-            say(f"vsearch: {_why_nothing(answer)}")
+            say(f"vsearch: {why_nothing(answer)}")
     elif form == "table":
         print_table(answer.matches, color=color)
         if all(match.weak for match in answer.matches) and not quiet:
-            say("vsearch: perhaps nothing here matches; all of these are weak")
+            say(f"vsearch: {ALL_WEAK}")
     elif form == "preview":
         from vsearch.output.preview import print_preview
 
@@ -107,7 +110,8 @@ def print_answer(
     return bool(answer.matches)
 
 
-def _why_nothing(answer: Answer) -> str:
+def why_nothing(answer: Answer) -> str:
+    """Return why an answer has no matches."""
     if answer.refused is not None:
         return f"nothing here matches; the most relevant picture has {answer.refused:.3g}"
     if answer.narrowed:
@@ -134,6 +138,22 @@ def write_matches(matches: Sequence[Match], path: Path, form: Form) -> None:
         except BaseException:
             path.unlink()
             raise
+
+
+def keep_matches(matches: Sequence[Match], form: Form) -> Path:
+    """Write matches to a new file in the folder for temporary files; return its path.
+
+    Nobody else may read it. Raises OSError; then it is gone.
+    """
+    from tempfile import mkdtemp  # hardly ever needed
+
+    folder = Path(mkdtemp(prefix="vsearch-"))
+    try:
+        write_matches(matches, folder / "marked", form)
+    except BaseException:
+        folder.rmdir()
+        raise
+    return folder / "marked"
 
 
 def _write_lines(matches: Sequence[Match], form: Form, out: IO[bytes], *, terminal: bool) -> None:

@@ -130,14 +130,10 @@ def _type(typed: str) -> str:
         return name
     import difflib  # who types what is right need not wait for it
 
-    near = difflib.get_close_matches(name, [*known, *_TYPES], n=1)
+    near = difflib.get_close_matches(name, known, n=1)
     if "." + name in RAW_SUFFIXES:
         near = ["raw"]
-    meant = (
-        f"did you mean {_TYPES.get(near[0], near[0])!r}?"
-        if near
-        else f"there are {', '.join(known)}"
-    )
+    meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
     raise UsageError(f"no such type of picture, {typed!r}; {meant}")
 
 

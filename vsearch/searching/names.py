@@ -2,10 +2,11 @@
 
 A name is taken apart into words: at whatever is no letter, and where small letters turn to capitals
 ("redPanda_02" has "red" and "panda"). Plurals count as singulars, by the S stemmer (Harman, "How
-effective is suffixing?", 1991), which is for English. What a picture's names have of the words of
-a query, each word weighted by how few names have it (the inverse document frequency of Robertson
-and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009), is its evidence in
-[0, 1].
+effective is suffixing?", 1991), which is for English, and what it leaves out: those in -es of words
+on -ch, -sh, -x, -ss, -us and -o, and those in -ves of words on -f. What a picture's names have of
+the words of a query, each word weighted by how few names have it (the inverse document frequency of
+Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009), is its
+evidence in [0, 1].
 
 It is fused with the cosine by a weighted mean of both, the cosines of a query scaled to what they
 range over (convex combination, which does better than by ranks, by Bruch, Gai and Ingber, "An
@@ -42,6 +43,13 @@ _STOP_WORDS = frozenset(
         "these", "this", "those", "to", "under", "up", "with", "without",
     }
 )  # fmt: skip
+
+_E = ("che", "she", "xe", "sse", "use", "oe")
+_ES = tuple(f"{end}s" for end in _E)
+# All common ones: "gloves", "waves" and "olives" have no "f".
+_OF_FE = ("knives", "lives", "wives")
+_VES = re.compile(r"(?:cal|dwar|el|hal|hoo|lea|loa|scar|shea|thie|whar|wol|kni|wi|^li)ves$")
+_CHANGED = re.compile(r"(?:y|fe?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +155,18 @@ def _content_words(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _singular(word: str) -> str:
+    """Return what a word and its plural have in common; not always a word ("hous", "sho").
+
+    "-ches" may be of a word on "-ch" or "-che" ("beaches", "headaches"): both lose their "e".
+    """
+    if found := _VES.search(word):
+        return word[:-3] + ("fe" if found[0] in _OF_FE else "f")
     if word.endswith("ies") and not word.endswith(("eies", "aies")) and len(word) > 4:
         return word[:-3] + "y"
+    if word.endswith(_ES) and len(word) > 4:
+        return word[:-2]
+    if word.endswith(_E) and len(word) > 3:
+        return word[:-1]
     if word.endswith("es") and not word.endswith(("aes", "ees", "oes")):
         return word[:-1]
     if word.endswith("s") and not word.endswith(("us", "ss")) and len(word) > 2:
@@ -161,7 +179,8 @@ def _parts(word: str) -> set[str]:
 
     Of a word in other letters: as small ones, as capitals and as a name begins, composed or not.
     """
-    stem = word.removesuffix("y")  # "berries" has no "berry"
+    # "berries" has no "berry", "wolves" no "wolf".
+    stem = word[: -len(found[0])] if (found := _CHANGED.search(word)) else word
     if word.isascii():
         return {stem}
     cases = {stem, stem.upper(), stem[:1].upper() + stem[1:]}

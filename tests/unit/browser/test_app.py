@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from vsearch.browser import app as app_module
-from vsearch.browser.app import Browser, Browsing, FileScreen, HelpScreen
+from vsearch.browser.app import Browser, Browsing, FileScreen, HelpScreen, keys_within
 from vsearch.browser.grid import Tile
 from vsearch.browser.history import Question
 from vsearch.browser.session import Reply, Session
@@ -51,11 +52,16 @@ def play(photos: Path) -> Play:
         with path.open("x") as file:
             file.writelines(f"{match.path}\n" for match in matches)
 
-    def played(story: Story, size: tuple[int, int] = (80, 24), line: str = "") -> Browser:
+    def played(
+        story: Story,
+        size: tuple[int, int] = (80, 24),
+        line: str = "",
+        min_relevance: float = 0.0,
+    ) -> Browser:
         def open_searcher() -> Searcher:
             return Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000)
 
-        session = Session(open_searcher, None)
+        session = Session(open_searcher, None, min_relevance)
         app = Browser(
             session,
             Graphics("blocks", 10, 20),
@@ -152,8 +158,9 @@ def test_words_that_are_not_finished_do_no_harm(play: Play) -> None:
         await until(pilot, lambda: "no such picture" in text(pilot, "#status"))
         assert "fault" in pilot.app.query_one("#status").classes
         await pilot.press(*["backspace"] * 10)
+        # Not the answer to a line that was only passed by.
+        await until(pilot, lambda: shown(pilot) == RED_FIRST)
         await until(pilot, lambda: text(pilot, "#status").startswith("1–4 of 4"))
-        assert shown(pilot) == RED_FIRST
 
     play(story)
 
@@ -348,6 +355,66 @@ def test_the_window_may_have_any_size(play: Play) -> None:
             assert browser(pilot).grid.plan.columns == 5
 
     play(story)
+
+
+def test_what_was_made_larger_is_so_in_a_window_of_another_size(play: Play) -> None:
+    async def story(pilot: Pilot[bool]) -> None:
+        def columns_are(count: int) -> bool:
+            return browser(pilot).grid.plan.columns == count
+
+        async with among_pictures(pilot):
+            for keys, small, large in (("plus", 1, 3), ("minus", 2, 6), ("minus", 3, 9)):
+                await pilot.press(keys)
+                assert browser(pilot).grid.plan.columns == small
+                await pilot.resize_terminal(200, 50)
+                await until(pilot, partial(columns_are, large))
+                await pilot.resize_terminal(40, 12)
+                await until(pilot, partial(columns_are, small))
+
+    play(story, (40, 12))
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_help_and_quit_are_named_at_any_width(play: Play, width: int) -> None:
+    async def story(pilot: Pilot[bool]) -> None:
+        assert text(pilot, "#keys").endswith("F1 help  ctrl+c quit")
+        await pilot.press(*"red", "enter")
+        await pilot.pause()
+        assert text(pilot, "#keys").endswith("? help  q quit")
+        assert len(text(pilot, "#keys")) <= width
+
+    play(story, (width, 12))
+
+
+def test_keys_that_have_no_room_are_left_out() -> None:
+    keys = ["left", "mark", "? help", "q quit"]
+    assert keys_within(keys, 26) == "left  mark  ? help  q quit"
+    assert keys_within(keys, 25) == "left  ? help  q quit"
+    assert keys_within(keys, 3) == "? help  q quit"
+
+
+def test_weak_ones_look_weak(play: Play) -> None:
+    async def story(pilot: Pilot[bool]) -> None:
+        async with among_pictures(pilot):
+            captions = [tile.query(Static).last() for tile in browser(pilot).grid.query(Tile)]
+            spans = [getattr(one.render(), "spans", None) for one in captions[:4]]
+            assert list(map(bool, spans)) == [False, False, True, True]
+            await until(pilot, lambda: "relevance  94%\n" in text(pilot, "#facts"))
+            await pilot.press("end")
+            await until(pilot, lambda: "relevance  0%, weak\n" in text(pilot, "#facts"))
+
+    play(story, (120, 40))
+
+
+def test_only_what_is_relevant_is_shown_when_asked_for(play: Play) -> None:
+    async def story(pilot: Pilot[bool]) -> None:
+        async with among_pictures(pilot):
+            assert shown(pilot) == ["> 94% red.png"]
+            await pilot.press("i", *" + blue")
+            status = "nothing here matches; the most relevant picture has 0."
+            await until(pilot, lambda: text(pilot, "#status").startswith(status))
+
+    play(story, min_relevance=0.9)
 
 
 def test_the_index_is_read_anew_when_asked(play: Play, photos: Path) -> None:

@@ -9,27 +9,27 @@ from vsearch.browser.grid import Layout, caption, fitted, shortened
 from vsearch.records import ImageFacts, Match
 
 LAYOUTS = [
-    pytest.param(80, 19, None, Layout(4, 2, (18, 8)), id="80x24"),
-    pytest.param(164, 47, None, Layout(6, 4, (25, 10)), id="200x50 beside details"),
-    pytest.param(40, 9, None, Layout(2, 1, (18, 8)), id="40x12"),
-    pytest.param(10, 2, None, Layout(1, 1, (8, 1)), id="hardly anything"),
-    pytest.param(1, 1, None, Layout(1, 1, (1, 1)), id="nothing"),
-    pytest.param(80, 19, 1, Layout(1, 1, (78, 18)), id="one large"),
-    pytest.param(80, 19, 6, Layout(6, 3, (11, 5)), id="small"),
-    pytest.param(40, 9, 6, Layout(3, 2, (11, 3)), id="as many as asked for do not fit"),
+    pytest.param(80, 19, 1, Layout(4, 2, (18, 8)), id="80x24"),
+    pytest.param(164, 47, 1, Layout(6, 4, (25, 10)), id="200x50 beside details"),
+    pytest.param(40, 9, 1, Layout(2, 1, (18, 8)), id="40x12"),
+    pytest.param(10, 2, 1, Layout(1, 1, (8, 1)), id="hardly anything"),
+    pytest.param(1, 1, 1, Layout(1, 1, (1, 1)), id="nothing"),
+    pytest.param(80, 19, 0.25, Layout(1, 1, (78, 18)), id="one large"),
+    pytest.param(80, 19, 1.5, Layout(6, 3, (11, 5)), id="small"),
+    pytest.param(164, 47, 0.5, Layout(3, 2, (52, 22)), id="large in a large window"),
+    pytest.param(40, 9, 3, Layout(3, 2, (11, 3)), id="as many as asked for do not fit"),
+    pytest.param(40, 9, 0.1, Layout(1, 1, (38, 8)), id="less than one"),
 ]
 
 
-@pytest.mark.parametrize(("width", "height", "columns", "expected"), LAYOUTS)
-def test_layouts(width: int, height: int, columns: int | None, expected: Layout) -> None:
-    assert Layout.of(width, height, columns) == expected
+@pytest.mark.parametrize(("width", "height", "factor", "expected"), LAYOUTS)
+def test_layouts(width: int, height: int, factor: float, expected: Layout) -> None:
+    assert Layout.of(width, height, factor) == expected
 
 
 def test_every_layout_fits_its_window() -> None:
-    for width, height, columns in itertools.product(
-        range(1, 250, 3), range(1, 80, 3), (None, 1, 5)
-    ):
-        plan = Layout.of(width, height, columns)
+    for width, height, factor in itertools.product(range(1, 250, 3), range(1, 80, 3), (0.2, 1, 3)):
+        plan = Layout.of(width, height, factor)
         assert plan.page >= 1
         if width >= 3:
             assert plan.columns * (plan.box[0] + 2) <= width
@@ -84,4 +84,13 @@ def test_captions(
     name: str, relevance: float | None, width: int, marked: bool, expected: str
 ) -> None:
     match = Match(1, f"/photos/{name}", 0.5, relevance, ImageFacts(4, 4, "PNG"))
-    assert caption(match, width, marked=marked) == expected
+    assert str(caption(match, width, marked=marked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("weak", "marked", "style"),
+    [(False, False, ""), (True, False, "dim"), (False, True, "bold"), (True, True, "bold dim")],
+)
+def test_weak_ones_look_weak(*, weak: bool, marked: bool, style: str) -> None:
+    match = Match(1, "/photos/a.jpg", 0.5, 0.1, ImageFacts(4, 4, "PNG"), weak=weak)
+    assert caption(match, 18, marked=marked).style == style

@@ -12,7 +12,7 @@ from photographs import LIMIT, dated, indexed, photograph
 
 from vsearch.duplicates import act
 from vsearch.duplicates.act import Action
-from vsearch.duplicates.find import Group, find
+from vsearch.duplicates.find import Group, find, path_of
 from vsearch.errors import UsageError
 
 
@@ -210,3 +210,38 @@ def test_no_place_that_is_indexed_is_moved_to(
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="no folder, named"):
         act.check_target(tmp_path / "index", tmp_path / "file")
+
+
+def test_a_file_that_cannot_go_leaves_no_second_one(
+    root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a folder that may not be written; the next time it can be moved."""
+    unlink = os.unlink
+
+    def refuse(path: str, **more: int) -> None:
+        if os.fspath(path).startswith(os.fspath(root)):
+            raise PermissionError(13, "Permission denied")
+        unlink(path, **more)
+
+    before = everything(root)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", refuse)
+        actions = list(act.move(group, tmp_path / "out", really=True))
+        assert [one.why_not for one in actions] == ["Permission denied"] * 2
+    assert everything(root) == before
+    assert everything(tmp_path / "out") == {}
+    assert [one.why_not for one in act.move(group, tmp_path / "out", really=True)] == [None, None]
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="a system without extended attributes")
+def test_what_has_other_attributes_is_not_linked(root: Path, group: Group) -> None:
+    (other,) = (one for one in group.others if one.why == "exact")
+    try:
+        os.setxattr(path_of(other.entry), "user.tags", b"family")
+    except OSError:
+        pytest.skip("a file system without extended attributes")
+    (action,) = act.link(group, really=True)
+    assert action.why_not == "extended attributes differ from the kept file's"
+    os.setxattr(path_of(group.kept), "user.tags", b"family")
+    (action,) = act.link(group, really=True)
+    assert action.why_not is None

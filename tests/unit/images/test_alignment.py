@@ -77,6 +77,7 @@ def test_a_part_is_found_whichever_of_the_two_it_is(name: str, edit: str) -> Non
 
 
 NO_PARTS: dict[str, Callable[[Image.Image], tuple[Image.Image, Image.Image]]] = {
+    "a little beside": lambda image: (cut(image, 0, 0, 0.94, 1), cut(image, 0.06, 0, 1, 1)),
     "beside": lambda image: (cut(image, 0, 0, 0.8, 1), cut(image, 0.2, 0, 1, 1)),
     "aslant": lambda image: (cut(image, 0, 0, 0.9, 0.9), cut(image, 0.1, 0.1, 1, 1)),
     "less than half": lambda image: (image, cut(image, 0.4, 0.4, 0.7, 0.7)),

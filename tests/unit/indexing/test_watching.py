@@ -205,7 +205,7 @@ def test_only_the_root_with_changes_is_looked_at(root: Path, index: Path, tmp_pa
 
 
 def test_what_cannot_matter_leads_to_no_look(root: Path, tmp_path: Path) -> None:
-    index = root / "index"  # which is written all the time
+    index = root / ".vsearch"  # which is written all the time
     watched = Watched(index, root)
     watched.until_watching()
     (root / "notes.txt").write_text("no picture")

@@ -200,7 +200,10 @@ def test_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (Filters(types=["jpge"]), "no such type of picture, 'jpge'; did you mean 'jpeg'?"),
         (Filters(types=[".NEF"]), "no such type of picture, '.NEF'; did you mean 'raw'?"),
         (Filters(types=["foo"]), "no such type of picture, 'foo'; there are avif, blp, bmp, "),
-        (Filters(where="type in ('jpeg', 'pgn')"), "no such type of picture, 'pgn'; did you mean"),
+        (
+            Filters(where="type in ('jpeg', 'pgn')"),
+            "no such type of picture, 'pgn'; did you mean 'png'?",
+        ),
         (Filters(labels=["\udcff"]), "a label that is no valid UTF-8, '\\udcff'; check it"),
         (Filters(cameras=["\udcff"]), "a camera that is no valid UTF-8, '\\udcff'; check it"),
         (Filters(min_size="big"), "no size in pixels, 'big'"),

@@ -29,7 +29,7 @@ WORDS = {
     "capitals before a word": ("HDRSunset", {"hdr", "sunset"}),
     "a camera's name": ("IMG_0001", {"img"}),
     "no letters": ("2023-05-04 (1)", set()),
-    "plurals": ("dogs berries horses glasses buses", {"dog", "berry", "horse", "glasse", "buse"}),
+    "plurals": ("dogs berries horses glasses buses", {"dog", "berry", "horse", "glass", "bus"}),
     "no plurals": ("grass bus is ties", {"grass", "bus", "is", "tie"}),
     "accents": ("Grüße_ausZürich", {"grüße", "aus", "zürich"}),
     "accents, decomposed": (unicodedata.normalize("NFD", "ZürichSee"), {"zürich", "see"}),
@@ -45,6 +45,46 @@ WORDS = {
 @pytest.mark.parametrize(("text", "words"), WORDS.values(), ids=WORDS.keys())
 def test_words(text: str, words: set[str]) -> None:
     assert words_of(text) == words
+
+
+@pytest.mark.parametrize(
+    ("singulars", "plurals"),
+    [
+        ("beach church headache cache match", "beaches churches headaches caches matches"),
+        ("bush dish eyelash", "bushes dishes eyelashes"),
+        ("fox box axe deluxe", "foxes boxes axes deluxe"),
+        ("dress glass class finesse", "dresses glasses classes finesses"),
+        ("bus walrus house mouse blouse use", "buses walruses houses mouses blouses uses"),
+        ("tomato hero shoe canoe toe photo", "tomatoes heroes shoes canoes toes photos"),
+        (
+            "wolf werewolf leaf shelf elf thief loaf scarf hoof calf half",
+            "wolves werewolves leaves shelves elves thieves loaves scarves hooves calves halves",
+        ),
+        ("knife penknife wife housewife life", "knives penknives wives housewives lives"),
+        ("glove wave olive cave sleeve dove hive", "gloves waves olives caves sleeves doves hives"),
+        ("horse rose vase bee tree tie lake", "horses roses vases bees trees ties lakes"),
+    ],
+)
+def test_a_plural_is_its_singular_and_no_other_word(
+    tmp_path: Path, singulars: str, plurals: str
+) -> None:
+    pairs = list(zip(singulars.split(), plurals.split(), strict=True))
+    for one, many in pairs:
+        assert words_of(one) == words_of(many)
+    assert len(words_of(singulars)) == len(pairs)
+    # What of the names is looked at has each of them, too.
+    folder = make_index(
+        tmp_path / "index", *(entry("/p", f"{word}.png") for word in plurals.split())
+    )
+    with Index(folder) as index:
+        for one, many in pairs:
+            found, row = (
+                names_for(index, parse([f"text:{one}"]), 0.5),
+                index.entry(f"/p/{many}.png"),
+            )
+            assert found
+            assert row
+            assert found.evidence == {row.row: 1.0}
 
 
 def test_words_of_a_path_are_those_of_its_folders_and_name() -> None:
