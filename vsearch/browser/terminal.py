@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
 from vsearch.output.graphics import asked, typed, understood
+from vsearch.output.terminal import is_dumb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ def foreground() -> Iterator[None]:
 
     Raises UsageError when there is no terminal to draw on.
     """
-    if os.environ.get("TERM") == "dumb":
-        raise _nowhere("TERM is dumb")
+    if is_dumb():
+        raise _nowhere("TERM is dumb, or not set")
     streams = sys.__stdin__, sys.__stdout__, sys.__stderr__
     if any(stream is None for stream in streams):
         raise _nowhere("stdin, stdout or stderr is closed")

@@ -46,8 +46,13 @@ def _written_out(match: re.Match[str]) -> str:
 
 def is_terminal(stream: Any) -> bool:  # noqa: ANN401  # any file-like object
     """Whether `stream` is a terminal that understands more than plain lines."""
+    return bool(stream.isatty()) and not is_dumb()
+
+
+def is_dumb() -> bool:
+    """Whether TERM says that a terminal knows no more than lines, or says nothing."""
     usual = "vt100" if os.name == "nt" else "dumb"  # Windows knows no TERM
-    return bool(stream.isatty()) and (os.environ.get("TERM") or usual) != "dumb"
+    return (os.environ.get("TERM") or usual) == "dumb"
 
 
 def may_color(*, no_color: bool = False) -> bool:

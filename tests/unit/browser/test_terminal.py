@@ -80,6 +80,7 @@ def test_streams_lead_to_the_terminal_and_back_again(tmp_path: Path) -> None:
     [
         pytest.param("", "No such device or address", id="none at all"),
         pytest.param("import os; os.environ['TERM'] = 'dumb'", "TERM is dumb", id="dumb"),
+        pytest.param("import os; del os.environ['TERM']", "or not set", id="no TERM"),
         pytest.param("import sys; sys.__stdin__ = None", "is closed", id="closed"),
     ],
 )
