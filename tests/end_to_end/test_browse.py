@@ -303,7 +303,7 @@ def test_what_was_marked_is_kept_when_the_system_ends_it(browse: Start) -> None:
     [
         pytest.param(
             ["browse"],
-            b"vsearch: no terminal to browse on (No such device or address); use `vsearch search`, "
+            b"vsearch: no terminal to browse on (TERM is dumb, or not set); use `vsearch search`, "
             b"or run it in a terminal\n",
             id="no terminal",
         ),

@@ -229,7 +229,7 @@ def meeting_share(entries: list[Entry], field: Any, share: float) -> Condition:
     """Return the condition on a field that this share of the entries meets, or one more."""
     if field in {"name", "label"}:  # no order: so many names, or the labels of so many files
         chosen = entries[:: round(1 / share)] if share <= 0.1 else entries[: int(share * 10)]
-        names = [Compared("name", "==", os.path.basename(one.path)) for one in chosen[:200]]
+        names = [Compared("name", "==", os.path.basename(one.path)) for one in chosen[:20]]
         labels = [Compared("label", "==", label) for label in LABELS[: 1 + int(share * 8)]]
         return AnyOf(tuple(names if field == "name" else labels))
     values = sorted(value for one in entries if (value := value_of(one, field)) is not None)
@@ -245,7 +245,8 @@ def test_the_same_files_as_the_oracle_of_many(large: Large, field: str, share: f
     for condition in (one, Not(one), AllOf((one, random_condition(random)))):
         meeting = [entry for entry in large.entries if holds(condition, entry)]
         if condition is one and field not in {"name", "label"}:
-            assert len(meeting) / len(large.entries) == pytest.approx(share, rel=0.1, abs=2e-4)
+            # Widths are whole numbers: some files more have the last one.
+            assert len(meeting) / len(large.entries) == pytest.approx(share, rel=0.1, abs=5e-4)
         rows = sorted({entry.row for entry in meeting})
         assert large.index.selected(condition).tolist() == rows
         query = unit(random.standard_normal(DIM, dtype=np.float32))
