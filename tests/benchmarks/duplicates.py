@@ -2,6 +2,7 @@
 
     python tests/benchmarks/duplicates.py [--pictures DIR] [--crops] [--json]
     python tests/benchmarks/duplicates.py --different DIR [--json]
+    python tests/benchmarks/duplicates.py --documents [--json]
     python tests/benchmarks/duplicates.py --rows 100000 [--json]
 
 The first takes the pictures below DIR (the example photographs, less those that are edits of others
@@ -9,12 +10,14 @@ among them), edits each in one way after the other, indexes originals and edits 
 model, and prints for each way, as a line or a JSON object: recall, the share of edits that are in a
 group with their original; precision, the share of files in groups that belong there (1 where there
 are none); cosine and bits, medians between original and edit. With --crops, so does `vsearch
-duplicates --crops`. The second takes pictures below DIR of which none is an edit of another, and
-prints how many pairs of them there are, how many of these are near all the same, how many are not
-and yet so alike that --crops asks whether one is a crop of the other, how many of those it takes
-for such (a line each first), and milliseconds for each that was asked about. The third makes an
-index of N pictures that are only numbers, clustered random embeddings and random hashes, of which
-every twentieth is an edit of another, and prints seconds (on the clock, and of processors) and peak
+duplicates --find crops`. The second takes pictures below DIR of which none is an edit of another,
+and prints how many pairs of them there are, how many of these are near all the same, how many are
+not and yet so alike that `--find crops` asks whether one is a crop of the other, how many of those
+it takes for such (a line each first), and milliseconds for each that was asked about. The third
+does so with documents, windows and other drawings (documents.py), kind by kind: pairs of one kind,
+drawn with other words and numbers, and how many of them are near. The fourth makes an index of N
+pictures that are only numbers, clustered random embeddings and random hashes, of which every
+twentieth is an edit of another, and prints seconds (on the clock, and of processors) and peak
 memory of `vsearch duplicates`.
 """
 
@@ -25,6 +28,7 @@ import io
 import json
 import math
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -36,12 +40,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from documents import KINDS
 from exact_or_graph import clustered
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from PIL.Image import Resampling, Transpose
 
 from vsearch.config import cores
-from vsearch.duplicates.find import Group, find
+from vsearch.duplicates.find import Group, Sought, find
 from vsearch.duplicates.near import BITS_OF_CROPS, COSINE_OF_CROPS, is_near
 from vsearch.images.alignment import Plane, bits_between_parts, luminances
 from vsearch.images.decode import decode
@@ -212,7 +217,8 @@ def figures(
     """Return the figures of the groups in an index of originals and edits of the same names."""
     right = wrong = 0
     limit = pixel_limit(cores())
-    for group in find(index, "largest", crops=crops, workers=cores(), pixel_limit=limit):
+    sought: Sought = "crops" if crops else "near"
+    for group in find(index, "largest", sought=sought, workers=cores(), pixel_limit=limit):
         if isinstance(group, Group):
             name = Path(group.kept.path).stem
             same = [Path(other.entry.path).stem == name for other in group.others]
@@ -261,15 +267,31 @@ def among_different(folder: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
+def among_documents() -> Iterator[dict[str, object]]:
+    """Yield for each kind of document how many pairs of different ones are taken for the same."""
+    encoder = OnnxEncoder(built_in(), 1)
+    for kind, draw in KINDS.items():
+        drawn = [draw(random.Random(f"{kind} {number}")) for number in range(6)]
+        inputs = [to_model_input(image, encoder.preprocessing) for image in drawn]
+        vectors = encoder.encode_images(np.stack(inputs))
+        joined = b"".join(perceptual_hash(np.asarray(image)) for image in drawn)
+        hashes = np.frombuffer(joined, np.uint8).reshape(-1, HASH_BYTES)
+        first, second = np.triu_indices(len(drawn), 1)
+        near = is_near(
+            (vectors @ vectors.T)[first, second], distances(hashes[first], hashes[second])
+        )
+        yield {"kind": kind, "pairs": len(first), "near": int(near.sum())}
+
+
 def fill(folder: Path, rows: int) -> Path:
     """Write an index of so many made-up pictures, and files of their names."""
-    random = np.random.default_rng(1)
+    generator = np.random.default_rng(1)
     vectors = clustered(rows, 384, seed=1)
-    hashes = random.integers(0, 256, (rows, HASH_BYTES), dtype=np.uint8)
-    edits, sources = random.permutation(rows)[: 2 * (rows // 20)].reshape(2, -1)
-    noise = random.standard_normal((len(edits), 384), dtype=np.float32)
+    hashes = generator.integers(0, 256, (rows, HASH_BYTES), dtype=np.uint8)
+    edits, sources = generator.permutation(rows)[: 2 * (rows // 20)].reshape(2, -1)
+    noise = generator.standard_normal((len(edits), 384), dtype=np.float32)
     vectors[edits] = unit(vectors[sources] + 0.01 * noise)
-    flips = random.random((len(edits), 8 * HASH_BYTES)) < 20 / 256
+    flips = generator.random((len(edits), 8 * HASH_BYTES)) < 20 / 256
     hashes[edits] = hashes[sources] ^ np.packbits(flips, axis=1)
     pictures = folder / "pictures"
     pictures.mkdir()
@@ -317,12 +339,17 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, default=PHOTOS)
     parser.add_argument("--crops", action="store_true")
     parser.add_argument("--different", type=Path)
+    parser.add_argument("--documents", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rows", type=int)
     asked = parser.parse_args()
-    if asked.rows or asked.different:
-        entry = at_scale(asked.rows) if asked.rows else among_different(asked.different)
-        print(json.dumps(entry) if asked.json else "  ".join(f"{k} {v}" for k, v in entry.items()))
+    if asked.rows or asked.different or asked.documents:
+        if asked.documents:
+            entries = list(among_documents())
+        else:
+            entries = [at_scale(asked.rows) if asked.rows else among_different(asked.different)]
+        for one in entries:
+            print(json.dumps(one) if asked.json else "  ".join(f"{k} {v}" for k, v in one.items()))
         return
     for entry in by_edit(asked.pictures, crops=asked.crops):
         if asked.json:

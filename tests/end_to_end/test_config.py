@@ -15,7 +15,7 @@ from vsearch.cli.settings import SETTABLE
 
 # What is for one run, changes what a script reads, or names what is worked on.
 NOT_SETTABLE = {
-    "copy-to", "crop", "crops", "csv", "exec", "gallery", "keep", "label", "like", "link",
+    "copy-to", "crop", "csv", "exec", "find", "gallery", "keep", "label", "like", "link",
     "link-to", "move-to", "open", "preview", "queries", "quiet", "sheet", "update", "yes",
     "after", "all", "before", "camera", "checkpoint", "deep", "drop-old", "dry-run",
     "exact", "force", "format", "glob", "graph", "help", "in", "index",

@@ -91,8 +91,11 @@ def test_linking_only_says_what_it_would_do_without_yes(
     query = ["duplicates", "--index", index, "--link"]
     done = vsearch(*query, cwd=root)
     assert (done.returncode, done.stdout) == (0, b"link\tsub/copy.jpg\ta.jpg\n")
-    said = r"1 file would be linked, \d+ kB freed; 2 near ones never linked; nothing is done "
-    assert re.fullmatch(said + r"without --yes\n", done.stderr.decode())
+    said = r"1 file would be linked, \d+ kB freed; {}nothing is done without --yes\n"
+    assert re.fullmatch(said.format(""), done.stderr.decode())
+    done = vsearch(*query, "--find", "near", cwd=root)
+    assert done.stdout == b"link\tsub/copy.jpg\ta.jpg\n"
+    assert re.fullmatch(said.format("2 near ones never linked; "), done.stderr.decode())
     assert not (root / "a.jpg").samefile(root / "sub/copy.jpg")
     done = vsearch(*query, "--yes", "--json")
     assert json.loads(done.stdout) == {
@@ -106,10 +109,33 @@ def test_linking_only_says_what_it_would_do_without_yes(
     assert (done.returncode, done.stdout) == (0, b"")
 
 
-def test_moving_then_indexing_leaves_no_duplicates(
+def test_only_exact_copies_are_moved_unless_near_ones_are_asked_for(
     vsearch: Run, root: Path, index: Path, tmp_path: Path
 ) -> None:
     query = ["duplicates", "--index", index, "--move-to", tmp_path / "out"]
+    exact = b"move\tpictures/sub/copy.jpg\tout/pictures/sub/copy.jpg\n"
+    done = vsearch(*query, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, exact)
+    assert done.stderr == (
+        b"1 file would be moved; near ones stay without --find near; nothing is done without "
+        b"--yes\n"
+    )
+    assert vsearch(*query, "--yes", cwd=tmp_path).stdout == exact
+    assert vsearch("index", "--index", index).returncode == 0
+    done = vsearch("duplicates", "--index", index, "--find", "exact", "--paths", cwd=root)
+    assert (done.returncode, done.stdout) == (0, b"")  # a hard link is left
+    (root / "hard link.jpg").unlink()
+    assert vsearch("index", "--index", index).returncode == 0
+    done = vsearch(*query, "--yes")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"vsearch: no exact duplicates found\n"
+    assert (root / "half.png").exists()
+
+
+def test_moving_then_indexing_leaves_no_duplicates(
+    vsearch: Run, root: Path, index: Path, tmp_path: Path
+) -> None:
+    query = ["duplicates", "--index", index, "--find", "near", "--move-to", tmp_path / "out"]
     contents = sorted(files(root).values())
     (root / "alone.jpg").touch()  # is in no group, and of no concern
     assert vsearch(*query).returncode == 0
@@ -138,7 +164,7 @@ def test_what_cannot_be_done_is_told_with_exit_3(
     there.parent.mkdir(parents=True)
     there.write_bytes(b"mine")
     query = ["duplicates", "--index", index, "--move-to", tmp_path / "out", "--yes"]
-    done = vsearch(*query, cwd=root)
+    done = vsearch(*query, "--find", "near", cwd=root)
     assert done.returncode == 3
     assert b"left alone: half.png: there is something of that name\n" in done.stderr
     assert done.stderr.splitlines()[-1].startswith(b"2 files moved; 1 left alone; ")
@@ -178,22 +204,22 @@ def test_crops_are_found_when_asked_for_and_never_linked(vsearch: Run, tmp_path:
     assert vsearch("index", root, "--index", index).returncode == 0
     query = ["duplicates", "--index", index]
     assert vsearch(*query).returncode == 1
-    done = vsearch(*query, "--crops", cwd=root)
+    done = vsearch(*query, "--find", "crops", cwd=root)
     assert re.sub(rb"0\.9\d+\t\d+", b"#\t#", done.stdout) == (
         b"1\tkept\t\t\twhole.jpg\n1\tcrop\t#\t#\tcrop.png\n"
     )
     assert done.stderr.startswith(b"1 group; 1 file not kept (1 crop), ")
-    (group,) = vsearch(*query, "--crops", "--json").stdout.splitlines()
+    (group,) = vsearch(*query, "--find", "crops", "--json").stdout.splitlines()
     (other,) = json.loads(group)["others"]
     assert (other["why"], other["path"]) == ("crop", str(root / "crop.png"))
     assert other["cosine"] >= 0.8
     assert other["bits"] <= 16
     before = files(root)
-    done = vsearch(*query, "--crops", "--link", "--yes")
+    done = vsearch(*query, "--find", "crops", "--link", "--yes")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"; 1 near one never linked; " in done.stderr
     assert files(root) == before
-    done = vsearch(*query, "--crops", "--move-to", tmp_path / "out", "--yes", cwd=tmp_path)
+    done = vsearch(*query, "--find", "crops", "--move-to", tmp_path / "out", "--yes", cwd=tmp_path)
     assert done.stdout == b"move\tpictures/crop.png\tout/pictures/crop.png\n"
 
 

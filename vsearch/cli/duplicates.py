@@ -35,13 +35,15 @@ def duplicates(
             "--keep", help="Which of a group: of the most pixels, or taken first or last."
         ),
     ] = "largest",
-    crops: Annotated[
-        bool,
+    sought: Annotated[
+        Literal["exact", "near", "crops"] | None,
         typer.Option(
-            "--crops",
-            help="Also find crops and straightened copies; reads the pictures that may be some.",
+            "--find",
+            help="Exact copies alone, near ones too, or also crops and straightened copies, for "
+            "which pictures are read. Near ones are listed, but not moved unless asked for.",
+            show_default="near; exact with --link and --move-to",
         ),
-    ] = False,
+    ] = None,
     index_folder: IndexOption = None,
     max_megapixels: MegapixelsOption = None,
     # Filters
@@ -60,7 +62,7 @@ def duplicates(
         bool,
         typer.Option(
             "--link",
-            help="Make exact copies hard links to the kept file. Near ones are never linked.",
+            help="Make exact copies hard links to the kept file; never near ones.",
             rich_help_panel=ACTION,
         ),
     ] = False,
@@ -70,7 +72,7 @@ def duplicates(
             "--move-to",
             click_type=PATH,
             metavar="DIR",
-            help="Move what is not kept there, never over anything.",
+            help="Move what is not kept there, never over anything; near ones only if --find near.",
             rich_help_panel=ACTION,
         ),
     ] = None,
@@ -102,10 +104,11 @@ def duplicates(
     \b
     vsearch duplicates
     vsearch duplicates --in ~/Pictures/2023 --keep oldest
-    vsearch duplicates --crops                 # crops and straightened ones too
+    vsearch duplicates --find crops            # crops and straightened ones too
     vsearch duplicates --paths                 # what is not kept
     vsearch duplicates --link --yes            # exact copies become hard links
     vsearch duplicates --move-to ~/twice       # says what it would; --yes does it
+    vsearch duplicates --find near --move-to ~/twice --yes
 
     Exits with 1 when there are none, with 3 when --yes had to leave files alone.
     """
@@ -140,14 +143,15 @@ def duplicates(
         where=where,
     )
     require_indexed(folder, folders)
+    sought = sought or ("exact" if link or move_to else "near")
     output = DuplicatesOutput(form)
     try:
         with output:
             for found in find(
                 folder,
                 keep,
+                sought=sought,
                 condition=condition,
-                crops=crops,
                 workers=cores(),
                 pixel_limit=pixels(max_megapixels, cores()),
                 progress=output.progress,
@@ -173,9 +177,9 @@ def duplicates(
         )
         raise typer.Exit(130) from None
     if link or move_to:
-        output.say_actions("link" if link else "move", really=yes)
+        output.say_actions("link" if link else "move", really=yes, sought=sought)
     else:
-        output.say_groups()
+        output.say_groups(sought)
     if not output.groups:
         raise typer.Exit(1)
     if yes and output.left_alone:

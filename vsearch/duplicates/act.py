@@ -94,6 +94,7 @@ def _verified(entry: Entry) -> bytes:
 
 def _check_linkable(kept: str, path: str) -> int:
     """Return how many bytes a link in place of the file frees. Raises _Refused."""
+    _check_replaceable(path)
     one, other = os.lstat(kept), os.lstat(path)
     if one.st_dev != other.st_dev:
         raise _Refused("on another file system than the kept file")
@@ -102,6 +103,12 @@ def _check_linkable(kept: str, path: str) -> int:
     if _attributes(kept) != _attributes(path):
         raise _Refused("extended attributes differ from the kept file's")
     return other.st_size if other.st_nlink == 1 else 0
+
+
+def _check_replaceable(path: str) -> None:
+    """Raise _Refused for a file that may not be taken from its folder."""
+    if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
+        raise _Refused("its folder may not be written to")
 
 
 def _attributes(path: str) -> dict[str, bytes]:
@@ -134,12 +141,15 @@ def check_target(folder: Path, target: Path) -> None:
     """Raise UsageError for a place to move to whose files would be indexed again."""
     place = os.path.realpath(target)
     with Index(folder) as index:
-        for root in index.roots():
-            if root.whole and within(place, os.path.realpath(root.path)):
-                raise UsageError(
-                    f"{os.fspath(target)!r} lies in a folder that is indexed, {root.path}; "
-                    "name one outside"
-                )
+        roots = [root.path for root in index.roots() if root.whole]
+    # Where files come to lie: a folder of a root's name may be there, even be that very root.
+    places = [place, *(os.path.realpath(os.path.join(place, _top(root))) for root in roots)]
+    for root in roots:
+        if any(within(one, os.path.realpath(root)) for one in places):
+            raise UsageError(
+                f"{os.fspath(target)!r} lies in a folder that is indexed, {root}, or what is moved "
+                "there would; name one outside"
+            )
     if os.path.lexists(place) and not os.path.isdir(place):
         raise UsageError(f"no folder, named {os.fspath(target)!r}; name one to move to")
 
@@ -163,6 +173,7 @@ def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
         try:
             if not fault:
                 _verified(other.entry)
+                _check_replaceable(path_of(other.entry))
                 if os.path.lexists(to):
                     raise _Refused("there is something of that name")
             if really and not fault:
@@ -174,8 +185,12 @@ def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
 
 
 def _place_in(target: Path, other: Duplicate) -> str:
-    top = os.path.basename(other.entry.root.rstrip("/"))
-    return os.path.join(os.path.abspath(target), top, other.entry.path)
+    return os.path.join(os.path.abspath(target), _top(other.entry.root), other.entry.path)
+
+
+def _top(root: str) -> str:
+    """Return the folder for what is moved from a root."""
+    return os.path.basename(root.rstrip("/"))
 
 
 def _move(entry: Entry, to: str) -> None:

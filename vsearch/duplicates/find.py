@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vsearch.images.load import Prepared
 
 Keep = Literal["largest", "oldest", "newest"]
+Sought = Literal["exact", "near", "crops"]
 Preference = tuple[int | float | str | bytes, ...]
 Near = dict[int, tuple[Literal["near", "crop"], float, int]]  # by row: why, cosine, bits
 
@@ -83,21 +84,22 @@ def find(
     folder: Path,
     keep: Keep,
     *,
+    sought: Sought = "near",
     condition: Condition | None = None,
-    crops: bool = False,
     workers: int,
     pixel_limit: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Iterator[Group | LeftOut]:
     """Yield the groups of duplicates in the index in `folder`, those with the best kept file first.
 
-    With a `condition`, only files that meet it are in a group. `keep` says which of a group is the
+    `sought` are "exact" copies alone, "near" ones too, or also "crops": crops and straightened
+    copies, among pictures that are alike. With a `condition`, only files that meet it are in a
+    group. `keep` says which of a group is the
     best: of the most pixels (then bytes), or taken first or last, as conditions tell dates (then
     the largest); the shorter path where that is the same. Before the groups comes what was left
-    out, if anything was. With `crops`, crops and straightened copies are looked for among pictures
-    that are alike. `workers` decode at a time, at most, pictures of at most `pixel_limit` pixels
-    that may be such, or whose hash the index does not know. `progress` is told how many of all
-    pictures are done.
+    out, if anything was. `workers` decode at a time, at most, pictures of at most `pixel_limit`
+    pixels that may be crops, or whose hash the index does not know. `progress` is told how many of
+    all pictures are done.
 
     Raises StoreError when the index cannot be used, UsageError or ValueError as `Index.entries`.
     """
@@ -118,6 +120,15 @@ def find(
             best[entry.row] = preference if known is None else min(preference, known)
         rows = np.array(sorted(best, key=best.__getitem__), dtype=np.int64)
         del best
+        if sought == "exact":
+            if changed:
+                yield LeftOut(changed, 0)
+            for place, row in enumerate(rows.tolist(), 1):
+                progress(place, len(rows))
+                if row in several and (group := _group(index, row, {}, condition, keep)):
+                    yield group
+            return
+        crops = sought == "crops"
         pictures = _Pictures(index, rows, condition, decoders, workers, crops=crops)
         sketches, damaged = _sketches(index, rows)
         if changed or damaged.any():

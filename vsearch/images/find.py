@@ -96,6 +96,7 @@ def find_one(root: str, path: str) -> FoundFile | PassedOver:
 def find(
     root: str,
     below: str = "",
+    without: str = "",
     *,
     follow_links: bool = False,
     hidden: bool = False,
@@ -104,7 +105,7 @@ def find(
     """Walk the folder `root`, which may itself be hidden, ignored or a link, and all below it.
 
     Only its folder `below` is walked when one is given; paths are relative to `root` all the same,
-    and the ignore files on the way down count.
+    and the ignore files on the way down count. Its folder `without` is not walked.
 
     Yielded are the regular files with the suffix of a picture and those with no suffix at all;
     other files are nobody's pictures and not mentioned. Fifos, sockets and devices named like
@@ -178,7 +179,7 @@ def find(
                 elif named_image or entry.is_dir():
                     yield PassedOver(path, SkipReason.LINK)
             elif entry.is_dir(follow_symlinks=False):
-                if not (rules and _ignored(rules, "d", name, path)):
+                if path != without and not (rules and _ignored(rules, "d", name, path)):
                     folders.append(_Folder(path + "/", rules, linked))
             elif candidate:
                 if rules and _ignored(rules, "f", name, path):

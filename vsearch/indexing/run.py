@@ -354,7 +354,7 @@ def preview(
         index = Index(folder)
     except IndexMissing:
         for scope in scopes(paths, ()):
-            yield scope.root, _without_others(scope.root, plan(walk(scope, options), {}))
+            yield scope.root, _without_others(scope.root, plan(walk(folder, scope, options), {}))
         return
     with index:
         roots = index.roots()
@@ -371,7 +371,7 @@ def preview(
                     }
                 if root.path == scope.root:
                     device = root.device
-            todo = _planned(scope, known, device, options)
+            todo = _planned(folder, scope, known, device, options)
             yield scope.root, _without_others(scope.root, todo) if todo else None
 
 
@@ -396,8 +396,11 @@ def roots(folder: Path) -> list[Root]:
         return []
 
 
-def walk(scope: Scope, options: Options) -> Iterator[FoundFile | PassedOver]:
-    """Yield what there is in a scope, with paths relative to its root."""
+def walk(folder: Path, scope: Scope, options: Options) -> Iterator[FoundFile | PassedOver]:
+    """Yield what there is in a scope, with paths relative to its root.
+
+    What lies in `folder`, where the index is, are nobody's pictures.
+    """
     if scope.files is not None:
         for path in scope.files:
             if os.path.lexists(os.path.join(scope.root, path)):
@@ -408,6 +411,7 @@ def walk(scope: Scope, options: Options) -> Iterator[FoundFile | PassedOver]:
     yield from find(
         scope.root,
         scope.folder,
+        os.path.relpath(os.path.realpath(folder), os.path.realpath(scope.root)),
         follow_links=options.follow_links,
         hidden=options.hidden,
         ignore=options.ignore,
@@ -419,7 +423,7 @@ def _bring_up_to_date(
 ) -> Iterator[Event]:
     root = writer.add_root(scope.root, whole=scope.whole)
     known = writer.known(root, scope.folder)
-    todo = _planned(scope, known, root.device, options)
+    todo = _planned(writer.folder, scope, known, root.device, options)
     if todo is None:
         yield RootMissing(root.path, len(known))
         return
@@ -459,7 +463,7 @@ def _bring_up_to_date(
 
 
 def _planned(
-    scope: Scope, known: dict[str, Known], device: int | None, options: Options
+    folder: Path, scope: Scope, known: dict[str, Known], device: int | None, options: Options
 ) -> Plan | None:
     """Compare what is there with what is known; None when the root is not there.
 
@@ -480,7 +484,10 @@ def _planned(
         name = os.path.join(scope.root, scope.folder)
         raise UsageError(f"no such file or folder, named {name!r}; check the name")
     todo = plan(
-        walk(scope, options), known, settle_ns=int(options.settle * 1e9), now_ns=time.time_ns()
+        walk(folder, scope, options),
+        known,
+        settle_ns=int(options.settle * 1e9),
+        now_ns=time.time_ns(),
     )
     if device not in (None, current) and known and len(todo.gone) == len(known):
         return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from vsearch.duplicates.act import Action
-    from vsearch.duplicates.find import Duplicate, Group
+    from vsearch.duplicates.find import Duplicate, Group, Sought
     from vsearch.output.matches import Form
     from vsearch.records import Entry
 
@@ -91,8 +91,8 @@ class DuplicatesOutput:
         """Say what is in no group."""
         if what.changed:
             say(
-                f"vsearch: {count_of(what.changed, 'file')} left out, changed or gone since they "
-                "were indexed; run `vsearch index`"
+                f"vsearch: {count_of(what.changed, 'file')} left out, changed, gone or out of "
+                "reach since they were indexed; run `vsearch index`"
             )
         if what.damaged:
             say(
@@ -151,10 +151,13 @@ class DuplicatesOutput:
             row.append(path, "bold" if other is None else "")
             out.print(row, soft_wrap=True)
 
-    def say_groups(self) -> None:
+    def _say_none(self, sought: Sought) -> None:
+        say(f"vsearch: no {'exact ' if sought == 'exact' else ''}duplicates found")
+
+    def say_groups(self, sought: Sought) -> None:
         """Say what the groups come to."""
         if not self.groups:
-            say("vsearch: no duplicates found")
+            self._say_none(sought)
             return
         files = sum(self._files.values())
         kinds = ", ".join(f"{count:,} {why}" for why, count in self._files.items() if count)
@@ -188,10 +191,10 @@ class DuplicatesOutput:
             self._done += 1
             self._freed += action.freed
 
-    def say_actions(self, kind: Literal["link", "move"], *, really: bool) -> None:
+    def say_actions(self, kind: Literal["link", "move"], *, really: bool, sought: Sought) -> None:
         """Say what the actions come to."""
         if not self.groups:
-            say("vsearch: no duplicates found")
+            self._say_none(sought)
             return
         what = f"{count_of(self._done, 'file')} {'' if really else 'would be '}"
         what += f"linked, {size(self._freed)} freed" if kind == "link" else "moved"
@@ -199,6 +202,8 @@ class DuplicatesOutput:
             what += f"; {self.left_alone:,} left alone"
         if kind == "link" and (near := self._files["near"] + self._files["crop"]):
             what += f"; {count_of(near, 'near one')} never linked"
+        if kind == "move" and sought == "exact":
+            what += "; near ones stay without --find near"
         if really:
             say(f"{what}; `vsearch index` brings the index up to date")
         else:

@@ -212,6 +212,32 @@ def test_no_place_that_is_indexed_is_moved_to(
         act.check_target(tmp_path / "index", tmp_path / "file")
 
 
+@pytest.mark.parametrize("place", ["", "links"])
+def test_no_folder_of_a_roots_name_that_is_indexed_is_moved_to(
+    root: Path, group: Group, tmp_path: Path, place: str
+) -> None:
+    """What is moved from `pictures` comes to lie in DIR/pictures: that one counts as well."""
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "pictures").symlink_to(root / "sub")
+    with pytest.raises(UsageError, match="what is moved there would"):
+        act.check_target(tmp_path / "index", tmp_path / place)
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_anything_is_done(
+    root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = os.access
+
+    def refuse(path: str, mode: int) -> bool:  # as for anyone but root
+        return path != str(root / "sub") and access(path, mode)
+
+    monkeypatch.setattr(os, "access", refuse)
+    first, second = act.move(group, tmp_path / "out", really=False)
+    assert (first.why_not, second.why_not) == ("its folder may not be written to", None)
+    (linked,) = act.link(group, really=False)
+    assert (linked.freed, linked.why_not) == (0, "its folder may not be written to")
+
+
 def test_a_file_that_cannot_go_leaves_no_second_one(
     root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

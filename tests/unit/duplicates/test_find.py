@@ -12,7 +12,7 @@ from PIL import Image
 
 from vsearch.conditions import Below, Compared, Condition
 from vsearch.duplicates import near
-from vsearch.duplicates.find import Group, Keep, LeftOut, find, path_of
+from vsearch.duplicates.find import Group, Keep, LeftOut, Sought, find, path_of
 from vsearch.images.isolation.decoders import Decoders
 from vsearch.records import Preprocessing
 
@@ -20,22 +20,30 @@ Shown = list[tuple[str, list[tuple[str, str]]]]
 
 
 def groups(
-    index: Path, root: Path, keep: Keep = "largest", condition: Condition | None = None
+    index: Path,
+    root: Path,
+    keep: Keep = "largest",
+    condition: Condition | None = None,
+    sought: Sought = "near",
 ) -> Shown:
     return [
         (
             os.path.relpath(path_of(one.kept), root),
             [(other.why, os.path.relpath(path_of(other.entry), root)) for other in one.others],
         )
-        for one in everything(index, keep, condition)
+        for one in everything(index, keep, condition, sought)
         if isinstance(one, Group)
     ]
 
 
 def everything(
-    index: Path, keep: Keep = "largest", condition: Condition | None = None
+    index: Path,
+    keep: Keep = "largest",
+    condition: Condition | None = None,
+    sought: Sought = "near",
 ) -> list[Group | LeftOut]:
-    return list(find(index, keep, condition=condition, workers=2, pixel_limit=LIMIT))
+    found = find(index, keep, sought=sought, condition=condition, workers=2, pixel_limit=LIMIT)
+    return list(found)
 
 
 @pytest.fixture
@@ -71,6 +79,21 @@ def test_groups_are_of_exact_copies_and_near_ones(root: Path, index: Path) -> No
     assert [(one.cosine, one.bits) for one in first.others[:2]] == [(None, None)] * 2
     assert first.others[2].cosine == pytest.approx(1, abs=0.01)
     assert 0 <= (first.others[2].bits or 0) < 10
+
+
+def test_exact_copies_alone(root: Path, index: Path) -> None:
+    photograph(root / "half again.png", "IMG_0013.jpg", 0.5, seconds=6)
+    indexed(root, index)
+    assert groups(index, root, sought="exact") == [
+        ("13.jpg", [("exact", "old/13.jpg"), ("exact", "13 (copy).jpg")]),
+        ("13 half.png", [("exact", "half again.png")]),
+    ]
+    (root / "13.jpg").unlink()
+    assert everything(index, sought="exact")[0] == LeftOut(changed=1, damaged=0)
+    assert groups(index, root, "oldest", sought="exact") == [
+        ("13 half.png", [("exact", "half again.png")]),
+        ("old/13.jpg", [("exact", "13 (copy).jpg")]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -167,18 +190,6 @@ def edits(tmp_path: Path) -> Path:
     return root
 
 
-def crops(index: Path, root: Path, keep: Keep = "largest") -> Shown:
-    found = find(index, keep, crops=True, workers=2, pixel_limit=LIMIT)
-    return [
-        (
-            os.path.relpath(path_of(one.kept), root),
-            [(other.why, os.path.relpath(path_of(other.entry), root)) for other in one.others],
-        )
-        for one in found
-        if isinstance(one, Group)
-    ]
-
-
 def test_crops_are_found_where_they_are_asked_for(
     edits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,8 +197,8 @@ def test_crops_are_found_where_they_are_asked_for(
     index = indexed(edits, tmp_path / "index")
     assert groups(index, edits) == []
     # The whole is the smaller one, for all that it is the part's whole.
-    assert crops(index, edits) == [("crop.png", [("crop", "whole.jpg")])]
-    assert crops(index, edits, "oldest") == [
+    assert groups(index, edits, sought="crops") == [("crop.png", [("crop", "whole.jpg")])]
+    assert groups(index, edits, "oldest", sought="crops") == [
         ("whole.jpg", [("crop", "crop.png"), ("crop", "tilted.png")])
     ]
 
@@ -206,7 +217,9 @@ def test_what_cannot_be_decoded_is_no_crop(
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     else:
         photograph(path, "IMG_0013.jpg")
-    assert crops(index, edits, "oldest") == [("whole.jpg", [("crop", "tilted.png")])]
+    assert groups(index, edits, "oldest", sought="crops") == [
+        ("whole.jpg", [("crop", "tilted.png")])
+    ]
 
 
 @pytest.mark.parametrize("kept", [1, 1 << 15])
@@ -225,7 +238,7 @@ def test_each_picture_is_decoded_once_while_there_is_room(
         return load(self, path, spec)
 
     monkeypatch.setattr(Decoders, "load", counted)
-    assert crops(index, edits) == []
+    assert groups(index, edits, sought="crops") == []
     names = ["crop.png", "other.jpg", "tilted.png", "whole.jpg"]
     assert sorted(set(decoded)) == names
     assert (sorted(decoded) == names) == (kept > 1)

@@ -26,13 +26,13 @@ def make(root: Path, *names: str) -> None:
 
 
 def found(root: Path, **options: bool) -> list[str]:
-    return [item.path for item in find(str(root), "", **options) if isinstance(item, FoundFile)]
+    return [item.path for item in find(str(root), "", "", **options) if isinstance(item, FoundFile)]
 
 
 def passed(root: Path, **options: bool) -> list[tuple[str, SkipReason, str]]:
     return [
         (item.path, item.reason, item.detail)
-        for item in find(str(root), "", **options)
+        for item in find(str(root), "", "", **options)
         if isinstance(item, PassedOver)
     ]
 
@@ -301,6 +301,14 @@ def test_the_root_may_be_a_link(tmp_path: Path) -> None:
     make(tmp_path, "real/a.jpg")
     (tmp_path / "root").symlink_to("real")
     assert found(tmp_path / "root") == ["a.jpg"]
+
+
+def test_one_folder_may_be_left_out(tmp_path: Path) -> None:
+    for name in ("a/b/1.jpg", "a/c/2.jpg", "b/3.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [one.path for one in find(str(tmp_path), "", "a/b")]
+    assert found == ["a/c/2.jpg", "b/3.jpg"]
 
 
 def test_below_walks_one_folder_under_the_rules_on_the_way(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 
 def found(root: Path, **options: bool) -> list[str]:
-    return [item.path for item in find(str(root), "", **options) if isinstance(item, FoundFile)]
+    return [item.path for item in find(str(root), "", "", **options) if isinstance(item, FoundFile)]
 
 
 def kept_by_git(root: Path) -> list[str]:

@@ -123,6 +123,13 @@ def names(index: Path) -> list[str]:
 # The story in order
 
 
+def test_the_folder_of_the_index_is_not_looked_into(root: Path) -> None:
+    index = root / "deep" / "index"
+    assert planned(bring_up(index, root)) == (3, 0, 3, 0, 0)
+    settle(paint(index / "thumbnail.png", RED))
+    assert planned(bring_up(index, root)) == (0, 0, 0, 3, 0)
+
+
 def test_the_first_run_event_by_event(root: Path, index: Path) -> None:
     (root / "damaged.png").write_bytes((root / "red.png").read_bytes()[:40])
     (root / "readme").write_text("no picture")
