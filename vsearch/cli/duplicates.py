@@ -39,9 +39,9 @@ def duplicates(
         Literal["exact", "near", "crops"] | None,
         typer.Option(
             "--find",
-            help="Exact copies alone, near ones too, or also crops and straightened copies, for "
-            "which pictures are read. Near ones are listed, but not moved unless asked for.",
-            show_default="near; exact with --link and --move-to",
+            help="What counts: exact copies alone (default of --link and --move-to), near ones too "
+            "(default of a list), or also crops and straightened copies, which takes long.",
+            show_default=False,
         ),
     ] = None,
     index_folder: IndexOption = None,
