@@ -235,6 +235,7 @@ def test_wrong_names_are_answered_with_near_ones(vsearch: Run, cache: dict[str, 
     assert b"did you mean 'ViT-B-32/openai' or " in done.stderr
 
 
+@pytest.mark.slow
 def test_a_conversion_that_is_killed_leaves_nothing_half_done(
     vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
 ) -> None:

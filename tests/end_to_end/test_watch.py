@@ -97,7 +97,13 @@ def test_what_it_says_and_how_it_ends(
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="SIGINT"),
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.slow),
+    ],
+)
 def test_in_the_middle_of_a_burst_what_is_done_stays(
     vsearch: Run, photos: Path, tmp_path: Path, number: int
 ) -> None:

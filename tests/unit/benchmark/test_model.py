@@ -30,6 +30,7 @@ def run(work: Path, *precisions: Any, pictures: Path | None = None) -> list[Meas
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_precision_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     photos: NDArray[np.uint8] = np.zeros((4, 4, 3), np.uint8)
     from PIL import Image
@@ -101,6 +102,7 @@ def test_json_has_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["probe"]["pictures_per_s"]["256"] == 1234.56
 
 
+@pytest.mark.slow
 def test_the_built_in_model_is_measured_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     from vsearch.cli.bench import model as command
 

@@ -58,6 +58,7 @@ def test_the_share_of_the_peak_is_what_the_best_batch_uses(
     assert found.of_peak == pytest.approx(max(found.pictures_per_s.values()) * 1e3 / 1e12)
 
 
+@pytest.mark.slow
 def test_the_peak_is_that_of_a_fresh_process() -> None:
     """What this process holds must not count: Linux hands the parent's peak on."""
     ballast = bytearray(400_000_000)
