@@ -8,7 +8,8 @@ import platformdirs
 import pytest
 
 from vsearch.config import expanded, index_location, models_location
-from vsearch.config.files import default_index, read
+from vsearch.config.files import read
+from vsearch.config.index import default_index
 from vsearch.config.locations import user_config_file
 from vsearch.errors import ConfigError
 

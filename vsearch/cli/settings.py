@@ -105,7 +105,8 @@ def settings(context: typer.Context) -> list[Setting]:
 
 def checked(context: typer.Context, file: Path, *, project: bool) -> Iterator[tuple[str, str, Any]]:
     """Yield (command, option, value) of each setting in a file. Raises ConfigError for a fault."""
-    from vsearch.config.files import DEFAULT_INDEX, default_index, read
+    from vsearch.config.files import read
+    from vsearch.config.index import DEFAULT_INDEX, default_index
 
     top = {command.partition(".")[0] for command in SETTABLE}
     for key, value in read(file).items():

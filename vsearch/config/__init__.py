@@ -1,9 +1,11 @@
 """Where things are, and what a person has set.
 
-locations.py  which index, which folder of models, which configuration files a command means
+locations.py  which folder of models, which configuration files a command means
 files.py      configuration files -> values
+index.py      which index a command means
 """
 
+from vsearch.config.index import index_location
 from vsearch.config.locations import (
     INDEX_VARIABLE,
     MODELS_VARIABLE,
@@ -11,7 +13,6 @@ from vsearch.config.locations import (
     PROJECT_FOLDER,
     cores,
     expanded,
-    index_location,
     is_set,
     models_location,
 )

@@ -1,8 +1,4 @@
-"""Configuration files in TOML. What their tables may hold is known to the commands.
-
-Top-level keys other than tables are the same for all commands: `default-index`, in the user's file
-only.
-"""
+"""Configuration files in TOML. What their tables may hold is known to the commands."""
 
 from __future__ import annotations
 
@@ -10,10 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from vsearch.config.locations import expanded, user_config_file
+from vsearch.config.locations import user_config_file
 from vsearch.errors import ConfigError
 
-DEFAULT_INDEX = "default-index"
 _LIMIT_BYTES = 1 << 20
 
 
@@ -50,24 +45,6 @@ def is_there(file: Path) -> bool:
     if not file.is_file():
         raise ConfigError(f"no regular file, {file}; the configuration is one, of TOML")
     return True
-
-
-def default_index(file: Path) -> Path | None:
-    """Return where the user's configuration file says that the index is, if it does.
-
-    A relative place is below the folder of the file. Raises ConfigError.
-    """
-    said = read(file).get(DEFAULT_INDEX)
-    if said is None:
-        return None
-    if not isinstance(said, str) or not said or "\0" in said:
-        raise ConfigError(
-            f"{DEFAULT_INDEX} is not the name of a folder, in {file}; mend it with {edit(file)}"
-        )
-    try:
-        return file.parent / expanded(said)
-    except ConfigError as error:
-        raise ConfigError(f"{error}: {DEFAULT_INDEX}, in {file}") from error
 
 
 def edit(file: Path) -> str:

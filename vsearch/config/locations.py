@@ -1,8 +1,4 @@
-"""Where things are: which index a command means, and who decided it.
-
-An option beats the environment, the environment beats the folder one stands in, and that beats the
-user's configuration and data directory.
-"""
+"""Where things are: configuration files, models, the folder of a project."""
 
 from __future__ import annotations
 
@@ -28,29 +24,6 @@ CONFIG_FILE = "config.toml"
 _NO_HOME = "no home folder; set HOME"
 
 
-def index_location(option: Path | None) -> Path:
-    """Return the absolute path of the index a command works on; it need not exist yet.
-
-    `--index DIR`, else the environment variable VSEARCH_INDEX, else the nearest `.vsearch/` in the
-    current folder or one of its parents, else `default-index` of the user's configuration file,
-    else `default` in the user's data directory. Raises ConfigError where that file is at fault, or
-    there is no home folder.
-    """
-    chosen = (
-        option
-        or _from_environment()
-        or nearest_project_folder()
-        or _from_configuration()
-        or _user_default()
-    )
-    return Path(os.path.realpath(chosen))
-
-
-def _from_environment() -> Path | None:
-    value = os.environ.get(INDEX_VARIABLE)
-    return expanded(value) if value else None
-
-
 def expanded(text: str) -> Path:
     """Return a path with the home folder in place of a first "~", or of another user's "~name".
 
@@ -66,7 +39,7 @@ def expanded(text: str) -> Path:
 
 
 @contextmanager
-def _home_needed() -> Iterator[None]:
+def home_needed() -> Iterator[None]:
     """Turn what platformdirs raises into ConfigError."""
     try:
         yield
@@ -83,14 +56,6 @@ def nearest_project_folder() -> Path | None:
     return None
 
 
-def _from_configuration() -> Path | None:
-    if not ((file := user_config_file()) and file.exists()):
-        return None
-    from vsearch.config.files import default_index
-
-    return default_index(file)
-
-
 def user_config_file() -> Path | None:
     """Return the user's configuration file; it need not exist. None: there is no home folder.
 
@@ -105,7 +70,7 @@ def user_config_file() -> Path | None:
         return None if base.startswith("~") else Path(base) / "vsearch" / CONFIG_FILE
     import platformdirs
 
-    with _home_needed():
+    with home_needed():
         return platformdirs.user_config_path("vsearch", appauthor=False) / CONFIG_FILE
 
 
@@ -116,13 +81,6 @@ def project_config_file() -> Path | None:
     """
     folder = nearest_project_folder()
     return folder / CONFIG_FILE if folder else None
-
-
-def _user_default() -> Path:
-    import platformdirs
-
-    with _home_needed():
-        return platformdirs.user_data_path("vsearch", appauthor=False) / "default"
 
 
 def cores() -> int:
@@ -143,7 +101,7 @@ def models_location() -> Path:
         return Path(os.path.realpath(expanded(value)))
     import platformdirs
 
-    with _home_needed():
+    with home_needed():
         return platformdirs.user_cache_path("vsearch", appauthor=False) / "models"
 
 

@@ -8,6 +8,7 @@
     catalog.py   the source of truth: roots, images, contents, vector sets, their rows
       database.py  SQLite with a checksum on every page
       schema.py    the tables, and how older ones become them
+      roots.py     the folders that are covered, and which place lies in which
       selection.py a condition on files -> SQL
       salvage.py   what can still be read of a damaged catalog -> a new one
     matrix.py    the embeddings of one set: a flat file of float32 rows, append only, checksummed
@@ -23,9 +24,10 @@ another is built beside it and made active in one transaction once every picture
 What a reader needs is imported from here, the rest from its module: a search does without it.
 """
 
-from vsearch.index.catalog import UNSETTLED, Known, Root, is_unsettled, unsettled, within
+from vsearch.index.catalog import UNSETTLED, Known, is_unsettled, unsettled
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.reader import Index
+from vsearch.index.roots import Root, within
 
 __all__ = [
     "UNSETTLED",

@@ -24,6 +24,7 @@ from vsearch.errors import IndexDamaged, SkipReason, StoreError
 from vsearch.index import schema
 from vsearch.index.database import Database, no_index
 from vsearch.index.matrix import BLOCK_ROWS
+from vsearch.index.roots import Root, below
 from vsearch.records import Entry, ImageFacts, ImageRecord, ModelIdentity
 
 if TYPE_CHECKING:
@@ -58,16 +59,6 @@ _FACTS = (
     "width, height, format, taken_at, camera, (SELECT json_group_array(label ORDER BY position)"
     " FROM labels WHERE labels.content=contents.id)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A folder the index covers: all below it (`whole`), or only the files that were named."""
-
-    id: int
-    path: str
-    whole: bool
-    device: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +217,7 @@ class Catalog:
         root = next(root for root in self.roots() if root.path == path)
         if whole:
             for other in self.roots():
-                if other.id != root.id and _is_below(other.path, path):
+                if other.id != root.id and below(other.path, path):
                     self._absorb(root, other)
         return root
 
@@ -255,7 +246,7 @@ class Catalog:
 
     def _stored(self, path: str) -> tuple[bytes, bool]:
         """Return (path as stored, whether relative): a root that holds the index moves with it."""
-        inside = _is_below(os.fspath(self.folder), path)
+        inside = below(os.fspath(self.folder), path)
         return os.fsencode(os.path.relpath(path, self.folder) if inside else path), inside
 
     def _absolute(self, stored: bytes, relative: bool) -> str:
@@ -799,12 +790,3 @@ def _facts(
     """Return what `_FACTS` selects."""
     named = tuple(json.loads(labels)) if labels != "[]" else ()
     return ImageFacts(width, height, format_, taken_at, camera, named)
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether the absolute `path` is the absolute `folder` or lies below it."""
-    return path == folder or _is_below(path, folder)
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path != folder and path.startswith(folder.rstrip("/") + "/")

@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from vsearch.errors import IndexLocked, ModelMismatch, SkipReason
-from vsearch.index.catalog import Catalog, Known, Root, VectorSet, within
+from vsearch.index.catalog import Catalog, Known, VectorSet
 from vsearch.index.folder import FIRST_SET, place_of
 from vsearch.index.graph import Graph, GraphUnusable, graph_rows, load_graph
 from vsearch.index.matrix import Matrix
+from vsearch.index.roots import Root, within
 from vsearch.records import RootStatus, SetStatus, Status
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
-from vsearch.index.catalog import within
+from vsearch.index.roots import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vsearch.conditions import Condition
-    from vsearch.index.catalog import Root
+    from vsearch.index.roots import Root
 
 _SQL = {
     "width": "contents.width",

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from vsearch.index.catalog import Catalog, Root, VectorSet
+from vsearch.index.catalog import Catalog, VectorSet
 from vsearch.index.database import no_index
 from vsearch.index.folder import (
     free_name,
@@ -23,6 +23,7 @@ from vsearch.index.graph import GraphUnusable, extend_graph, load_graph
 from vsearch.index.matrix import Matrix
 from vsearch.index.mending import Mended, mend
 from vsearch.index.reader import matrix_of
+from vsearch.index.roots import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

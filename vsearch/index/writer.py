@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 from vsearch.errors import SkipReason
-from vsearch.index.catalog import Catalog, Known, Root, is_unsettled
+from vsearch.index.catalog import Catalog, Known, is_unsettled
 from vsearch.index.folder import (
     free_name,
     lock,
@@ -22,6 +22,7 @@ from vsearch.index.graph import extend_graph, graph_rows
 from vsearch.index.matrix import BLOCK_ROWS, checksum
 from vsearch.index.mending import mend
 from vsearch.index.reader import matrix_of
+from vsearch.index.roots import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
