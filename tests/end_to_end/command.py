@@ -15,9 +15,10 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 def environment(home: Path) -> dict[str, str]:
     """Return an environment in which nothing of the person who runs the tests shows."""
+    theirs = ("NO_COLOR", "TERM", "COLUMNS", "LINES")
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("VSEARCH_", "XDG_")) and name not in ("NO_COLOR", "TERM", "COLUMNS")
+        if not name.startswith(("VSEARCH_", "XDG_")) and name not in theirs
     }
     return kept | {"HOME": os.fspath(home), "XDG_DATA_HOME": os.fspath(home / "data")}

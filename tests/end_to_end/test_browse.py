@@ -192,8 +192,8 @@ def test_no_colour_is_sent_where_none_is_wanted(browse: Start) -> None:
 
 def test_small_windows_have_room(browse: Start) -> None:
     browsing = browse("snow", size=(40, 12))
-    browsing.until("IMG_0")
-    assert browsing.until("› snow").splitlines()[0] == "› snow"
+    shown = browsing.until("IMG_0")
+    assert shown.splitlines()[0] == "› snow"
     browsing.press("\t")
     browsing.until("space mark")
     browsing.press("\x1b[6~")

@@ -142,13 +142,15 @@ def check_target(folder: Path, target: Path) -> None:
     place = os.path.realpath(target)
     with Index(folder) as index:
         roots = [root.path for root in index.roots() if root.whole]
-    # Where files come to lie: a folder of a root's name may be there, even be that very root.
-    places = [place, *(os.path.realpath(os.path.join(place, _top(root))) for root in roots)]
+    # A folder of a root's name may be there already, even be that very root, or a link to one.
+    below = [os.path.realpath(os.path.join(place, _top(root))) for root in roots]
     for root in roots:
-        if any(within(one, os.path.realpath(root)) for one in places):
+        real, named = os.path.realpath(root), f"in a folder that is indexed, {root}"
+        if within(place, real):
+            raise UsageError(f"{os.fspath(target)!r} lies {named}; name one outside")
+        if any(within(one, real) for one in below):
             raise UsageError(
-                f"{os.fspath(target)!r} lies in a folder that is indexed, {root}, or what is moved "
-                "there would; name one outside"
+                f"what is moved to {os.fspath(target)!r} would lie {named}; name another one"
             )
     if os.path.lexists(place) and not os.path.isdir(place):
         raise UsageError(f"no folder, named {os.fspath(target)!r}; name one to move to")
