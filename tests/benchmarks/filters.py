@@ -55,7 +55,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 class Warm(Index):
-    """An index whose graph is loaded once, as in a process that stays."""
+    """An index whose graph is loaded once, as in a process that stays; each query is the first."""
 
     @cached_property
     def _loaded(self) -> Graph:
@@ -63,6 +63,10 @@ class Warm(Index):
 
     def graph(self) -> Graph:
         return self._loaded
+
+    def selected(self, condition: Condition) -> NDArray[np.int64]:
+        self._selected = None  # what the query before has chosen
+        return super().selected(condition)
 
 
 def fill(folder: Path, vectors: NDArray[np.float32]) -> None:

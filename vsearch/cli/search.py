@@ -196,7 +196,7 @@ def search(
         ),
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Say errors only.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--quiet", "-q", help="Say errors only.", rich_help_panel=OUTPUT)
     ] = False,
     explain: Annotated[
         bool,
