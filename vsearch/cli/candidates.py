@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # What the shells' scripts would take for something else is not offered, and has to be typed.
-_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f'\"`$\\*?\[\]\ud800-\udfff]+")
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f'\"`$\\*?\[\]\ud800-\udfff;&|<>(){}!#]+")
 
 
 def folders(context: typer.Context, incomplete: str) -> list[str]:

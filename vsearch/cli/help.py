@@ -117,9 +117,9 @@ def introduction(command: AnyCommand, context: Context) -> str:
 class App(typer.Typer):
     """A typer app with this help."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: type[Group] = Group) -> None:
         super().__init__(
-            cls=Group,
+            cls=group,
             add_completion=False,
             rich_markup_mode=None,
             pretty_exceptions_enable=False,

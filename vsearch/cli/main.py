@@ -10,7 +10,6 @@ import gc
 import io
 import itertools
 import os
-import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -20,20 +19,8 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 import vsearch
-from vsearch.cli import (
-    bench,
-    browse,
-    completion,
-    config,
-    duplicates,
-    index,
-    interchange,
-    models,
-    search,
-    settings,
-    status,
-    upkeep,
-)
+from vsearch.cli import completion, settings
+from vsearch.cli.commands import Commands
 from vsearch.cli.completion import PROGRAM
 from vsearch.cli.help import App
 from vsearch.errors import VsearchError
@@ -45,21 +32,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Importing makes many objects that stay; looking for garbage among them takes 7 ms of a search.
 gc.set_threshold(100_000, 50, 100)
 
-app = App()
-app.command("index")(index.index)
-app.command("search")(search.search)
-app.command("browse")(browse.browse)
-app.command("duplicates")(duplicates.duplicates)
-app.command("status")(status.status)
-app.command("forget")(upkeep.forget)
-app.command("check")(upkeep.check)
-app.command("compact")(upkeep.compact)
-app.command("export")(interchange.export)
-app.command("import")(interchange.import_index)
-app.add_typer(models.models, name="models")
-app.add_typer(bench.bench, name="bench")
-app.add_typer(config.config, name="config")
-app.command("completion")(completion.completion)
+app = App(Commands)
 
 
 def _version(wanted: bool) -> None:
@@ -123,6 +96,8 @@ def run() -> int:
             error, f"{error.strerror or error}{place}; check the disk and where the output goes"
         )
     except Exception as error:  # noqa: BLE001  # whatever it is: 1 would say "nothing found"
+        import shlex
+
         again = shlex.join([PROGRAM, "--debug", *sys.argv[1:]])
         return _failed(
             error,

@@ -13,16 +13,17 @@ import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.duplicates.find import is_as_recorded, path_of
 from vsearch.errors import ImageError, UsageError
 from vsearch.images.read import content_hash, read
 from vsearch.index import Index, within
+from vsearch.index.folder import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from vsearch.duplicates.find import Duplicate, Group
     from vsearch.records import Entry
@@ -163,27 +164,40 @@ def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
     is there is replaced. Names of the kept file itself ("linked") stay. Unless `really`, all is
     checked and nothing done.
     """
-    fault = None
-    try:
-        _verified(group.kept)
-    except (_Refused, OSError) as error:
-        fault = f"the file to keep: {_words(error)}"
     for other in group.others:
         if other.why == "linked":
             continue
-        to, why_not = _place_in(target, other), fault
+        path, to, why_not = path_of(other.entry), _place_in(target, other), None
         try:
-            if not fault:
-                _verified(other.entry)
-                _check_replaceable(path_of(other.entry))
-                if os.path.lexists(to):
-                    raise _Refused("there is something of that name")
-            if really and not fault:
+            kept = _verified_kept(group.kept)
+            data = _verified(other.entry)
+            if other.why == "exact" and data != kept:  # equal hashes, as in `link`
+                raise _Refused("its content differs from the kept file's")
+            del kept, data
+            _check_replaceable(path)
+            # Both names of one file: an earlier move that was killed in between. It goes on.
+            if os.path.lexists(to) and not _is_one_file(path, to):
+                raise _Refused("there is something of that name")
+            if really:
                 os.makedirs(os.path.dirname(to), exist_ok=True)
                 _move(other.entry, to)
         except (_Refused, OSError) as error:
             why_not = _words(error)
-        yield Action("move", path_of(other.entry), to, 0, why_not)
+        yield Action("move", path, to, 0, why_not)
+
+
+def _verified_kept(entry: Entry) -> bytes:
+    """Return the content of the file to keep, looked at before each file that goes."""
+    try:
+        return _verified(entry)
+    except (_Refused, OSError) as error:
+        raise _Refused(f"the file to keep: {_words(error)}") from error
+
+
+def _is_one_file(path: str, to: str) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(os.lstat(path), os.lstat(to))
+    return False
 
 
 def _place_in(target: Path, other: Duplicate) -> str:
@@ -197,19 +211,24 @@ def _top(root: str) -> str:
 
 def _move(entry: Entry, to: str) -> None:
     """Move a file to a name that is free, and stays what it is if it is free no longer."""
-    path = path_of(entry)
+    path, made = path_of(entry), False
     try:
-        os.link(path, to, follow_symlinks=False)  # the only way that never replaces what is there
-    except FileExistsError:
-        raise _Refused("there is something of that name") from None
-    except OSError:  # another file system, or one that knows no links
-        _copy(entry, to)
-    try:
+        if not _is_one_file(path, to):
+            try:
+                os.link(
+                    path, to, follow_symlinks=False
+                )  # nothing else never replaces what is there
+            except FileExistsError:
+                raise _Refused("there is something of that name") from None
+            except OSError:  # another file system, or one that knows no links
+                _copy(entry, to)
+        made = True
         if not is_as_recorded(entry):  # the last look before it goes
             raise _Refused(f"changed since it was indexed: {path}")
         os.unlink(path)
-    except (_Refused, OSError):
-        os.unlink(to)
+    except BaseException:  # Ctrl-C, too: it is in one place, the old one if it is still there
+        if (made or _is_one_file(path, to)) and os.path.lexists(path):
+            os.unlink(to)
         raise
 
 
@@ -233,8 +252,19 @@ def _copy(entry: Entry, to: str) -> None:
             if os.path.lexists(to):
                 raise _Refused("there is something of that name") from None
             os.rename(beside, to)
+        _sync_names(to)
     except ImageError as error:
         raise _Refused(str(error)) from error
     finally:
         with suppress(FileNotFoundError):
             os.unlink(beside)
+
+
+def _sync_names(path: str) -> None:
+    """Make a new name durable, and those of all folders above that may be new."""
+    place = Path(path).parent
+    while True:
+        sync_folder(place)
+        if place == place.parent or os.path.ismount(place):
+            return
+        place = place.parent

@@ -92,7 +92,10 @@ def _names(path: str) -> Iterator[str]:
     yield stem + suffix
     for number in itertools.count(2):
         ending = os.fsencode(f" ({number}){suffix}")
-        yield os.fsdecode(os.fsencode(stem)[: _LONGEST - len(ending)] + ending)
+        short = stem
+        while len(os.fsencode(short)) > _LONGEST - len(ending):  # by characters, not by bytes
+            short = short[:-1]
+        yield short + os.fsdecode(ending)
 
 
 def _copy(source: str, folder: str) -> tuple[str, bool]:

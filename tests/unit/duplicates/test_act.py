@@ -126,6 +126,68 @@ def test_what_has_changed_is_left_alone(
     assert {path: after[path] for path in before if path in after}.items() <= before.items()
 
 
+def test_equal_hashes_prove_nothing(
+    root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes two files of one hash must not get one of them moved away."""
+    monkeypatch.setattr(act, "content_hash", lambda _: group.kept.digest)
+    _same_stamp(root / "sub/copy.jpg")
+    for actions in (
+        list(act.move(group, tmp_path / "out", really=True)),
+        list(act.link(group, really=True)),
+    ):
+        assert actions[0].path.endswith("copy.jpg")
+        assert actions[0].why_not == "its content differs from the kept file's"
+    assert (root / "sub/copy.jpg").exists()
+
+
+def test_the_kept_file_is_looked_at_before_each_that_goes(
+    root: Path, group: Group, tmp_path: Path
+) -> None:
+    actions = act.move(group, tmp_path / "out", really=True)
+    assert next(actions).why_not is None
+    (root / "a.jpg").unlink()
+    assert (next(actions).why_not or "").startswith("the file to keep: changed since")
+    assert (root / "half.png").exists()
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, OSError])
+def test_a_move_that_is_interrupted_is_undone(
+    root: Path,
+    group: Group,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[BaseException],
+) -> None:
+    before = everything(root)
+    link = os.link
+
+    def interrupted(source: str, target: str, *, follow_symlinks: bool) -> None:
+        link(source, target, follow_symlinks=follow_symlinks)
+        raise fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", interrupted)
+        if fault is KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                list(act.move(group, tmp_path / "out", really=True))
+        else:
+            assert all(one.why_not for one in act.move(group, tmp_path / "out", really=True))
+    assert everything(root) == before
+    assert everything(tmp_path / "out") == {}
+
+
+def test_a_move_that_was_killed_in_between_goes_on(
+    root: Path, group: Group, tmp_path: Path
+) -> None:
+    there = tmp_path / "out/pictures/sub/copy.jpg"
+    there.parent.mkdir(parents=True)
+    os.link(root / "sub/copy.jpg", there)
+    assert [one.why_not for one in act.move(group, tmp_path / "out", really=True)] == [None, None]
+    assert there.exists()
+    assert not (root / "sub/copy.jpg").exists()
+
+
 def test_nothing_is_ever_replaced(root: Path, group: Group, tmp_path: Path) -> None:
     there = tmp_path / "out" / "pictures" / "half.png"
     there.parent.mkdir(parents=True)
