@@ -119,7 +119,8 @@ def test_an_empty_name_is_no_place(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--gallery", "mine"], "what is there already is no gallery of vsearch, at mine;"),
+        (["--gallery", "mine.html"], "what is there already is no gallery of vsearch, at mine."),
+        (["--gallery", "mine.png"], "a gallery is a page, not 'mine.png'; name it .html"),
         (["--sheet", "mine.png"], "what is there already is no sheet of vsearch, at mine.png;"),
         (["--copy-to", "mine"], "it is no folder, "),
         (["--gallery", "none/page.html"], "No such file or directory, at none/page.html;"),
@@ -128,14 +129,14 @@ def test_an_empty_name_is_no_place(
 def test_what_is_in_the_way_stays(
     vsearch: Run, query: list[str | Path], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    for name in ("mine", "mine.png"):
+    for name in ("mine", "mine.html", "mine.png"):
         (tmp_path / name).write_text(name)
     done = vsearch(*query, *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.decode().startswith(f"vsearch: {message}")
     assert done.stderr.count(b"\n") == 1
     assert {name: (tmp_path / name).read_text() for name in os.listdir(tmp_path)} == {
-        "mine": "mine", "mine.png": "mine.png",
+        "mine": "mine", "mine.html": "mine.html", "mine.png": "mine.png",
     }  # fmt: skip
 
 

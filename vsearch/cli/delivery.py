@@ -99,6 +99,10 @@ class Delivery:
 
     def require(self) -> None:
         """Look before the search whether all this can be done. Raises UsageError."""
+        if self.gallery and self.gallery.suffix.lower() not in (".html", ".htm"):
+            from vsearch.errors import UsageError
+
+            raise UsageError(f"a gallery is a page, not {os.fspath(self.gallery)!r}; name it .html")
         if self.sheet:
             from vsearch.output.sheet import form_of
 

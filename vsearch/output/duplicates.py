@@ -13,6 +13,7 @@ from vsearch.duplicates.find import LeftOut, path_of
 from vsearch.output.terminal import (
     console,
     count_of,
+    in_columns,
     is_terminal,
     printable,
     say,
@@ -214,9 +215,7 @@ class DuplicatesOutput:
     def _shown(self, path: str) -> str:
         """Return a path that breaks no columns; only a terminal minds undecodable bytes."""
         shown = shown_path(path, self._here)
-        if self._terminal:
-            return printable(shown)
-        return "".join(one if "\ud800" <= one <= "\udfff" else printable(one) for one in shown)
+        return printable(shown) if self._terminal else in_columns(shown)
 
     def _write(self, line: bytes, end: bytes = b"\n") -> None:
         sys.stdout.buffer.write(line + end)

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from vsearch.config import cores
 from vsearch.errors import UsageError
 from vsearch.output.table import NARROWEST, print_table
-from vsearch.output.terminal import is_terminal, printable, say, shown_path
+from vsearch.output.terminal import in_columns, is_terminal, printable, say, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -243,13 +243,5 @@ def _cell(value: object) -> str:
 
 def _tab(match: Match, path: str, *, terminal: bool) -> str:
     relevance = "" if match.relevance is None else f"{match.relevance:.3f}"
-    # Undecodable bytes keep no column from standing straight; only a terminal minds them.
-    shown = (
-        printable(path)
-        if terminal
-        else "".join(
-            character if "\ud800" <= character <= "\udfff" else printable(character)
-            for character in path
-        )
-    )
+    shown = printable(path) if terminal else in_columns(path)
     return f"{match.rank}\t{match.score:.4f}\t{relevance}\t{shown}"

@@ -23,6 +23,7 @@ _UNSAFE = re.compile(
     "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000110bd\U000110cd"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f]"
 )
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -32,6 +33,14 @@ def printable(text: str) -> str:
     A newline becomes \n, an escape \x1b, an undecodable byte \xff, a direction mark \u202e.
     """
     return _UNSAFE.sub(_written_out, text)
+
+
+def in_columns(text: str) -> str:
+    """Return `text` with the control characters written out, which break lines and columns.
+
+    For programs, to which all else is the name itself, bytes that are no valid UTF-8 among it.
+    """
+    return _CONTROL.sub(_written_out, text)
 
 
 def _written_out(match: re.Match[str]) -> str:
