@@ -291,10 +291,25 @@ class _Reader:
         if field in TEXTS and sign not in {"==", "!="}:
             raise self._wrong(f"{field} is equal or not, or contains a text")
         if field == "date":
-            value = day(str(value), self._today)
+            return self._dated(sign, str(value))
         if field == "type":
             value = _type(str(value))
         return Compared(field, sign, self._possible(field, value))
+
+    def _dated(self, sign: Operator, typed: str) -> Condition:
+        """Read a date, of which a week, month or year that is named is all of it."""
+        begin = day(typed, self._today)
+        span = re.fullmatch(r"(this|last) (week|month|year)", " ".join(typed.lower().split()))
+        if not span:  # conditions know how much "2023-05" is
+            return Compared("date", sign, begin)
+        end = _ago(date.fromisoformat(begin), -1, span[2]).isoformat()
+        since, until = Compared("date", ">=", begin), Compared("date", "<", end)
+        before, after = Compared("date", "<", begin), Compared("date", ">=", end)
+        meanings: dict[Operator, Condition] = {
+            "==": AllOf((since, until)), "!=": AnyOf((before, after)),
+            "<": before, "<=": until, ">": after, ">=": since,
+        }  # fmt: skip
+        return meanings[sign]
 
     def _contained(self, left: ast.expr, right: ast.expr) -> Condition:
         """Read `'text' in field`, or `field in (value, ...)`."""

@@ -93,6 +93,17 @@ def test_no_day(typed: str, expected: str) -> None:
         ("date == '2023-05'", Compared("date", "==", "2023-05")),
         ("'2023' < date", Compared("date", ">", "2023")),
         ("date >= 'last month'", Compared("date", ">=", "2024-02-01")),
+        ("date == 'last month'", AllOf((
+            Compared("date", ">=", "2024-02-01"), Compared("date", "<", "2024-03-01"),
+        ))),
+        ("'this year' != date", AnyOf((
+            Compared("date", "<", "2024-01-01"), Compared("date", ">=", "2025-01-01"),
+        ))),
+        ("date <= 'This  Week'", Compared("date", "<", "2024-04-01")),
+        ("date > 'last year'", Compared("date", ">=", "2024-01-01")),
+        ("date in ('yesterday', '2021')", AnyOf((
+            Compared("date", "==", "2024-03-30"), Compared("date", "==", "2021"),
+        ))),
         ("not (width > height) and name == 'a' or pixels != 5", AnyOf((
             AllOf((Not(WIDE), Compared("name", "==", "a"))), Compared("pixels", "!=", 5),
         ))),
