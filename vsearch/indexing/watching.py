@@ -227,12 +227,15 @@ class _Watcher:
         while True:
             try:
                 with Index(self._folder) as index:
-                    return index.roots()
+                    known = index.roots()
+                # One that has just been made anew has none yet: who made it is about to add them.
+                if known or not told:
+                    return known
             except IndexMissing:
                 if not told:
                     yield IndexAway(os.fspath(self._folder))
                     told = True
-                time.sleep(TICK_SECONDS)
+            time.sleep(TICK_SECONDS)
 
 
 def _place(scope: Scope) -> str:

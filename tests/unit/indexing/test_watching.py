@@ -16,6 +16,7 @@ from fake_encoder import BLUE, GREEN, RED, FakeEncoder, paint
 from vsearch.errors import UsageError
 from vsearch.index import Index
 from vsearch.index.upkeep import Upkeep
+from vsearch.index.writer import IndexWriter
 from vsearch.indexing import run, watching
 from vsearch.indexing.events import (
     Done,
@@ -417,6 +418,28 @@ def test_an_index_that_goes_with_its_drive_is_waited_for(root: Path) -> None:
     root.with_name("away").rename(root)
     add(root)
     watched.until_holds(names(index) | {os.fspath(root / "new.png"): True})
+
+
+def test_an_index_that_is_made_anew_is_waited_for_until_it_has_roots(
+    root: Path, index: Path
+) -> None:
+    watched = Watched(index, root)
+    watched.until_watching()
+    index.rename(index.with_name("old"))
+    add(root)
+    watched.until(lambda event: isinstance(event, IndexAway))
+
+    def make() -> None:
+        with IndexWriter(index, FakeEncoder().identity) as writer:
+            writer.commit()
+            time.sleep(4 * watching.TICK_SECONDS)
+            writer.add_root(os.fspath(root), whole=True)
+            writer.commit()
+
+    making = Thread(target=make)
+    making.start()
+    watched.until_holds({os.fspath(path): True for path in root.rglob("*.png")})
+    making.join()
 
 
 def test_pictures_are_embedded_once(root: Path, index: Path) -> None:
