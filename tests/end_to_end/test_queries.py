@@ -505,3 +505,12 @@ def test_a_pipe_that_nobody_writes_to_is_waited_for_until_ctrl_c(
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, b"")
     assert b"Traceback" not in stderr
+
+
+def test_queries_that_are_a_picture_are_one_line_and_exit_2(
+    vsearch: Run, photos_index: Path
+) -> None:
+    done = vsearch("search", "--queries", PHOTOS / "IMG_0013.jpg", "--index", photos_index)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"vsearch: the queries are no text; ")
+    assert done.stderr.count(b"\n") == 1

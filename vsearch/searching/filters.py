@@ -316,6 +316,10 @@ class _Reader:
         if isinstance(right, ast.Tuple | ast.List | ast.Set):
             field = self._field(left)
             return AnyOf(tuple(self._with_value(field, "==", one) for one in right.elts))
+        if isinstance(left, ast.Name) and isinstance(right, ast.Constant):
+            raise self._wrong(
+                "what a field is in is a list, with a comma in it even of one: ('jpg',)"
+            )
         field, value = self._field(right), self._value(left)
         if field not in TEXTS or not isinstance(value, str):
             raise self._wrong(f"{field} contains no {value!r}")

@@ -35,10 +35,16 @@ class Line:
 def batches(stream: BufferedIOBase) -> Iterator[list[Line]]:
     """Yield the lines that are not blank, at most BATCH at a time, as soon as they have come.
 
-    Of one that is too long, only the beginning is kept.
+    Of one that is too long, only the beginning is kept. Raises UsageError for what is no text: it
+    has a NUL byte among the first that come, as any picture.
     """
     number, rest = 0, b""
     while chunk := stream.read1(_CHUNK):
+        if not number and not rest and b"\0" in chunk:
+            raise UsageError(
+                "the queries are no text; name a file with one a line, in which a picture is a "
+                "line `image:PATH`"
+            )
         *ended, rest = (rest + chunk).split(b"\n")
         rest = rest[: LONGEST + 1]
         yield from _batches(number, ended)

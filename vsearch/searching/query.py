@@ -231,7 +231,7 @@ def _words(text: str) -> str:
     try:
         words.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"words that are no valid UTF-8, {words!r}; check the term") from None
+        raise UsageError(f"words that are no valid UTF-8, {words[:80]!r}; check the term") from None
     if not words:
         raise UsageError("an empty search term; name what you look for, or a picture")
     return words

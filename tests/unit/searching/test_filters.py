@@ -126,6 +126,7 @@ def test_an_expression(typed: str, expected: object) -> None:
         ("camera < 'a'", "camera is equal or not, or contains a text"),
         ("width == camera", "width and camera cannot be compared"),
         ("'a' in width", "width contains no 'a'"),
+        ("type in ('jpg')", "what a field is in is a list, with a comma in it"),
         ("width is 3", "'is' compares no values; write =="),
         ("3 == 3", "one side of each comparison is a field"),
         ("width == True", "a value is a number or a text in quotes"),
@@ -147,7 +148,7 @@ def test_an_expression(typed: str, expected: object) -> None:
         ("'\udcff' not in camera", "'\\udcff' is no valid text for camera"),
         ("camera in ('a', '\\ud800')", "'\\ud800' is no valid text for camera"),
     ],
-    ids=range(29),
+    ids=range(30),
 )
 def test_an_expression_that_is_refused(typed: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
