@@ -99,14 +99,16 @@ def print_answer(
             say(f"vsearch: {why_nothing(answer)}")
     elif form == "table":
         print_table(answer.matches, color=color)
-        if all(match.weak for match in answer.matches) and not quiet:
-            say(f"vsearch: {ALL_WEAK}")
     elif form == "preview":
         from vsearch.output.preview import print_preview
 
         print_preview(answer.matches, color=color, workers=cores(), pixel_limit=pixel_limit)
     elif form != "nothing":
         print_matches(answer.matches, form)
+    # Who reads lines of paths or objects has asked for just those, or finds "weak" in them.
+    told = form in ("table", "preview", "tab") and not quiet
+    if told and answer.matches and all(match.weak for match in answer.matches):
+        say(f"vsearch: {ALL_WEAK}")
     return bool(answer.matches)
 
 
