@@ -211,23 +211,25 @@ def _top(root: str) -> str:
 
 def _move(entry: Entry, to: str) -> None:
     """Move a file to a name that is free, and stays what it is if it is free no longer."""
-    path, made = path_of(entry), False
+    path = path_of(entry)
+    there, made = _is_one_file(path, to), False
     try:
-        if not _is_one_file(path, to):
+        if not there:
             try:
-                os.link(
-                    path, to, follow_symlinks=False
-                )  # nothing else never replaces what is there
+                # Nothing else is sure to replace nothing.
+                os.link(path, to, follow_symlinks=False)
             except FileExistsError:
                 raise _Refused("there is something of that name") from None
             except OSError:  # another file system, or one that knows no links
                 _copy(entry, to)
-        made = True
+                made = True
+                _sync_names(to)
         if not is_as_recorded(entry):  # the last look before it goes
             raise _Refused(f"changed since it was indexed: {path}")
         os.unlink(path)
     except BaseException:  # Ctrl-C, too: it is in one place, the old one if it is still there
-        if (made or _is_one_file(path, to)) and os.path.lexists(path):
+        ours = made or (not there and _is_one_file(path, to))
+        if ours and os.path.lexists(path):
             os.unlink(to)
         raise
 
@@ -252,7 +254,6 @@ def _copy(entry: Entry, to: str) -> None:
             if os.path.lexists(to):
                 raise _Refused("there is something of that name") from None
             os.rename(beside, to)
-        _sync_names(to)
     except ImageError as error:
         raise _Refused(str(error)) from error
     finally:
@@ -264,7 +265,11 @@ def _sync_names(path: str) -> None:
     """Make a new name durable, and those of all folders above that may be new."""
     place = Path(path).parent
     while True:
-        sync_folder(place)
+        try:
+            sync_folder(place)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some shares cannot
+                raise
         if place == place.parent or os.path.ismount(place):
             return
         place = place.parent

@@ -94,12 +94,11 @@ def find(
 
     `sought` are "exact" copies alone, "near" ones too, or also "crops": crops and straightened
     copies, among pictures that are alike. With a `condition`, only files that meet it are in a
-    group. `keep` says which of a group is the
-    best: of the most pixels (then bytes), or taken first or last, as conditions tell dates (then
-    the largest); the shorter path where that is the same. Before the groups comes what was left
-    out, if anything was. `workers` decode at a time, at most, pictures of at most `pixel_limit`
-    pixels that may be crops, or whose hash the index does not know. `progress` is told how many of
-    all pictures are done.
+    group. `keep` says which of a group is the best: of the most pixels (then bytes), or taken first
+    or last, as conditions tell dates (then the largest); the shorter path where that is the same.
+    Before the groups comes what was left out, if anything was. `workers` decode at a time, at most,
+    pictures of at most `pixel_limit` pixels that may be crops, or whose hash the index does not
+    know. `progress` is told how many of all pictures are done.
 
     Raises StoreError when the index cannot be used, UsageError or ValueError as `Index.entries`.
     """

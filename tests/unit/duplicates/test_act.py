@@ -188,6 +188,52 @@ def test_a_move_that_was_killed_in_between_goes_on(
     assert not (root / "sub/copy.jpg").exists()
 
 
+def test_a_name_that_was_there_stays_when_a_move_cannot_go_on(
+    root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "out/pictures/sub/copy.jpg"
+    there.parent.mkdir(parents=True)
+    os.link(root / "sub/copy.jpg", there)
+    before = everything(root, tmp_path / "out")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", refuse)
+        assert next(act.move(group, tmp_path / "out", really=True)).why_not == "Permission denied"
+    assert everything(root, tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(("number", "done"), [(22, True), (5, False)])
+def test_a_copy_whose_name_may_not_last_takes_nothing_away(
+    root: Path,
+    group: Group,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    done: bool,
+) -> None:
+    """Across file systems. EIO is a fault; EINVAL says that a share knows no such thing."""
+    link = os.link
+
+    def across(source: str, target: str, *, follow_symlinks: bool) -> None:
+        if os.fspath(source).startswith(os.fspath(root)):
+            raise OSError(18, "Invalid cross-device link")
+        link(source, target, follow_symlinks=follow_symlinks)
+
+    def refuse(_: Path) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "link", across)
+    monkeypatch.setattr(act, "sync_folder", refuse)
+    before = everything(root)
+    actions = list(act.move(group, tmp_path / "out", really=True))
+    assert [one.why_not for one in actions] == [None if done else "no"] * 2
+    assert (everything(root) == before) is not done
+    assert len(everything(tmp_path / "out")) == (2 if done else 0)
+
+
 def test_nothing_is_ever_replaced(root: Path, group: Group, tmp_path: Path) -> None:
     there = tmp_path / "out" / "pictures" / "half.png"
     there.parent.mkdir(parents=True)

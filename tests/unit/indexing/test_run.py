@@ -792,7 +792,7 @@ def playground() -> Iterator[Path]:
         yield Path(os.path.realpath(folder))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=st.lists(edits, min_size=3, max_size=25))
 def test_after_any_edits_the_index_is_that_of_a_fresh_run(
     playground: Path, edits: list[tuple[str, str, str | bytes | None]]

@@ -513,7 +513,7 @@ runs = st.tuples(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(st.one_of(edits, runs), min_size=3, max_size=25))
 def test_after_any_edits_and_runs_each_model_ends_up_as_if_alone(
     playground: Path, steps: list[tuple[str, str, Any]]
