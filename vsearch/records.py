@@ -100,13 +100,15 @@ class ImageRecord:
     """One picture file the index can answer with.
 
     `root` is the absolute path of its root folder, `path` its path relative to that root; `row` is
-    the matrix row of its embedding (files of equal content share one row).
+    the matrix row of its embedding (files of equal content share one row). `size` and `mtime_ns` as
+    in `Entry`.
     """
 
     root: str
     path: str
     row: int
     size: int
+    mtime_ns: int
     facts: ImageFacts
 
 
@@ -131,6 +133,24 @@ class Entry:
     perceptual: bytes | None = None
 
 
+def date_of(record: ImageRecord | Entry) -> str | None:
+    """Return when a picture was taken, else when its file was changed, to the second, as ISO 8601.
+
+    It is what conditions on a date compare: the time of the clock on the wall, without an offset.
+    None where neither is known.
+    """
+    if record.facts.taken_at:
+        return record.facts.taken_at[:19]
+    if record.mtime_ns < 0:  # proves nothing, and says nothing
+        return None
+    from datetime import datetime
+
+    try:
+        return datetime.fromtimestamp(record.mtime_ns // 10**9).isoformat()
+    except (ValueError, OverflowError, OSError):  # some file systems hold any number
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One answer to a query.
@@ -138,9 +158,10 @@ class Match:
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is how likely the picture is an answer, in [0, 1] (see
     `searching.relevance`); None where too few pictures tell. `weak`: it is rather none. `size` is
-    the file's when it was indexed, in bytes; None where it is not known. `names` is how far its
-    names have the words of the query, in [0, 1]; None where they did not count. `duplicates` are
-    the absolute paths of the files that are folded into it; None where nothing was to be folded.
+    the file's when it was indexed, in bytes; None where it is not known. `date` is what `date_of`
+    says. `names` is how far its names have the words of the query, in [0, 1]; None where they did
+    not count. `duplicates` are the absolute paths of the files that are folded into it; None where
+    nothing was to be folded.
     """
 
     rank: int
@@ -150,6 +171,7 @@ class Match:
     facts: ImageFacts
     weak: bool = False
     size: int | None = None
+    date: str | None = None
     names: float | None = None
     duplicates: tuple[str, ...] | None = None
 

@@ -21,4 +21,5 @@ def environment(home: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("VSEARCH_", "XDG_")) and name not in theirs
     }
-    return kept | {"HOME": os.fspath(home), "XDG_DATA_HOME": os.fspath(home / "data")}
+    clock = {"TZ": "UTC"}  # dates of files are those of the clock on the wall
+    return kept | clock | {"HOME": os.fspath(home), "XDG_DATA_HOME": os.fspath(home / "data")}

@@ -37,6 +37,7 @@ REFERENCE = re.compile(r"(?<=<!-- reference -->\n).*?(?=<!-- end -->$)", re.DOTA
 COLUMNS, LINES = 100, 200
 SCREEN = 400  # wider than any line, so that none is broken
 HERE = "/path/to/here"
+FETCHED = 1_767_268_800  # noon of 1 January 2026
 
 
 def commands(block: str) -> list[tuple[str, str]]:
@@ -80,7 +81,9 @@ def run_all(text: str) -> list[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as scratch:
         folder, home = Path(scratch).resolve() / "here", Path(scratch) / "home"
         home.mkdir()
-        shutil.copytree(PHOTOS, folder / "examples" / "photos")
+        photos = shutil.copytree(PHOTOS, folder / "examples" / "photos")
+        for photo in photos.iterdir():  # else with the date of the checkout, where none was taken
+            os.utime(photo, (FETCHED, FETCHED))
         return [
             (command, written, on_a_terminal(command, folder, home))
             for block in BLOCK.findall(text)

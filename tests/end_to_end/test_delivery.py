@@ -123,6 +123,7 @@ def test_an_empty_name_is_no_place(
         (["--gallery", "mine.png"], "a gallery is a page, not 'mine.png'; name it .html"),
         (["--sheet", "mine.png"], "what is there already is no sheet of vsearch, at mine.png;"),
         (["--copy-to", "mine"], "it is no folder, "),
+        (["--link-to", "mine/folder"], "it is no folder, "),
         (["--gallery", "none/page.html"], "No such file or directory, at none/page.html;"),
     ],
 )
@@ -132,7 +133,7 @@ def test_what_is_in_the_way_stays(
     for name in ("mine", "mine.html", "mine.png"):
         (tmp_path / name).write_text(name)
     done = vsearch(*query, *arguments, cwd=tmp_path)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, b"")  # seen before anything is searched
     assert done.stderr.decode().startswith(f"vsearch: {message}")
     assert done.stderr.count(b"\n") == 1
     assert {name: (tmp_path / name).read_text() for name in os.listdir(tmp_path)} == {

@@ -98,15 +98,19 @@ class Delivery:
         return self != Delivery()
 
     def require(self) -> None:
-        """Look before the search whether all this can be done. Raises UsageError."""
-        if self.gallery and self.gallery.suffix.lower() not in (".html", ".htm"):
-            from vsearch.errors import UsageError
+        """Look before the search whether all this can be done. Raises UsageError and OSError."""
+        if self.gallery:
+            from vsearch.output.gallery.write import require_gallery
 
-            raise UsageError(f"a gallery is a page, not {os.fspath(self.gallery)!r}; name it .html")
+            require_gallery(self.gallery)
         if self.sheet:
-            from vsearch.output.sheet import form_of
+            from vsearch.output.sheet import require_sheet
 
-            form_of(self.sheet)
+            require_sheet(self.sheet)
+        for folder in filter(None, (self.copy_to, self.link_to)):
+            from vsearch.files.place import require_place
+
+            require_place(folder)
         if self.command is not None:
             from vsearch.files.programs import command_of
 

@@ -145,6 +145,7 @@ def duplicates(
     require_indexed(folder, folders)
     sought = sought or ("exact" if link or move_to else "near")
     output = DuplicatesOutput(form)
+    promised: set[str] = set()
     try:
         with output:
             for found in find(
@@ -161,7 +162,7 @@ def duplicates(
                 elif link or move_to:
                     output.count(found)
                     actions = (
-                        act.move(found, move_to, really=yes)
+                        act.move(found, move_to, really=yes, promised=promised)
                         if move_to
                         else act.link(found, really=yes)
                     )

@@ -134,7 +134,7 @@ def search(
         Literal["relevance", "date", "path"],
         typer.Option(
             "--sort",
-            help="The order of the answers, once they are chosen.",
+            help="The order of the answers, once they are chosen; by date, the newest first.",
             rich_help_panel=ANSWER,
         ),
     ] = "relevance",

@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import shutil
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ def link(group: Group, *, really: bool) -> Iterator[Action]:
     nothing done.
     """
     kept = path_of(group.kept)
+    names_gone: Counter[tuple[int, int]] = Counter()  # of each file, were this done
     for other in group.others:
         if other.why != "exact":
             continue
@@ -68,9 +70,13 @@ def link(group: Group, *, really: bool) -> Iterator[Action]:
             data = _verified(group.kept)
             if _verified(other.entry) != data:  # equal hashes, which prove nothing to the last bit
                 raise _Refused("its content differs from the kept file's")
-            freed = _check_linkable(kept, path)
+            found = _linkable(kept, path)
+            file = (found.st_dev, found.st_ino)
+            freed = found.st_size if found.st_nlink - names_gone[file] == 1 else 0
             if really:
                 _replace_by_link(kept, other.entry)
+            else:
+                names_gone[file] += 1
         except (_Refused, OSError) as error:
             freed, why_not = 0, _words(error)
         yield Action("link", path, kept, freed, why_not)
@@ -93,8 +99,8 @@ def _verified(entry: Entry) -> bytes:
     raise _Refused(f"changed since it was indexed: {path}")
 
 
-def _check_linkable(kept: str, path: str) -> int:
-    """Return how many bytes a link in place of the file frees. Raises _Refused."""
+def _linkable(kept: str, path: str) -> os.stat_result:
+    """Return what is known of a file that a link can take the place of. Raises _Refused."""
     _check_replaceable(path)
     one, other = os.lstat(kept), os.lstat(path)
     if one.st_dev != other.st_dev:
@@ -103,7 +109,7 @@ def _check_linkable(kept: str, path: str) -> int:
         raise _Refused("owner or permissions differ from the kept file's")
     if _attributes(kept) != _attributes(path):
         raise _Refused("extended attributes differ from the kept file's")
-    return other.st_size if other.st_nlink == 1 else 0
+    return other
 
 
 def _check_replaceable(path: str) -> None:
@@ -157,13 +163,17 @@ def check_target(folder: Path, target: Path) -> None:
         raise UsageError(f"no folder, named {os.fspath(target)!r}; name one to move to")
 
 
-def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
+def move(
+    group: Group, target: Path, *, really: bool, promised: set[str] | None = None
+) -> Iterator[Action]:
     """Move all of a group but the kept file to `target`.
 
     A file comes to lie there under the name of its root folder and its path in that. Nothing that
     is there is replaced. Names of the kept file itself ("linked") stay. Unless `really`, all is
-    checked and nothing done.
+    checked and nothing done; then `promised` are the places that groups before this one would have
+    got, and gets those of this one.
     """
+    promised = set() if promised is None else promised
     for other in group.others:
         if other.why == "linked":
             continue
@@ -176,11 +186,13 @@ def move(group: Group, target: Path, *, really: bool) -> Iterator[Action]:
             del kept, data
             _check_replaceable(path)
             # Both names of one file: an earlier move that was killed in between. It goes on.
-            if os.path.lexists(to) and not _is_one_file(path, to):
+            if to in promised or (os.path.lexists(to) and not _is_one_file(path, to)):
                 raise _Refused("there is something of that name")
             if really:
                 os.makedirs(os.path.dirname(to), exist_ok=True)
                 _move(other.entry, to)
+            else:
+                promised.add(to)
         except (_Refused, OSError) as error:
             why_not = _words(error)
         yield Action("move", path, to, 0, why_not)
@@ -235,7 +247,7 @@ def _move(entry: Entry, to: str) -> None:
 
 
 def _copy(entry: Entry, to: str) -> None:
-    """Copy a file with its times and permissions; make sure that the copy is on the disk."""
+    """Copy a file with owner, permissions and times; make sure that the copy is on the disk."""
     path = path_of(entry)
     beside = os.path.join(os.path.dirname(to), _BESIDE.format(secrets.token_hex(8)))
     try:
@@ -243,6 +255,7 @@ def _copy(entry: Entry, to: str) -> None:
             shutil.copyfileobj(source, copy, _CHUNK)
             copy.flush()
             os.fsync(copy.fileno())
+        _give(beside, os.lstat(path))
         shutil.copystat(path, beside)
         if content_hash(read(beside, entry.size)) != entry.digest or not is_as_recorded(entry):
             raise _Refused(f"changed since it was indexed: {path}")
@@ -259,6 +272,14 @@ def _copy(entry: Entry, to: str) -> None:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(beside)
+
+
+def _give(path: str, like: os.stat_result) -> None:
+    """Let a file have the owner and group of another, as far as this process may (as mv does)."""
+    if hasattr(os, "chown"):  # Windows has none
+        with suppress(PermissionError):
+            os.chown(path, -1, like.st_gid)
+            os.chown(path, like.st_uid, -1)
 
 
 def _sync_names(path: str) -> None:

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.duplicates.near import SKETCH, axes, sketched, stars
@@ -18,7 +17,7 @@ from vsearch.images.alignment import Plane, bits_between_parts, luminances
 from vsearch.images.isolation.decoders import Decoders
 from vsearch.images.perceptual import BITS, HASH_BYTES, NO_STRUCTURE, SIDE
 from vsearch.index import Index, is_unsettled
-from vsearch.records import Entry, Preprocessing
+from vsearch.records import Entry, Preprocessing, date_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,14 +170,8 @@ def _preference(entry: Entry, keep: Keep) -> Preference:
 
 
 def _moment(entry: Entry) -> int | None:
-    """Return when a picture was taken, else when its file was changed, as 20230504123310."""
-    taken = (entry.facts.taken_at or "")[:19]
-    if not taken and entry.mtime_ns >= 0:
-        try:
-            taken = datetime.fromtimestamp(entry.mtime_ns // 10**9).isoformat()
-        except (ValueError, OverflowError, OSError):  # some file systems hold any number
-            return None
-    digits = re.sub(r"[^0-9]", "", taken)
+    """Return the date of a picture as 20230504123310."""
+    digits = re.sub(r"[^0-9]", "", date_of(entry) or "")
     return int(digits.ljust(14, "0")) if digits else None
 
 

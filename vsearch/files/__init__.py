@@ -2,5 +2,6 @@
 
 whole     a file or folder that is written beside its place and renamed
 place     copies of files, or links to them, into a folder
+room      whether there can be something, looked at before
 programs  other programs for files: a command for each, the system's viewer
 """

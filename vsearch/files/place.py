@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.errors import UsageError
+from vsearch.files.room import require_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +58,7 @@ def place(sources: Iterable[str], folder: Path, how: How) -> Iterator[Placed]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise UsageError(f"it is no folder, {folder}; name another, or a new one") from None
+        raise _no_folder(folder) from None
     put = _copy if how == "copy" else _link
     for source in sources:
         if fault := _fault(source):
@@ -73,6 +74,22 @@ def place(sources: Iterable[str], folder: Path, how: How) -> Iterator[Placed]:
             yield Placed(source, None, fault=error.strerror or str(error))
         else:
             yield Placed(source, path, new)
+
+
+def require_place(folder: Path) -> None:
+    """Look whether files can be put into `folder`, which need not be there yet.
+
+    Raises what `place` would, as far as can be seen before anything is made.
+    """
+    folder = folder.absolute()
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise _no_folder(folder)
+    require_room(there, folder)
+
+
+def _no_folder(folder: Path) -> UsageError:
+    return UsageError(f"it is no folder, {folder}; name another, or a new one")
 
 
 def _fault(source: str) -> str:

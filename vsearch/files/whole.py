@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
+from vsearch.files.room import require_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,10 +52,7 @@ def whole(
     def require_free() -> None:
         if not os.path.lexists(target) or (folder and _is_empty_folder(target)):
             return
-        if not is_earlier(target):
-            raise UsageError(
-                f"what is there already is no {noun} of {kind}, at {named}; name another place"
-            )
+        _require_earlier(target, named, is_earlier, noun, kind)
         if not replace:
             raise UsageError(
                 f"there is an export already, at {named}; name another, or add --force"
@@ -74,6 +72,28 @@ def whole(
             target.rename(earlier)
         new.replace(target)
         _sync(target.parent)
+
+
+def require_place(
+    target: Path, is_earlier: Callable[[Path], bool], *, noun: str, kind: str
+) -> None:
+    """Look whether a file can be made as `target`, or take the place of an earlier one there.
+
+    Raises what `whole` would, as far as can be seen before anything is made.
+    """
+    place = Path(os.path.realpath(target))
+    require_room(place.parent, target)
+    if os.path.lexists(place):
+        _require_earlier(place, target, is_earlier, noun, kind)
+
+
+def _require_earlier(
+    target: Path, named: Path, is_earlier: Callable[[Path], bool], noun: str, kind: str
+) -> None:
+    if not is_earlier(target):
+        raise UsageError(
+            f"what is there already is no {noun} of {kind}, at {named}; name another place"
+        )
 
 
 @contextmanager

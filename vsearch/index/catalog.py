@@ -545,7 +545,7 @@ class Catalog:
         found = self._all(
             # CROSS JOIN: SQLite keeps the order written, from the few wanted rows outwards. Left to
             # itself it scans every row of the set first (91 ms of 100,000, against 0.1 ms).
-            "SELECT rows.row, images.root, images.path, images.size,"  # noqa: S608  # as above
+            "SELECT rows.row, images.root, images.path, size, mtime_ns,"  # noqa: S608  # as above
             f" {_FACTS}"
             " FROM json_each(?) AS wanted"
             " CROSS JOIN rows ON rows.vector_set=? AND rows.row=wanted.value"
@@ -555,8 +555,8 @@ class Catalog:
             (json.dumps(list(rows)), vector_set, *values),
         )
         records: dict[int, list[ImageRecord]] = {}
-        for row, root, path, size, *facts in found:
-            record = ImageRecord(roots[root], os.fsdecode(path), row, size, _facts(*facts))
+        for row, root, path, size, mtime, *facts in found:
+            record = ImageRecord(roots[root], os.fsdecode(path), row, size, mtime, _facts(*facts))
             records.setdefault(row, []).append(record)
         for same in records.values():
             same.sort(key=lambda record: os.fsencode(os.path.join(record.root, record.path)))

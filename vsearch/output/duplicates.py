@@ -20,6 +20,7 @@ from vsearch.output.terminal import (
     shown_path,
     size,
 )
+from vsearch.records import date_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -223,9 +224,9 @@ class DuplicatesOutput:
 
 
 def _sizes(entry: Entry, *, wide: bool) -> str:
-    taken = (entry.facts.taken_at or "")[:10]
+    date = (date_of(entry) or "")[:10]
     sides = f"{entry.facts.width} × {entry.facts.height}"
-    return f"{sides:>13}{size(entry.size):>9}  " + (f"{taken:<10}  " if wide else "")
+    return f"{sides:>13}{size(entry.size):>9}  " + (f"{date:<10}  " if wide else "")
 
 
 def _how_near(other: Duplicate | None, *, wide: bool) -> str:
@@ -257,6 +258,7 @@ def _file(entry: Entry) -> dict[str, Any]:
         "width": entry.facts.width,
         "height": entry.facts.height,
         "taken_at": entry.facts.taken_at,
+        "date": date_of(entry),
     }
 
 

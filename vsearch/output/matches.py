@@ -201,6 +201,7 @@ def _entry(match: Match) -> dict[str, Any]:
         "width": match.facts.width,
         "height": match.facts.height,
         "taken_at": match.facts.taken_at,
+        "date": match.date,
         "region": None,
         "duplicates": match.duplicates,
         "labels": list(match.facts.labels),

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
-from vsearch.files.whole import whole
+from vsearch.files.whole import require_place, whole
 from vsearch.output.terminal import printable
 
 if TYPE_CHECKING:
@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 
     from vsearch.images.sheet import Tile
     from vsearch.records import Match
+
+_NOUN, _KIND = "sheet", "vsearch"  # what messages call it
+
+
+def require_sheet(target: Path) -> None:
+    """Look whether a sheet can be written to `target`.
+
+    Raises UsageError as `form_of`, and where something else is there; OSError that names `target`
+    where nothing can be written.
+    """
+    from vsearch.images.sheet import is_sheet
+
+    form_of(target)
+    require_place(target, is_sheet, noun=_NOUN, kind=_KIND)
 
 
 def form_of(target: Path) -> str:
@@ -68,7 +82,7 @@ def write_sheet(
             yield Tile(picture, (_heading(match), printable(os.path.basename(match.path))))
             progress(done, len(matches))
 
-    with whole(target, is_sheet, folder=False, replace=True, noun="sheet", kind="vsearch") as place:
+    with whole(target, is_sheet, folder=False, replace=True, noun=_NOUN, kind=_KIND) as place:
         lay_out(tiles(), len(matches), printable(title), place, form)
 
 

@@ -61,7 +61,7 @@ def _table(out: Console, *, with_relevance: bool, with_others: bool) -> Table:
     if out.width >= _ALL:
         table.add_column("file", justify="right", style="dim", no_wrap=True)
     if out.width >= _DATE:
-        table.add_column("taken", style="dim", no_wrap=True)
+        table.add_column("date", style="dim", no_wrap=True)
     return table
 
 
@@ -91,7 +91,7 @@ def _cells(
     if out.width >= _ALL:
         cells.append("" if match.size is None else size(match.size))
     if out.width >= _DATE:
-        cells.append(printable(match.facts.taken_at or "")[:10])
+        cells.append(printable(match.date or "")[:10])
     return cells
 
 

@@ -6,12 +6,11 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
 from vsearch.errors import UsageError
 from vsearch.index import Index, is_unsettled
-from vsearch.records import Calibration, Match
+from vsearch.records import Calibration, Match, date_of
 from vsearch.searching.query import Term, embed_each
 from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
@@ -324,19 +323,9 @@ def _ordered(matches: Sequence[Match], sort: Order) -> list[Match]:
     """Sort matches that come by relevance; those of one date stay so."""
     if sort == "path":
         return sorted(matches, key=lambda match: os.fsencode(match.path))
-    return sorted(matches, key=_date, reverse=True) if sort == "date" else list(matches)
-
-
-def _date(match: Match) -> str:
-    """Return when a picture was taken, else when its file was changed, as conditions have it.
-
-    Empty where its file is gone.
-    """
-    if match.facts.taken_at:
-        return match.facts.taken_at[:19]
-    with suppress(OSError, ValueError, OverflowError):  # some file systems hold any number
-        return datetime.fromtimestamp(os.stat(match.path).st_mtime).isoformat()
-    return ""
+    if sort == "date":  # the newest first, those without one last
+        return sorted(matches, key=lambda match: match.date or "", reverse=True)
+    return list(matches)
 
 
 def _matches(
@@ -356,6 +345,7 @@ def _matches(
             record.facts,
             weak=relevant is not None and relevant < WEAK,
             size=record.size,
+            date=date_of(record),
             names=names.evidence.get(record.row, 0.0) if names else None,
             duplicates=None if folded is None else tuple(map(_path, folded[place].others)),
         )

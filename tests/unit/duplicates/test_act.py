@@ -379,3 +379,54 @@ def test_what_has_other_attributes_is_not_linked(root: Path, group: Group) -> No
     os.setxattr(path_of(group.kept), "user.tags", b"family")
     (action,) = act.link(group, really=True)
     assert action.why_not is None
+
+
+@pytest.mark.parametrize("really", [False, True])
+def test_two_files_that_would_get_one_name(tmp_path: Path, really: bool) -> None:
+    """As from two roots of one name; what is only said is what would be done."""
+    roots = [tmp_path / one / "pictures" for one in ("first", "second")]
+    for name in ("IMG_0013.jpg", "IMG_0010.jpg"):
+        photograph(tmp_path / "kept" / name, name)
+    photograph(roots[0] / "a.jpg", "IMG_0013.jpg")
+    photograph(roots[1] / "a.jpg", "IMG_0010.jpg")
+    index = tmp_path / "index"
+    for place in (tmp_path / "kept", *roots):
+        indexed(place, index)
+    promised: set[str] = set()
+    told = []
+    for group in find(index, "largest", workers=2, pixel_limit=LIMIT):
+        assert isinstance(group, Group)
+        assert path_of(group.kept).startswith(str(tmp_path / "kept"))
+        told += act.move(group, tmp_path / "out", really=really, promised=promised)
+    assert [one.why_not for one in told] == [None, "there is something of that name"]
+    assert len(everything(*roots)) == (1 if really else 2)
+
+
+@pytest.mark.parametrize("really", [False, True])
+def test_names_of_one_file_are_counted_once(tmp_path: Path, really: bool) -> None:
+    """Of a copy with two names, the second one that goes frees its bytes."""
+    root = tmp_path / "pictures"
+    photograph(root / "a.jpg", "IMG_0013.jpg")
+    photograph(root / "copy.jpg", "IMG_0013.jpg")
+    os.link(root / "copy.jpg", root / "copy2.jpg")
+    (group,) = find(indexed(root, tmp_path / "index"), "largest", workers=2, pixel_limit=LIMIT)
+    assert isinstance(group, Group)
+    length = (root / "a.jpg").stat().st_size
+    assert [one.freed for one in act.link(group, really=really)] == [0, length]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files to others"
+)
+def test_what_is_moved_to_another_disk_keeps_its_owner(
+    root: Path, group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    os.chown(root / "half.png", 1234, 5678)
+    (root / "half.png").chmod(0o4751)
+    monkeypatch.setattr(os, "link", refuse)
+    assert [one.why_not for one in act.move(group, tmp_path / "out", really=True)] == [None, None]
+    found = (tmp_path / "out" / "pictures" / "half.png").stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (1234, 5678, 0o4751)

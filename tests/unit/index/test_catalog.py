@@ -72,7 +72,7 @@ def test_any_name_comes_back_as_it_was(catalog: Catalog, name: str) -> None:
     root = catalog.roots()[0]
     assert root.path == "/photos/" + name
     assert catalog.known(root, "whole") == {name: Known(10, 20, None, True, False)}
-    assert catalog.images_of("whole", [row]) == {row: [ImageRecord(root.path, name, row, 10, BARE)]}
+    assert catalog.images_of("whole", [row]) == {row: [ImageRecord(root.path, name, row, 10, 1, BARE)]}
     catalog.put_skip(root, name, 1, 2, SkipReason.DAMAGED, "why")
     assert catalog.skipped() == [(f"{root.path}/{name}", SkipReason.DAMAGED, "why")]
     catalog.remove(root, [name])
@@ -102,8 +102,8 @@ def test_facts_come_back_as_they_were(catalog: Catalog) -> None:
         catalog.put_row("whole", row, content, CHECKSUM)
         catalog.put_image(root, name, 5, 6, content)
     assert catalog.images_of("whole", [1, 0]) == {
-        0: [ImageRecord("/r", "full", 0, 5, FACTS)],
-        1: [ImageRecord("/r", "bare", 1, 5, BARE)],
+        0: [ImageRecord("/r", "full", 0, 5, 1, FACTS)],
+        1: [ImageRecord("/r", "bare", 1, 5, 1, BARE)],
     }
 
 

@@ -10,7 +10,8 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
-from vsearch.files.whole import whole
+from vsearch.errors import UsageError
+from vsearch.files.whole import require_place, whole
 from vsearch.output.links import relative_url
 from vsearch.output.preview import shortened
 from vsearch.output.terminal import count_of, printable, size
@@ -27,7 +28,19 @@ LONGEST = 480
 NAME = 60
 """Columns of a name, in three lines of a tile; of a longer one the middle is left out."""
 
+_NOUN, _KIND = "gallery", "vsearch"  # what messages call it
 _MARK = b'<meta name="generator" content="vsearch gallery">'
+
+
+def require_gallery(target: Path) -> None:
+    """Look whether a gallery can be written to `target`.
+
+    Raises UsageError for a name that is no page's, and where something else is there; OSError that
+    names `target` where nothing can be written.
+    """
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"a gallery is a page, not {os.fspath(target)!r}; name it .html")
+    require_place(target, _is_gallery, noun=_NOUN, kind=_KIND)
 
 
 def write_gallery(
@@ -60,9 +73,7 @@ def write_gallery(
     )
     before, after = _page(title, len(matches), style, script)
     with (
-        whole(
-            target, _is_gallery, folder=False, replace=True, noun="gallery", kind="vsearch"
-        ) as place,
+        whole(target, _is_gallery, folder=False, replace=True, noun=_NOUN, kind=_KIND) as place,
         place.open("w", encoding="utf-8") as file,
     ):
         file.write(before)
@@ -104,8 +115,8 @@ def _fields(match: Match, folder: str, shown: tuple[bytes, int, int] | None) -> 
     facts = [f"{match.facts.width} × {match.facts.height}"]
     if match.size is not None:
         facts.append(size(match.size))
-    if match.facts.taken_at:
-        facts.append(escape(printable(match.facts.taken_at[:10])))
+    if match.date:
+        facts.append(escape(printable(match.date[:10])))
     return {
         "kind": "weak" if match.weak else "match",
         "rank": str(match.rank),
