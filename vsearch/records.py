@@ -157,7 +157,7 @@ class Match:
 
     `rank` counts from 1. `path` is absolute. `score` is the cosine between query and picture, in
     [-1, 1]. `relevance` is how likely the picture is an answer, in [0, 1] (see
-    `searching.relevance`); None where too few pictures tell. `weak`: it is rather none. `size` is
+    `searching.relevance`); None where nothing tells it. `weak`: it is rather none. `size` is
     the file's when it was indexed, in bytes; None where it is not known. `date` is what `date_of`
     says. `names` is how far its names have the words of the query, in [0, 1]; None where they did
     not count. `duplicates` are the absolute paths of the files that are folded into it; None where

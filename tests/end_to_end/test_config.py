@@ -13,7 +13,7 @@ from end_to_end.command import Run
 
 from vsearch.cli.settings import SETTABLE
 
-# What is for one run, changes what a script reads, or names what is worked on.
+# What is for one run, changes the form of what a script reads, or names what is worked on.
 NOT_SETTABLE = {
     "copy-to", "crop", "csv", "exec", "find", "gallery", "keep", "label", "like", "link",
     "link-to", "move-to", "open", "preview", "queries", "quiet", "sheet", "update", "yes",
@@ -59,6 +59,26 @@ def test_who_beats_whom(run: Run, file: Path, tmp_path: Path) -> None:
     assert count(run(*search)) == 3
     assert count(run(*search, VSEARCH_SEARCH_COUNT="4")) == 4
     assert count(run(*search, "-k", "5", VSEARCH_SEARCH_COUNT="4")) == 5
+
+
+def test_the_environment_switches_off_what_a_file_switches_on(
+    run: Run, file: Path, tmp_path: Path
+) -> None:
+    file.write_text("[search]\ncount = 2\nexplain = true\n")
+    search = ("search", "a dog")
+    assert b"time: " in run(*search).stderr
+    assert run(*search, VSEARCH_SEARCH_EXPLAIN="no").stderr == b""
+    (tmp_path / "project" / ".vsearch" / "config.toml").write_text("[search]\ncount = nonsense\n")
+    assert count(run(*search, VSEARCH_NO_CONFIG="1")) == 10
+    assert count(run(*search, VSEARCH_NO_CONFIG="1", VSEARCH_SEARCH_COUNT="3")) == 3
+
+
+def test_no_file_no_default_index(vsearch: Run, file: Path, tmp_path: Path) -> None:
+    file.write_text('default-index = "elsewhere"\n')
+    for variables, place in ({}, tmp_path / "elsewhere"), ({"VSEARCH_NO_CONFIG": "1"}, None):
+        done = vsearch("status", cwd=tmp_path, environ={"VSEARCH_CONFIG": str(file)} | variables)
+        assert done.returncode == 2
+        assert (os.fsencode(tmp_path / "elsewhere") in done.stderr) is (place is not None)
 
 
 def test_show_says_what_decided(run: Run, file: Path, tmp_path: Path) -> None:

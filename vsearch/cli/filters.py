@@ -33,7 +33,7 @@ GlobOption = Annotated[
     typer.Option(
         "--glob",
         metavar="PATTERN",
-        help="Only such names ('IMG_*.jpg'), or such paths where it has a '/' "
+        help="Only such names ('IMG_*.{jpg,png}'), or such paths where it has a '/' "
         "('trips/*/best*', from the current folder; * also crosses folders); may be repeated.",
         rich_help_panel=PANEL,
     ),

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vsearch.config.locations import VARIABLES, project_config_file, user_config_file
+from vsearch.config.locations import VARIABLES, config_files
 from vsearch.errors import ConfigError
 from vsearch.output.terminal import say
 
@@ -37,8 +37,9 @@ SETTABLE: Mapping[str, tuple[str, ...]] = {
     "import": ("max-megapixels",),
     "models.get": ("device", "offline"),
 }  # fmt: skip
-"""What may be set: how something is done. A file that came with a folder of pictures must not be
-able to run, write or remove anything, nor change what a script reads."""
+"""What may be set: how something is done, and how many answers come, which and in what order. A
+file that came with a folder of pictures must not be able to run, write or remove anything, nor
+change the form of what a script reads."""
 
 DEFAULT, USER, PROJECT, ENVIRONMENT = "default", "user", "project", "environment"
 
@@ -68,8 +69,7 @@ def apply(context: typer.Context) -> None:
         return
     for line in _misspelt():
         say(line)
-    files = [file for file in (user_config_file(), project_config_file()) if file]
-    if not any(file.exists() for file in files) and not _variables():
+    if not any(file and file.exists() for file in config_files()) and not _variables():
         return
     defaults: dict[str, Any] = {}
     for one in settings(context):
@@ -85,7 +85,6 @@ def apply(context: typer.Context) -> None:
 
 def settings(context: typer.Context) -> list[Setting]:
     """Return every setting there is, with the value that it has now. Raises ConfigError."""
-    files = ((USER, user_config_file()), (PROJECT, project_config_file()))
     decided = {
         (command, name): Setting(
             command, name, _option(context, command, name).default, DEFAULT, None
@@ -93,7 +92,7 @@ def settings(context: typer.Context) -> list[Setting]:
         for command, names in SETTABLE.items()
         for name in names
     }
-    for origin, file in files:
+    for origin, file in zip((USER, PROJECT), config_files(), strict=True):
         if file:
             for command, name, value in checked(context, file, project=origin == PROJECT):
                 decided[command, name] = Setting(command, name, value, origin, os.fspath(file))

@@ -12,10 +12,10 @@ from pathlib import Path
 from vsearch.config.files import edit, read
 from vsearch.config.locations import (
     INDEX_VARIABLE,
+    config_files,
     expanded,
     home_needed,
     nearest_project_folder,
-    user_config_file,
 )
 from vsearch.errors import ConfigError
 
@@ -46,7 +46,7 @@ def _from_environment() -> Path | None:
 
 
 def _from_configuration() -> Path | None:
-    if not ((file := user_config_file()) and file.exists()):
+    if not ((file := config_files()[0]) and file.exists()):
         return None
     return default_index(file)
 

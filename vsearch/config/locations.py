@@ -17,7 +17,10 @@ INDEX_VARIABLE = "VSEARCH_INDEX"
 MODELS_VARIABLE = "VSEARCH_MODELS"
 OFFLINE_VARIABLE = "VSEARCH_OFFLINE"
 CONFIG_VARIABLE = "VSEARCH_CONFIG"
-VARIABLES = (INDEX_VARIABLE, MODELS_VARIABLE, OFFLINE_VARIABLE, CONFIG_VARIABLE)
+NO_CONFIG_VARIABLE = "VSEARCH_NO_CONFIG"
+VARIABLES = (
+    INDEX_VARIABLE, MODELS_VARIABLE, OFFLINE_VARIABLE, CONFIG_VARIABLE, NO_CONFIG_VARIABLE,
+)  # fmt: skip
 PROJECT_FOLDER = ".vsearch"
 CONFIG_FILE = "config.toml"
 
@@ -81,6 +84,17 @@ def project_config_file() -> Path | None:
     """
     folder = nearest_project_folder()
     return folder / CONFIG_FILE if folder else None
+
+
+def config_files() -> tuple[Path | None, Path | None]:
+    """Return the user's configuration file and the project's, as far as they count.
+
+    The environment variable VSEARCH_NO_CONFIG lets none count, so that a script answers alike
+    everywhere.
+    """
+    if is_set(NO_CONFIG_VARIABLE):
+        return None, None
+    return user_config_file(), project_config_file()
 
 
 def cores() -> int:

@@ -11,8 +11,9 @@ The story of one file, each step in the module of its name:
       raw         the same for the raw files of cameras
       extent      where the picture is in one that was decoded at a fraction of its size
       color       any pixel mode -> RGB as a person sees it: transparency on white, 16 bits to 8
-      facts       when it was taken and with what: the EXIF part of `ImageFacts`
+      facts       when it was taken and with what, by EXIF and XMP
       labels      the keywords in the file: XMP, IPTC and those of Windows
+      xmp         what both find in the XMP of a file
     crop        a part of a picture, for a query
     preprocess  an RGB picture -> model input (size, size, 3) uint8
     limits      how much of this machine's memory one picture may take

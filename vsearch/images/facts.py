@@ -1,4 +1,8 @@
-"""EXIF -> when a picture was taken, with what, and which way up it is (EXIF 2.32)."""
+"""EXIF, and XMP -> when a picture was taken, with what, and which way up it is.
+
+EXIF 2.32; XMP Specification, Part 2, 2022. What is no date, as "0000:00:00 00:00:00" of a camera
+whose clock was never set, counts as absent.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,11 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from vsearch.images import xmp
+
 if TYPE_CHECKING:
     from PIL.Image import Exif
+    from PIL.ImageFile import ImageFile
 
 _ORIENTATION, _MAKE, _MODEL, _EXIF_IFD = 0x0112, 0x010F, 0x0110, 0x8769
 _DATE_TIME, _OFFSET = 0x0132, 0x9010
@@ -16,6 +23,16 @@ _DIGITIZED, _OFFSET_DIGITIZED = 0x9004, 0x9012
 
 _WHEN = re.compile(r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _ZONE = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
+# The best comes first. A program that takes the EXIF away often leaves these.
+_XMP = (
+    "{http://ns.adobe.com/exif/1.0/}DateTimeOriginal",
+    "{http://ns.adobe.com/photoshop/1.0/}DateCreated",
+    "{http://ns.adobe.com/xap/1.0/}CreateDate",
+)
+_XMP_MARK = re.compile(rb"DateTimeOriginal|DateCreated|CreateDate")
+_XMP_WHEN = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII
+)
 _LONGEST = 100  # characters of a camera's name; more is no name
 
 
@@ -25,28 +42,51 @@ def orientation(exif: Exif) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def taken_at(exif: Exif) -> str | None:
-    """Return when the picture was taken, else digitised, else changed, as ISO 8601.
+def taken_in_exif(opened: ImageFile | None, exif: Exif) -> str | None:  # noqa: ARG001  # as the others
+    """Return when the picture was taken, else digitised, as ISO 8601; the offset if there is one.
 
-    The offset is there when the camera stored one. What is no date, as "0000:00:00 00:00:00" of a
-    camera whose clock was never set, counts as absent.
+    Raises what parsers raise, as the others here do.
     """
     details = exif.get_ifd(_EXIF_IFD)
-    for stored, offset in (
-        (details.get(_ORIGINAL), details.get(_OFFSET_ORIGINAL)),
-        (details.get(_DIGITIZED), details.get(_OFFSET_DIGITIZED)),
-        (exif.get(_DATE_TIME), details.get(_OFFSET)),
-    ):
-        found = _WHEN.match(_text(stored))
-        if not found:
-            continue
-        try:
-            when = datetime(*map(int, found.groups())).isoformat()  # type: ignore[arg-type]  # the pattern has six groups
-        except ValueError:
-            continue
-        zone = _text(offset).replace("Z", "+00:00")
-        return when + zone if _ZONE.fullmatch(zone) else when
-    return None
+    taken = _when(_WHEN.match(_text(details.get(_ORIGINAL))), details.get(_OFFSET_ORIGINAL))
+    return taken or _when(
+        _WHEN.match(_text(details.get(_DIGITIZED))), details.get(_OFFSET_DIGITIZED)
+    )
+
+
+def taken_in_xmp(opened: ImageFile | None, exif: Exif) -> str | None:
+    """Return the same as XMP has it; of a day without a time, its beginning."""
+    found: dict[str, str] = {}
+    for element in xmp.elements(opened, exif, _XMP_MARK):
+        for name in _XMP:
+            told = element.text if element.tag == name else element.get(name)
+            if told and (match := _XMP_WHEN.fullmatch(told.strip())):
+                when = _when(match, match[7])
+                if when:
+                    found.setdefault(name, when)
+    return next((found[name] for name in _XMP if name in found), None)
+
+
+def changed_in_exif(opened: ImageFile | None, exif: Exif) -> str | None:  # noqa: ARG001  # as the others
+    """Return when the picture was changed, which some write and nothing else."""
+    offset = exif.get_ifd(_EXIF_IFD).get(_OFFSET)
+    return _when(_WHEN.match(_text(exif.get(_DATE_TIME))), offset)
+
+
+DATES = (taken_in_exif, taken_in_xmp, changed_in_exif)
+"""Where a date is looked for, in this order."""
+
+
+def _when(found: re.Match[str] | None, offset: object) -> str | None:
+    if not found:
+        return None
+    try:
+        parts = [int(part or 0) for part in found.groups()[:6]]
+        when = datetime(*parts).isoformat()  # type: ignore[arg-type]  # the patterns have six such groups
+    except ValueError:
+        return None
+    zone = _text(offset).replace("Z", "+00:00")
+    return when + zone if _ZONE.fullmatch(zone) else when
 
 
 def camera(exif: Exif) -> str | None:

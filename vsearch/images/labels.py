@@ -18,6 +18,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from vsearch.images import xmp
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,8 +31,7 @@ MOST = 200
 LONGEST = 64
 """Characters of a label; more is none. IPTC lets a keyword have as many bytes."""
 
-_LONGEST_XMP = 4 << 20  # bytes; what Photoshop writes of a picture's history can be megabytes
-_XMP_TAG, _XP_KEYWORDS = 0x02BC, 0x9C9E
+_XP_KEYWORDS = 0x9C9E
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 # Where labels are in XMP, and what parts the words of a way to one.
 _PROPERTIES = {
@@ -70,17 +71,7 @@ def of_xmp(opened: ImageFile | None, exif: Exif) -> Iterator[str]:
 
     Raises what parsers raise, as the others here do.
     """
-    packet = (opened.info.get("xmp") if opened else None) or exif.get(_XMP_TAG)
-    if isinstance(packet, bytes) and len(packet) <= _LONGEST_XMP and _MARK.search(packet):
-        yield from _in_packet(packet)
-
-
-def _in_packet(packet: bytes) -> Iterator[str]:
-    from defusedxml.ElementTree import fromstring
-
-    # No document type: XMP has none, and entities could grow without end. Some writers end it by
-    # NUL, as a text in C.
-    for element in fromstring(packet.rstrip(b"\0 \r\n\t"), forbid_dtd=True).iter():
+    for element in xmp.elements(opened, exif, _MARK):
         separator = _PROPERTIES.get(element.tag)
         if separator is None:
             continue

@@ -90,7 +90,7 @@ def decode_raster(
         full = opened.size  # an icon's or a sideways TIFF's is only now the right one
 
     exif = _exif(opened)
-    turn, taken_at, camera = _exif_facts(exif)
+    turn, camera = _exif_facts(exif)
     if orientation is not None:
         turn = orientation
     extent = Extent.whole(*full).reduced(scale).turned(turn, *opened.size)
@@ -99,7 +99,9 @@ def decode_raster(
     extent = extent.reduced(round(upright.width / image.width))
     kind = opened.format or name
     kind = _NAMES.get(kind, kind)
-    found = ImageFacts(extent.width, extent.height, kind, taken_at, camera, labels_of(opened, exif))
+    found = ImageFacts(
+        extent.width, extent.height, kind, taken_at(opened, exif), camera, labels_of(opened, exif)
+    )
     return Decoded(image, found, extent)
 
 
@@ -222,12 +224,23 @@ def _exif(opened: ImageFile) -> Exif:
         return Image.Exif()
 
 
-def _exif_facts(exif: Exif) -> tuple[int, str | None, str | None]:
-    """Return orientation, taken_at and camera; EXIF that cannot be read says nothing."""
+def _exif_facts(exif: Exif) -> tuple[int, str | None]:
+    """Return orientation and camera; EXIF that cannot be read says nothing."""
     try:
-        return facts.orientation(exif), facts.taken_at(exif), facts.camera(exif)
+        return facts.orientation(exif), facts.camera(exif)
     except DECODER_ERRORS:
-        return 1, None, None
+        return 1, None
+
+
+def taken_at(opened: ImageFile | None, exif: Exif) -> str | None:
+    """Return when a picture was taken; None: all there is of it is EXIF. See `facts`."""
+    for source in facts.DATES:
+        try:
+            if found := source(opened, exif):
+                return found
+        except DECODER_ERRORS:
+            continue
+    return None
 
 
 def labels_of(opened: ImageFile | None, exif: Exif) -> tuple[str, ...]:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from vsearch.errors import ImageError, SkipReason
 from vsearch.images import facts, labels
 from vsearch.images.extent import Extent
-from vsearch.images.raster import DECODER_ERRORS, Decoded, check_size, decode_raster, labels_of
+from vsearch.images.raster import (
+    DECODER_ERRORS,
+    Decoded,
+    check_size,
+    decode_raster,
+    labels_of,
+    taken_at,
+)
 from vsearch.records import ImageFacts
 
 if TYPE_CHECKING:
@@ -48,12 +55,12 @@ def decode_raw(data: bytes, *, shorter: int, pixel_limit: int) -> Decoded | None
         raise ImageError(SkipReason.UNSUPPORTED, f"RAW: {_words(error)}") from error
     except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
         raise ImageError(SkipReason.DAMAGED, f"RAW: {_words(error)}") from error
-    taken_at, camera, found = _exif_facts(data)
+    taken, camera, found = _exif_facts(data)
     if preview:
-        taken_at = taken_at or preview.facts.taken_at
+        taken = taken or preview.facts.taken_at
         camera = camera or preview.facts.camera
         found = labels.tidy((*found, *preview.facts.labels))
-    return Decoded(image, ImageFacts(*size, "RAW", taken_at, camera, found), extent)
+    return Decoded(image, ImageFacts(*size, "RAW", taken, camera, found), extent)
 
 
 def _preview(raw: RawPy, shorter: int, pixel_limit: int) -> Decoded | None:
@@ -101,7 +108,7 @@ def _exif_facts(data: bytes) -> tuple[str | None, str | None, tuple[str, ...]]:
     exif = Image.Exif()
     try:
         exif.load(data)
-        return facts.taken_at(exif), facts.camera(exif), labels_of(None, exif)
+        return taken_at(None, exif), facts.camera(exif), labels_of(None, exif)
     except DECODER_ERRORS:
         return None, None, ()
 

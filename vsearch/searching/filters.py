@@ -6,6 +6,7 @@ import ast
 import glob
 import os
 import re
+import unicodedata
 import warnings
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,7 +28,7 @@ from vsearch.errors import UsageError
 from vsearch.images.formats import NAMES, RAW_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vsearch.conditions import Field, Operator
 
@@ -41,6 +42,8 @@ _TYPES = {
 }  # fmt: skip
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,9})(?:[x\u00d7](\d{1,9}))?", re.ASCII)
+_BRACES = re.compile(r"(.*)\{([^{}]*,[^{}]*)\}(.*)", re.DOTALL)
+_MOST_PATTERNS = 1000
 _SINGLE = re.compile(r"(?<![<>=!:])=(?!=)")
 _TOO_LARGE = "a number is too large"
 _SHOWN = 200  # characters of what is not understood
@@ -75,7 +78,7 @@ class Filters:
                 parts.append(found[0] if len(found) == 1 else AnyOf(tuple(found)))
 
         one_of([Below(_place(folder)) for folder in self.folders])
-        one_of([_glob(pattern) for pattern in self.globs])
+        one_of([one for pattern in self.globs for one in _globs(pattern)])
         if self.after is not None:
             parts.append(Compared("date", ">=", day(self.after, today)))
         if self.before is not None:
@@ -113,13 +116,32 @@ def _place(typed: str) -> str:
     return os.path.realpath(_some(typed, "folder"))
 
 
-def _glob(typed: str) -> Condition:
-    """Return what a pattern means: one of names, or, with a "/", of paths from this folder on."""
-    _some(typed, "pattern")
-    if "/" not in typed:
-        return Matching("name", typed)
-    here = glob.escape(os.getcwd())  # its own name is no pattern
-    return Matching("path", os.path.normpath(os.path.join(here, typed)))
+def _globs(typed: str) -> Iterator[Condition]:
+    """Yield what a pattern means: one of names, or, with a "/", of paths from this folder on.
+
+    A first "~" is a home folder and "{a,b}" one or the other, as shells have it that see no quotes.
+    Letters with marks may be stored in one piece or in two (NFC, as most do, or NFD as macOS did).
+    """
+    patterns = [_some(typed, "pattern")]
+    while match := next(filter(None, map(_BRACES.fullmatch, patterns)), None):
+        patterns.remove(match[0])
+        patterns += [match[1] + one + match[3] for one in match[2].split(",")]
+        if len(patterns) > _MOST_PATTERNS:
+            raise UsageError(
+                f"more than {_MOST_PATTERNS:,} patterns, in {typed[:_SHOWN]!r}; write fewer braces"
+            )
+    for pattern in dict.fromkeys(patterns):
+        forms = (pattern, *(unicodedata.normalize(one, pattern) for one in ("NFC", "NFD")))
+        for form in dict.fromkeys(forms):
+            yield Matching("path", _from_here(form)) if "/" in form else Matching("name", form)
+
+
+def _from_here(pattern: str) -> str:
+    """Return an absolute pattern; what was not typed of it, as a home folder, is no pattern."""
+    user, _, rest = pattern.partition("/")
+    home = os.path.expanduser(user)
+    place, below = (os.getcwd(), pattern) if home == user else (home, rest)
+    return os.path.normpath(os.path.join(glob.escape(place), below))
 
 
 def _type(typed: str) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from vsearch.records import Preprocessing
 
     Vector: TypeAlias = NDArray[np.float32]
+    # The embedding (dim,) of a term, and whether it is a picture of one colour.
+    Found: TypeAlias = tuple[Vector, bool]
 
 Kind = Literal["words", "picture", "url", "stdin", "indexed"]
 
@@ -40,18 +42,18 @@ DECODING_SECONDS = 60.0  # as where folders are indexed
 # what was; subtracting the term as it is does worse than doing nothing.
 MINUS_SHARE = 0.5
 MOST_WEIGHT = 1_000_000  # so that no sum of weights, nor a product, leaves what numbers hold
+NOISE = 4.0  # levels, the standard deviation of what a camera sees with its cap on
 MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
 MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
 _OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
 KEYWORD_WORDS = 3
 _ARTICLE = re.compile(r"(?:an?|the)\s+(?=\S)", re.IGNORECASE)
-_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d+)?):(?P<rest>.+)", re.DOTALL)
-_STDIN = re.compile(r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>image:)?-")
+_WEIGHT = r"(?P<weight>\d+(?:\.\d+)?|\.\d+):"
+_WEIGHTED = re.compile(rf"{_WEIGHT}(?P<rest>.+)", re.DOTALL)
+_STDIN = re.compile(rf"(?:{_WEIGHT})?(?P<kind>image:)?-")
 _MARKUP = re.compile(rb"\s*(<(\?xml|!doctype|html|svg|!--)|%PDF-)", re.I)
-_PREFIXED = re.compile(
-    r"(?:(?P<weight>\d+(?:\.\d+)?):)?(?P<kind>text|image):(?P<rest>.*)", re.DOTALL
-)
+_PREFIXED = re.compile(rf"(?:{_WEIGHT})?(?P<kind>text|image):(?P<rest>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +313,12 @@ class Embedded:
 
     A cosine with `vector` times `length` is the weighted mean of the cosines of the terms that
     count for the query, less what the others took away: the scale of a single term's cosine, for
-    which the length is 1.
+    which the length is 1. `blank` is a term that is a picture of one colour, None: there is none.
     """
 
     vector: Vector
     length: float
+    blank: Term | None = None
 
 
 def embed(
@@ -352,7 +355,7 @@ def embed_each(
     of_pictures = [term for term in terms if term.kind in ("picture", "url", "stdin")]
     texts = list(dict.fromkeys(term.text for term in terms if term.kind == "words"))
     words: dict[str, Vector] = {}
-    pictures: Iterator[Vector | UsageError] = iter(())
+    pictures: Iterator[Found | UsageError] = iter(())
     if of_pictures or texts:
         if encoder is None:
             raise ValueError("terms to be embedded, and no encoder")
@@ -360,26 +363,28 @@ def embed_each(
         pictures = iter(list(_pictures(of_pictures, encoder, pixel_limit)))
         words = dict(zip(texts, _embedded(texts, encoder), strict=True))
 
-    def vector(term: Term) -> Vector | UsageError:
+    def found_of(term: Term) -> Found | UsageError:
         if term.kind == "words":
-            return words[term.text]
+            return words[term.text], False
         if term.kind != "indexed":
             return next(pictures)
         if indexed is None:
             raise ValueError("terms to be looked up, and no index")
         try:
-            return indexed(term.text)
+            return indexed(term.text), False
         except UsageError as error:
             return error
 
     def blended(query: Sequence[Term]) -> Embedded | UsageError:
-        found = [vector(term) for term in query]  # all, so that the next query has its own
-        vectors = [one for one in found if not isinstance(one, UsageError)]
+        found = [found_of(term) for term in query]  # all, so that the next query has its own
+        usable = [one for one in found if not isinstance(one, UsageError)]
         for one in found:
             if isinstance(one, UsageError):
                 return one
+        blank = next((term for term, one in zip(query, usable, strict=True) if one[1]), None)
+        vectors = np.stack([vector for vector, _ in usable])
         try:
-            return combined(np.stack(vectors), [term.weight for term in query])
+            return replace(combined(vectors, [term.weight for term in query]), blank=blank)
         except ValueError:
             return UsageError("the terms cancel each other out; change a weight")
 
@@ -434,7 +439,7 @@ def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Embedded
 
 def _pictures(
     terms: Sequence[Term], encoder: Encoder, pixel_limit: int
-) -> Iterator[Vector | UsageError]:
+) -> Iterator[Found | UsageError]:
     """Yield the embeddings of pictures, in order; in place of one that cannot be used, why.
 
     Each is decoded while the one before it is embedded. Not more at once: together they might take
@@ -464,10 +469,18 @@ def _pictures(
             except UsageError as error:
                 found = error
             begin_next()
-            yield found if isinstance(found, UsageError) else encoder.encode_images(found[None])[0]
+            if isinstance(found, UsageError):
+                yield found
+            else:
+                yield encoder.encode_images(found[None])[0], _is_blank(found)
     finally:
         for picture in waiting:
             picture.close()
+
+
+def _is_blank(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a picture (size, size, 3) is of one colour but for noise, by every 16th pixel."""
+    return float(pixels[::4, ::4].std(axis=(0, 1)).max()) < NOISE
 
 
 class _Picture:

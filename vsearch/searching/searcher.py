@@ -166,6 +166,11 @@ class Searcher:
             if names is None:
                 notes.append("no words in the query that names could have: they do not count")
         exclude = {*named, *map(_path, known)}
+        if embedded.blank:
+            notes.append(
+                f"{embedded.blank.shown!r} is all of one colour: what is like it has that colour "
+                "at best, and no relevance is told"
+            )
         judge = _Judge(self._index, self._calibration, query.terms, embedded)
 
         def relevant(cosines: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -251,11 +256,12 @@ class _Judge:
     ) -> None:
         self._index = index
         self._vector = embedded.vector
+        self._blank = embedded.blank
         self._known = likelihood(calibration, terms, embedded.length)
         self._background: NDArray[np.float32] | None = None
 
     def relevances(self, scores: Sequence[float]) -> Sequence[float] | None:
-        """Return the relevance of files with these cosines, None where too few pictures tell."""
+        """Return the relevance of files with these cosines, None where nothing tells it."""
         import numpy as np
 
         told = self._told(np.array(scores, dtype=np.float32))
@@ -265,7 +271,7 @@ class _Judge:
         return relevances
 
     def required(self, cosines: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the relevance of `cosines` (n,): (n,). UsageError where too few pictures tell."""
+        """Return the relevance of `cosines` (n,): (n,). UsageError where nothing tells it."""
         told = self._told(cosines)
         if told is None:
             raise self.untold()
@@ -273,12 +279,19 @@ class _Judge:
 
     def untold(self) -> UsageError:
         """Return why there is no relevance to ask for."""
+        if self._blank:
+            return UsageError(
+                "nothing tells the relevance of what is like a picture of one colour, "
+                f"{self._blank.shown!r}; choose another, or leave out --min-relevance"
+            )
         return UsageError(
             "too few different pictures to tell the relevance of such a query, in "
             f"{self._index.folder}; leave out --min-relevance"
         )
 
     def _told(self, cosines: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        if self._blank:  # no model was calibrated on such: anything smooth is like it
+            return None
         if self._known is None and self._background is None:
             rows = background_rows(self._index.rows)
             self._background = self._index.scores_of(self._vector, rows)

@@ -393,7 +393,7 @@ def test_two_files_that_would_get_one_name(tmp_path: Path, really: bool) -> None
     for place in (tmp_path / "kept", *roots):
         indexed(place, index)
     promised: set[str] = set()
-    told = []
+    told: list[Action] = []
     for group in find(index, "largest", workers=2, pixel_limit=LIMIT):
         assert isinstance(group, Group)
         assert path_of(group.kept).startswith(str(tmp_path / "kept"))

@@ -8,6 +8,7 @@ from PIL import Image
 
 from vsearch.images import facts
 from vsearch.images.decode import decode
+from vsearch.images.raster import taken_at
 
 ORIGINAL, DIGITIZED, CHANGED = 0x9003, 0x9004, 0x0132
 ZONE, ZONE_ORIGINAL = 0x9010, 0x9011
@@ -51,7 +52,49 @@ def exif(tags: dict[int, Any]) -> Image.Exif:
          "offset of another date", "offset of the change"],
 )  # fmt: skip
 def test_taken_at(tags: dict[int, Any], expected: str | None) -> None:
-    assert facts.taken_at(exif(tags)) == expected
+    assert taken_at(None, exif(tags)) == expected
+
+
+def xmp(attributes: str = "", inside: str = "") -> bytes:
+    """Return XMP with these properties, the prefixes other than most write them."""
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF'
+        ' xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+        ' xmlns:e="http://ns.adobe.com/exif/1.0/" xmlns:p="http://ns.adobe.com/photoshop/1.0/"'
+        ' xmlns:b="http://ns.adobe.com/xap/1.0/">'
+        f'<r:Description r:about="" {attributes}>{inside}</r:Description></r:RDF></x:xmpmeta>'
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("packet", "expected"),
+    [
+        (xmp('e:DateTimeOriginal="2021-05-04T12:33:10.25+02:00"'), "2021-05-04T12:33:10+02:00"),
+        (xmp("", "<p:DateCreated> 2021-05-04T12:33Z </p:DateCreated>"),
+         "2021-05-04T12:33:00+00:00"),
+        (xmp('b:CreateDate="2021-05-04"'), "2021-05-04T00:00:00"),
+        (xmp('b:CreateDate="2023-01-01" p:DateCreated="2022-01-01"',
+             "<e:DateTimeOriginal>2021-05-04T12:33:10</e:DateTimeOriginal>"),
+         "2021-05-04T12:33:10"),
+        (xmp('e:DateTimeOriginal="2021-02-30" b:CreateDate="2021-05-04"'), "2021-05-04T00:00:00"),
+        (xmp('b:ModifyDate="2021-05-04"'), None),
+        (xmp('b:CreateDate="2021-05"'), None),
+        (xmp('b:CreateDate="2021-05-04T12:33:10Z"')[:-10], None),
+        (b'<!DOCTYPE a [<!ENTITY b "2021-05-04">]>' + xmp('b:CreateDate="2021-05-04"'), None),
+    ],
+    ids=["attribute", "element", "a day", "original first", "no such day", "changed", "a month",
+         "cut off", "entities"],
+)  # fmt: skip
+def test_what_xmp_says_where_exif_has_no_date(packet: bytes, expected: str | None) -> None:
+    def decoded(with_exif: Image.Exif) -> str | None:
+        file = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(file, "WEBP", xmp=packet, exif=with_exif)
+        return decode(file.getvalue(), shorter=8, pixel_limit=100).facts.taken_at
+
+    later = "2024:01:01 00:00:00"
+    assert decoded(Image.Exif()) == expected
+    assert decoded(exif({CHANGED: later})) == (expected or "2024-01-01T00:00:00")
+    assert decoded(exif({DIGITIZED: later})) == "2024-01-01T00:00:00"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,9 @@ def test_any_name_comes_back_as_it_was(catalog: Catalog, name: str) -> None:
     root = catalog.roots()[0]
     assert root.path == "/photos/" + name
     assert catalog.known(root, "whole") == {name: Known(10, 20, None, True, False)}
-    assert catalog.images_of("whole", [row]) == {row: [ImageRecord(root.path, name, row, 10, 1, BARE)]}
+    assert catalog.images_of("whole", [row]) == {
+        row: [ImageRecord(root.path, name, row, 10, 1, BARE)]
+    }
     catalog.put_skip(root, name, 1, 2, SkipReason.DAMAGED, "why")
     assert catalog.skipped() == [(f"{root.path}/{name}", SkipReason.DAMAGED, "why")]
     catalog.remove(root, [name])

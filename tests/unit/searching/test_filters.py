@@ -207,6 +207,7 @@ def test_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (Filters(folders=[""]), "an empty name for a folder"),
         (Filters(globs=[""]), "an empty name for a pattern"),
+        (Filters(globs=["{a,b,c,d}" * 6]), "more than 1,000 patterns, in '{a,b,c,d}{a,"),
         (Filters(cameras=[""]), "an empty name for a camera"),
         (Filters(types=[""]), "an empty name for a type"),
         (Filters(types=["jpge"]), "no such type of picture, 'jpge'; did you mean 'jpeg'?"),
@@ -228,6 +229,29 @@ def test_what_is_refused(filters: Filters, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         filters.condition()
     assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("*.{jpg,png}", ["*.jpg", "*.png"]),
+        ("{a,b{1,2}}*.{jpg,}", ["a*.jpg", "b1*.jpg", "b2*.jpg", "a*.", "b1*.", "b2*."]),
+        ("{x}.jpg", ["{x}.jpg"]),
+        ("}a,b{", ["}a,b{"]),
+        ("caf\u00e9*", ["caf\u00e9*", "cafe\u0301*"]),
+        ("cafe\u0301*", ["cafe\u0301*", "caf\u00e9*"]),
+        ("~/a*/b", ["/home/[[]me]/a*/b"]),
+        ("~", ["~"]),
+        ("~nobody-of-that-name/x", ["/here/~nobody-of-that-name/x"]),
+        ("\udcff*", ["\udcff*"]),
+    ],
+)
+def test_patterns(monkeypatch: pytest.MonkeyPatch, typed: str, expected: list[str]) -> None:
+    monkeypatch.setenv("HOME", "/home/[me]")
+    monkeypatch.setattr(os, "getcwd", lambda: "/here")
+    found = Filters(globs=[typed]).condition()
+    parts = found.conditions if isinstance(found, AnyOf) else (found,)
+    assert sorted(expected) == sorted(one.pattern for one in parts if isinstance(one, Matching))
 
 
 @pytest.mark.parametrize("name", ["[2023] trip", "what?", "a*b", "[!x]", "]["])
