@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
+from PIL import Image
 
 ASKED = {
     "a command": ("vsearch sea", ["search"]),
@@ -27,9 +29,21 @@ ASKED = {
         "vsearch search --index ~/data/vsearch/default --in pl",
         ["plain"],
     ),
+    "one after =": ("vsearch search --in=pl", ["--in=plain"]),
+    "all after =": ("vsearch search x --in=", ["--in=My Photos", "--in=plain"]),
+    "a choice after =": ("vsearch search --sort=d", ["--sort=date"]),
+    "a label with a colon": ("vsearch search --label Places:P", ["Places:Paris"]),
+    "one after = and a colon": ("vsearch search --label=Places:P", ["--label=Places:Paris"]),
     "a shell": ("vsearch completion f", ["fish"]),
     "a term, which may be a file": ("vsearch search pla", []),
 }
+
+LABELLED = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF'
+    b' xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+    b' xmlns:d="http://purl.org/dc/elements/1.1/"><r:Description><d:subject><r:Bag>'
+    b"<r:li>Places:Paris</r:li></r:Bag></d:subject></r:Description></r:RDF></x:xmpmeta>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +52,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     for name in ("My Photos", "plain", "quo'te$(touch harm)"):
         (home / name).mkdir()
-        shutil.copy(PHOTOS / "IMG_0001.jpg", home / name)
+        with Image.open(PHOTOS / "IMG_0001.jpg") as image:
+            image.save(home / name / "a.webp", xmp=LABELLED)
     (home / "bin").mkdir()
     program = home / "bin" / "vsearch"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m vsearch "$@"\n')
@@ -65,9 +80,12 @@ def run(
 
 
 def offered_by_bash(home: Path, line: str) -> list[str]:
+    split = re.sub("[=:]+", lambda found: f" {found[0]} ", line)  # its words end there
     script = f"""
         eval "$(vsearch completion bash)"
-        COMP_WORDS=({line}{" ''" if line.endswith(" ") else ""})
+        COMP_WORDS=({split}{" ''" if line.endswith(" ") else ""})
+        COMP_LINE={shlex.quote(line)}
+        COMP_POINT=${{#COMP_LINE}}
         COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
         compopt() {{ :; }}
         _vsearch_completion vsearch
@@ -83,7 +101,7 @@ def offered_by_fish(home: Path, line: str) -> list[str]:
     done = run(home, ["fish", "--no-config", "-c", script])
     assert done.stderr == ""
     offered = sorted(one.partition("\t")[0] for one in done.stdout.splitlines())
-    return [one for one in offered if not one.endswith(("/", ".jpg"))]  # fish's own: files
+    return [one for one in offered if not one.endswith("/")]  # fish's own: files
 
 
 def offered_by_zsh(home: Path, line: str) -> list[str]:
@@ -100,7 +118,8 @@ def offered_by_zsh(home: Path, line: str) -> list[str]:
     done = run(home, ["zsh", "-f", "-c", script])
     assert done.stderr == ""
     inside = done.stdout.partition("((")[2].rpartition("))")[0]
-    return sorted(one.partition(":")[0] for one in shlex.split(inside))
+    values = [re.split(r"(?<!\\):", one)[0] for one in shlex.split(inside)]
+    return sorted(value.replace("\\:", ":") for value in values)
 
 
 SHELLS = {"bash": offered_by_bash, "zsh": offered_by_zsh, "fish": offered_by_fish}
@@ -112,8 +131,8 @@ def test_what_is_offered(home: Path, shell: str, line: str, expected: list[str])
     if not shutil.which(shell):
         pytest.skip(f"no {shell} here")
     offered = SHELLS[shell](home, line.replace("HERE", str(home)))
-    if shell == "bash":
-        expected = [one.replace("~", str(home)) for one in expected]  # bash has expanded it
+    if shell == "bash":  # puts it in place of what stands behind the last of these
+        expected = [re.split("[=:]", one)[-1] for one in expected]
     assert offered == [one.replace("HERE", str(home)) for one in expected]
     assert not (home / "harm").exists()
 

@@ -67,9 +67,9 @@ def answer(app: typer.Typer) -> int:
 
     A fault stays unsaid: the person is typing.
     """
-    from typer.completion import completion_init  # type: ignore[attr-defined]  # its only place
+    from vsearch.cli.shells import register
 
-    completion_init()
+    register()
     try:
         app(prog_name=PROGRAM)
     except SystemExit as ended:
@@ -86,7 +86,10 @@ def script(shell: Shell) -> str:
     from typer.completion import get_completion_script  # type: ignore[attr-defined]  # the same
 
     text = get_completion_script(prog_name=PROGRAM, complete_var=ASKED, shell=shell)
-    if shell is Shell.BASH:  # only bash needs to be told that names with spaces want quoting
+    if shell is Shell.BASH:
+        # Its words end at "=" and ":", so that the line is needed as well. And only bash needs to
+        # be told that names with spaces want quoting.
+        text = text.replace("$( env COMP", '$( env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP', 1)
         text = text.replace(
             "    return 0\n",
             '    [[ "${COMPREPLY[*]}" == *[/\\ ]* ]] && compopt -o filenames\n    return 0\n',

@@ -48,7 +48,9 @@ class Page(HTMLParser):
 
 def match(rank: int, path: Path, relevance: float | None = 0.9, *, weak: bool = False) -> Match:
     facts = ImageFacts(200, 150, "PNG", "2021-05-04T12:33:10")
-    return Match(rank, str(path), 0.31, relevance, facts, weak=weak, size=12_345)
+    return Match(
+        rank, str(path), 0.31, relevance, facts, weak=weak, size=12_345, date="2021-05-04T00:00:00"
+    )
 
 
 def written(matches: list[Match], target: Path, title: str = "a dog") -> Page:

@@ -31,7 +31,8 @@ NASTY_SHOWN = r"new\nline\ttab\x1b[31m\x9b\x7f\u202ecaf\xe9🎉\.png"
 
 
 def match(rank: int, path: str, score: float = 0.5, relevance: float | None = None) -> Match:
-    return Match(rank, path, score, relevance, ImageFacts(640, 480, "JPEG", "2021-05-04T12:33:10"))
+    facts = ImageFacts(640, 480, "JPEG", "2021-05-04T12:33:10+02:00")
+    return Match(rank, path, score, relevance, facts, date="2021-05-04T12:33:10")
 
 
 def answer(*matches: Match, warning: str | None = None, graph_s: float | None = None) -> Answer:
@@ -196,7 +197,8 @@ def test_json_is_one_object_a_line_with_all_its_fields(
         out
         == (
             f'{{"rank": 1, "path": "{here}/é🎉.png", "score": 0.123457, "relevance": 0.9877, '
-            '"width": 640, "height": 480, "taken_at": "2021-05-04T12:33:10", "region": null, '
+            '"width": 640, "height": 480, "taken_at": "2021-05-04T12:33:10+02:00", '
+            '"date": "2021-05-04T12:33:10", "region": null, '
             '"duplicates": null, "labels": [], "weak": false}\n'
         ).encode()
     )
@@ -236,8 +238,8 @@ def test_csv_has_the_fields_of_json_and_any_name_comes_back(
         for entry in objects
     ]
     assert out.startswith(
-        b"rank,path,score,relevance,width,height,taken_at,region,duplicates,labels,weak\r\n"
-        b"1,/plain.png,0.123457,0.9877,640,480,2021-05-04T12:33:10,,,[],false\r\n"
+        b"rank,path,score,relevance,width,height,taken_at,date,region,duplicates,labels,weak\r\n"
+        b"1,/plain.png,0.123457,0.9877,640,480,2021-05-04T12:33:10+02:00,2021-05-04T12:33:10,,,[],false\r\n"
     )
 
 
@@ -262,7 +264,7 @@ def test_a_table_in_a_pipe_has_no_colour(
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     print_answer(answer(match(1, f"{here}/a.png", 0.3456, 0.87)), "table", explain=False)
     head, line, row = (text.rstrip() for text in capsys.readouterr().out.splitlines())
-    assert head.split() == ["relevance", "picture", "size", "taken"]
+    assert head.split() == ["relevance", "picture", "size", "date"]
     assert set(line.strip()) == {"─"}
     assert row.split() == ["1", "███████▊", "87%", "a.png", "640", "×", "480", "2021-05-04"]
 
@@ -311,7 +313,7 @@ def test_a_table_without_relevance_has_no_column_for_it(
     unknown = Match(2, "/b.png", -0.1, None, ImageFacts(1, 2, "PNG"))
     print_answer(answer(match(1, f"{here}/a.png"), unknown), "table", explain=False)
     head, _, *rows = capsys.readouterr().out.splitlines()
-    assert head.split() == ["score", "picture", "size", "taken"]
+    assert head.split() == ["score", "picture", "size", "date"]
     assert [row.split() for row in rows] == [
         ["1", "0.500", "a.png", "640", "×", "480", "2021-05-04"],
         ["2", "-0.100", "/b.png", "1", "×", "2"],
@@ -351,8 +353,8 @@ def test_long_names_are_folded_and_whole(terminal: Shown) -> None:
         (
             "csv",
             (
-                "rank,path,score,relevance,width,height,taken_at,region,duplicates,labels,weak\r\n"
-                f"1,/{NASTY_SHOWN},0.5,,640,480,2021-05-04T12:33:10,,,[],false\r\n"
+                "rank,path,score,relevance,width,height,taken_at,date,region,duplicates,labels,weak\r\n"
+                f"1,/{NASTY_SHOWN},0.5,,640,480,2021-05-04T12:33:10+02:00,2021-05-04T12:33:10,,,[],false\r\n"
             ),
         ),
     ],
@@ -384,13 +386,13 @@ WIDTHS = {
                           ng
 3                         תמונה.png                640 × 480""",
     80: """\
-    relevance             picture                         size   taken
+    relevance             picture                         size   date
 ───────────────────────────────────────────────────────────────────────────
 1   ████████▍       94%   a dog.png                  640 × 480   2021-05-04
 2   ▋           weak 7%   写真写真写真写真写真.png   640 × 480   2021-05-04
 3                         תמונה.png                  640 × 480   2021-05-04""",
     110: """\
-    relevance             score   picture                         size     file   taken
+    relevance             score   picture                         size     file   date
 ────────────────────────────────────────────────────────────────────────────────────────────
 1   ████████▍       94%   0.500   a dog.png                  640 × 480   123 kB   2021-05-04
 2   ▋           weak 7%   0.400   写真写真写真写真写真.png   640 × 480            2021-05-04

@@ -1,11 +1,15 @@
 """`Searcher`: from terms to matches."""
 
 import math
+import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_encoder import AXES, BLUE, GREEN, RED, FakeEncoder, paint
+from PIL import Image
 
 from vsearch.errors import IndexMissing, ModelMismatch, UsageError
 from vsearch.index import Graph
@@ -56,6 +60,9 @@ def test_words_find_pictures_best_first(photos: Path) -> None:
 
 
 def test_a_match_says_all_there_is(photos: Path) -> None:
+    moment = datetime(2021, 5, 4, 12, 33, 10).timestamp()
+    os.utime(photos / "red.png", (moment, moment))
+    list(update(photos / ".vsearch", FakeEncoder(), [], Options(2, 10_000)))
     (match,) = ask(photos, "red", k=1).matches
     assert match == Match(
         1,
@@ -64,6 +71,7 @@ def test_a_match_says_all_there_is(photos: Path) -> None:
         match.relevance,
         ImageFacts(40, 20, "PNG"),
         size=(photos / "red.png").stat().st_size,
+        date="2021-05-04T12:33:10",
     )
     assert match.score == pytest.approx(1.0)
     assert match.relevance == pytest.approx(expected_relevance(1.0, 4))
@@ -101,6 +109,13 @@ def many(photos: Path) -> Path:
     return photos
 
 
+def shaded(path: Path) -> None:
+    """Make a picture of two shades of red."""
+    shades = np.full((8, 8, 3), RED, np.uint8)
+    shades[:4] //= 2
+    Image.fromarray(shades).save(path)
+
+
 def expected_relevance(score: float, rows: int) -> float:
     """Return it as the fake encoder's calibration has it, written out."""
     answers = 0.2 * math.sqrt(rows)
@@ -121,14 +136,15 @@ def test_the_model_tells_the_relevance_of_words(photos: Path, terms: list[str]) 
     [
         pytest.param(["red", "blue"], [], id="two texts"),
         pytest.param(["red"], ["blue"], id="a text and one it should be unlike"),
-        pytest.param(["red.png"], [], id="a picture"),
-        pytest.param(["red.png", "red"], [], id="a picture and a text"),
+        pytest.param(["reds.png"], [], id="a picture"),
+        pytest.param(["reds.png", "red"], [], id="a picture and a text"),
         pytest.param([], ["red"], id="only what it should be unlike"),
     ],
 )
 def test_the_background_tells_the_relevance_of_the_rest(
     many: Path, terms: list[str], minus: list[str]
 ) -> None:
+    shaded(many / "reds.png")
     matches = ask(many, *terms, minus=minus).matches
     relevances = [one.relevance for one in matches]
     assert None not in relevances
@@ -157,13 +173,30 @@ def test_a_model_without_calibration_is_told_by_the_background(many: Path) -> No
 
 
 def test_few_pictures_tell_no_relevance(photos: Path) -> None:
-    matches = ask(photos, "red.png").matches
-    assert [(one.relevance, one.weak) for one in matches] == [(None, False)] * 3
+    shaded(photos / "reds.png")
+    matches = ask(photos, "reds.png").matches
+    assert [(one.relevance, one.weak) for one in matches] == [(None, False)] * 4
     with (
         Searcher(photos / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher,
         pytest.raises(UsageError, match="too few different pictures"),
     ):
+        searcher.answer(Query(parse(["reds.png"]), min_relevance=0.1))
+
+
+def test_nothing_is_told_of_what_is_like_a_picture_of_one_colour(many: Path) -> None:
+    """A black one is like all that is dark, which no calibration knows."""
+    given = ask(many, "red", "red.png")
+    assert {(one.relevance, one.weak) for one in given.matches} == {(None, False)}
+    (note,) = given.notes
+    assert note.startswith("'red.png' is all of one colour: ")
+    with (
+        Searcher(many / ".vsearch", FakeEncoder(), pixel_limit=10_000) as searcher,
+        pytest.raises(UsageError, match="a picture of one colour, 'red"),
+    ):
         searcher.answer(Query(parse(["red.png"]), min_relevance=0.1))
+    noisy = np.random.default_rng(0).normal((200, 0, 0), 2.0, (64, 64, 3)).clip(0, 255)
+    Image.fromarray(noisy.astype(np.uint8)).save(many / "noisy.png")
+    assert ask(many, "noisy.png").matches[0].relevance is None
 
 
 @pytest.mark.parametrize(
