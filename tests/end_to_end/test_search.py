@@ -76,8 +76,8 @@ def test_forms_agree(vsearch: Run, photos_index: Path) -> None:
     objects = [json.loads(line) for line in lines.stdout.splitlines()]
     assert [set(entry) for entry in objects] == [
         {
-            "rank", "path", "score", "relevance", "width", "height", "taken_at", "region",
-            "duplicates", "labels", "weak",
+            "rank", "path", "score", "relevance", "width", "height", "taken_at", "date",
+            "region", "duplicates", "labels", "weak",
         }
     ] * 3  # fmt: skip
     assert [entry["path"] for entry in objects] == [str(PHOTOS / path) for path in listed]
@@ -194,7 +194,7 @@ def test_a_terminal_gets_a_table(photos_index: Path, tmp_path: Path) -> None:
         "search", "a dog", "-k", "2", "--index", str(photos_index), home=tmp_path, columns=80
     )
     lines = [line.rstrip() for line in seen.splitlines()]
-    assert re.fullmatch(r" +relevance +picture +size +taken", lines[0])
+    assert re.fullmatch(r" +relevance +picture +size +date", lines[0])
     assert re.fullmatch(
         r" *1 +█+[▏▎▍▌▋▊▉]? +\d\d% +IMG_0013\.jpg +\d+ × \d+ +\d{4}-\d\d-\d\d", lines[2]
     )
@@ -373,10 +373,14 @@ def test_the_newest_first(vsearch: Run, tmp_path: Path) -> None:
     exif.get_ifd(0x8769)[0x9003] = "2022:01:02 03:04:05"
     Image.open(root / "2.jpg").save(root / "2.jpg", exif=exif)
     assert vsearch("index", root, "--index", index).returncode == 0
+    # As it is indexed, which is what conditions ask, too, whatever has become of the file.
     (root / "1.jpg").unlink()
+    os.utime(root / "3.jpg")
     options = ["--paths", "--sort", "date", "--index", index]
     done = vsearch("search", "red", *options, cwd=root)
-    assert paths(done.stdout) == ["2.jpg", "3.jpg", "0.jpg", "1.jpg"]
+    assert paths(done.stdout) == ["1.jpg", "2.jpg", "3.jpg", "0.jpg"]
+    done = vsearch("search", "red", *options, "--before", "2022", cwd=root)
+    assert paths(done.stdout) == ["3.jpg", "0.jpg"]
 
 
 @pytest.mark.parametrize(
