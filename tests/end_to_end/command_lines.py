@@ -121,9 +121,12 @@ def prepare(folder: Path) -> None:
 
 def run(line: str, prepared: Path, scratch: Path) -> Case:
     """Run a line twice, piped and on a terminal, each in its own copy of the folder."""
+    # Both before either runs: a process that is started while the other's program is being written
+    # holds that open for a moment, and what is open for writing cannot be run ("Text file busy").
+    places = [_surroundings(prepared, scratch / name) for name in ("piped", "terminal")]
     with ThreadPoolExecutor(2) as both:
-        piped = both.submit(_piped, line, *_surroundings(prepared, scratch / "piped"))
-        shown = both.submit(_on_a_terminal, line, *_surroundings(prepared, scratch / "terminal"))
+        piped = both.submit(_piped, line, *places[0])
+        shown = both.submit(_on_a_terminal, line, *places[1])
         code, *streams = piped.result()
         code_there, screen = shown.result()
     stdout, stderr = (settled(text, scratch / "piped") for text in streams)

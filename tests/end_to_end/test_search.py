@@ -198,7 +198,7 @@ def test_a_terminal_gets_a_table(photos_index: Path, tmp_path: Path) -> None:
     assert re.fullmatch(
         r" *1 +█+[▏▎▍▌▋▊▉]? +\d\d% +IMG_0013\.jpg +\d+ × \d+ +\d{4}-\d\d-\d\d", lines[2]
     )
-    assert re.fullmatch(r" *2 +█+[▏▎▍▌▋▊▉]? +\d\d% +IMG_0034\.png +\d+ × \d+", lines[3])
+    assert re.fullmatch(r" *2 +█+[▏▎▍▌▋▊▉]? +\d\d% +IMG_0034\.png +\d+ × \d+ +\d{4}-.*", lines[3])
     assert all(len(line) <= 80 for line in lines)
 
 

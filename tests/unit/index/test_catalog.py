@@ -73,7 +73,7 @@ def test_any_name_comes_back_as_it_was(catalog: Catalog, name: str) -> None:
     assert root.path == "/photos/" + name
     assert catalog.known(root, "whole") == {name: Known(10, 20, None, True, False)}
     assert catalog.images_of("whole", [row]) == {
-        row: [ImageRecord(root.path, name, row, 10, 1, BARE)]
+        row: [ImageRecord(root.path, name, row, 10, 20, BARE)]
     }
     catalog.put_skip(root, name, 1, 2, SkipReason.DAMAGED, "why")
     assert catalog.skipped() == [(f"{root.path}/{name}", SkipReason.DAMAGED, "why")]
@@ -104,8 +104,8 @@ def test_facts_come_back_as_they_were(catalog: Catalog) -> None:
         catalog.put_row("whole", row, content, CHECKSUM)
         catalog.put_image(root, name, 5, 6, content)
     assert catalog.images_of("whole", [1, 0]) == {
-        0: [ImageRecord("/r", "full", 0, 5, 1, FACTS)],
-        1: [ImageRecord("/r", "bare", 1, 5, 1, BARE)],
+        0: [ImageRecord("/r", "full", 0, 5, 6, FACTS)],
+        1: [ImageRecord("/r", "bare", 1, 5, 6, BARE)],
     }
 
 
