@@ -66,8 +66,8 @@ def test_forms_agree(vsearch: Run, root: Path, index: Path) -> None:
     first = groups[0]["others"][2]
     assert first == {
         "path": str(root / "half.png"), "bytes": (root / "half.png").stat().st_size,
-        "width": 320, "height": 240, "taken_at": None,
-        "date": "2017-07-14T02:40:00", "why": "near", "cosine": first["cosine"], "bits": first["bits"],
+        "width": 320, "height": 240, "taken_at": None, "date": "2017-07-14T02:40:00",
+        "why": "near", "cosine": first["cosine"], "bits": first["bits"],
     }  # fmt: skip
     assert [(one["why"], one["cosine"], one["bits"]) for one in groups[0]["others"][:2]] == [
         ("exact", None, None), ("linked", None, None),
