@@ -7,7 +7,14 @@ surrogates ("surrogateescape"), so every name survives a round trip through `os.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import os
+
+UNSETTLED = -1
+"""A recorded time of change that proves nothing and says nothing."""
+_MOST_NS = (1 << 63) - 1  # what SQLite and Parquet hold: the year 2262
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +124,8 @@ class Entry:
     """All that an index knows of one picture file, but its embedding.
 
     `root` and `path` as in `ImageRecord`. `size` in bytes and `mtime_ns` in nanoseconds since 1970
-    are those it had when it was read; one beside it, or -1, where the time proves nothing, since it
-    was read so soon after a change.
+    are those it had when it was read; one beside it, or UNSETTLED, where the time proves nothing,
+    since it was read so soon after a change.
     `digest` is the xxh3-128 of its content, 16 bytes. `perceptual` is the perceptual hash of the
     picture, 32 bytes; None when unknown: an older vsearch recorded it, and no labels either.
     """
@@ -133,6 +140,14 @@ class Entry:
     perceptual: bytes | None = None
 
 
+def changed_ns(status: os.stat_result) -> int:
+    """Return when a file was changed, in nanoseconds since 1970, as far as 64 bits go.
+
+    Broken clocks and ext4 reach the year 2446.
+    """
+    return max(-_MOST_NS, min(_MOST_NS, status.st_mtime_ns))
+
+
 def date_of(record: ImageRecord | Entry) -> str | None:
     """Return when a picture was taken, else when its file was changed, to the second, as ISO 8601.
 
@@ -141,7 +156,7 @@ def date_of(record: ImageRecord | Entry) -> str | None:
     """
     if record.facts.taken_at:
         return record.facts.taken_at[:19]
-    if record.mtime_ns < 0:  # proves nothing, and says nothing
+    if record.mtime_ns == UNSETTLED:
         return None
     from datetime import datetime
 

@@ -53,12 +53,11 @@ from vsearch.images.decode import decode
 from vsearch.images.limits import pixel_limit
 from vsearch.images.perceptual import HASH_BYTES, distances, perceptual_hash
 from vsearch.images.preprocess import to_model_input
-from vsearch.index import UNSETTLED
 from vsearch.index.writer import IndexWriter
 from vsearch.indexing.run import Options, update
 from vsearch.models.folder import built_in
 from vsearch.models.onnx import OnnxEncoder
-from vsearch.records import ImageFacts, ModelIdentity
+from vsearch.records import UNSETTLED, ImageFacts, ModelIdentity
 from vsearch.vectors import unit
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"

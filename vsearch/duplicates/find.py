@@ -17,7 +17,7 @@ from vsearch.images.alignment import Plane, bits_between_parts, luminances
 from vsearch.images.isolation.decoders import Decoders
 from vsearch.images.perceptual import BITS, HASH_BYTES, NO_STRUCTURE, SIDE
 from vsearch.index import Index, is_unsettled
-from vsearch.records import Entry, Preprocessing, date_of
+from vsearch.records import Entry, Preprocessing, changed_ns, date_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,7 +153,7 @@ def is_as_recorded(entry: Entry) -> bool:
         now = os.stat(path_of(entry))
     except (OSError, ValueError):  # gone, or a name that no file can have
         return False
-    same = entry.mtime_ns == now.st_mtime_ns or is_unsettled(entry.mtime_ns, now.st_mtime_ns)
+    same = changed_ns(now) == entry.mtime_ns or is_unsettled(entry.mtime_ns, changed_ns(now))
     return stat.S_ISREG(now.st_mode) and now.st_size == entry.size and same
 
 

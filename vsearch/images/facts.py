@@ -57,13 +57,11 @@ def taken_in_exif(opened: ImageFile | None, exif: Exif) -> str | None:  # noqa: 
 def taken_in_xmp(opened: ImageFile | None, exif: Exif) -> str | None:
     """Return the same as XMP has it; of a day without a time, its beginning."""
     found: dict[str, str] = {}
-    for element in xmp.elements(opened, exif, _XMP_MARK):
-        for name in _XMP:
-            told = element.text if element.tag == name else element.get(name)
-            if told and (match := _XMP_WHEN.fullmatch(told.strip())):
-                when = _when(match, match[7])
-                if when:
-                    found.setdefault(name, when)
+    for name, value in xmp.properties(opened, exif, _XMP_MARK):
+        told = value if isinstance(value, str) else value.text or ""
+        match = _XMP_WHEN.fullmatch(told.strip()) if name in _XMP else None
+        if match and (when := _when(match, match[7])):
+            found.setdefault(name, when)
     return next((found[name] for name in _XMP if name in found), None)
 
 

@@ -16,6 +16,7 @@ from vsearch.errors import SkipReason
 from vsearch.images import ignore as ignoring
 from vsearch.images.formats import SUFFIXES
 from vsearch.images.read import kind
+from vsearch.records import changed_ns
 
 _NEVER = frozenset({".git", ".vsearch"})
 """Folders that hold no one's pictures: a repository's objects, and our own index."""
@@ -90,7 +91,7 @@ def find_one(root: str, path: str) -> FoundFile | PassedOver:
         return PassedOver(path, SkipReason.UNREADABLE, _words(error))
     if special := kind(status.st_mode):
         return PassedOver(path, SkipReason.SPECIAL, special)
-    return FoundFile(path, status.st_size, status.st_mtime_ns, named_image=True)
+    return FoundFile(path, status.st_size, changed_ns(status), named_image=True)
 
 
 def find(
@@ -137,7 +138,7 @@ def find(
                     yield PassedOver(link.path, SkipReason.SPECIAL, special)
             elif link.candidate:
                 if _first_visit(seen, status):
-                    yield FoundFile(link.path, status.st_size, status.st_mtime_ns, link.named_image)
+                    yield FoundFile(link.path, status.st_size, changed_ns(status), link.named_image)
                 else:
                     yield PassedOver(link.path, SkipReason.VISITED)
             continue
@@ -199,7 +200,7 @@ def find(
                 if follow_links and not _first_visit(seen, status) and linked:
                     yield PassedOver(path, SkipReason.VISITED)
                     continue
-                yield FoundFile(path, status.st_size, status.st_mtime_ns, named_image)
+                yield FoundFile(path, status.st_size, changed_ns(status), named_image)
         stack += reversed(folders)
 
 

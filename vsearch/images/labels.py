@@ -32,7 +32,6 @@ LONGEST = 64
 """Characters of a label; more is none. IPTC lets a keyword have as many bytes."""
 
 _XP_KEYWORDS = 0x9C9E
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 # Where labels are in XMP, and what parts the words of a way to one.
 _PROPERTIES = {
     "{http://purl.org/dc/elements/1.1/}subject": "",
@@ -71,11 +70,11 @@ def of_xmp(opened: ImageFile | None, exif: Exif) -> Iterator[str]:
 
     Raises what parsers raise, as the others here do.
     """
-    for element in xmp.elements(opened, exif, _MARK):
-        separator = _PROPERTIES.get(element.tag)
-        if separator is None:
+    for name, value in xmp.properties(opened, exif, _MARK):
+        separator = _PROPERTIES.get(name)
+        if separator is None or isinstance(value, str):
             continue
-        for item in element.iter(f"{_RDF}li"):
+        for item in value.iter(f"{xmp.RDF}li"):
             words = item.text or ""
             yield words.rsplit(separator, 1)[-1] if separator else words
 

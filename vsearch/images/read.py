@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vsearch.errors import ImageError, SkipReason
+from vsearch.records import changed_ns
 
 _KINDS = (
     (stat.S_ISDIR, "folder"),
@@ -119,7 +120,7 @@ def is_fresh(mtime_ns: int, at_ns: int) -> bool:
 
 
 def _mtime_ns(file: int) -> int:
-    return os.fstat(file).st_mtime_ns
+    return changed_ns(os.fstat(file))
 
 
 def _holds(file: int, data: bytes) -> bool:

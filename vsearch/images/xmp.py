@@ -15,22 +15,30 @@ if TYPE_CHECKING:
     from PIL.Image import Exif
     from PIL.ImageFile import ImageFile
 
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _LONGEST = 4 << 20  # bytes; what Photoshop writes of a picture's history can be megabytes
 _TAG = 0x02BC  # where EXIF and TIFF have it
 
 
-def elements(
+def properties(
     opened: ImageFile | None, exif: Exif, mark: re.Pattern[bytes]
-) -> Iterator[Element[str]]:
-    """Yield the elements of XMP, of a picture that Pillow has opened and loaded, or of EXIF alone.
+) -> Iterator[tuple[str, str | Element[str]]]:
+    """Yield the name and value of each property of a picture in its XMP, else in EXIF's copy of it.
 
-    None where there is nothing that fits the `mark`: parsing takes long, and most have no need of
-    it. Raises what parsers raise.
+    A value is an attribute's text or an element. Those of other files, which it was put together
+    from ("ingredients", "pantry"), are within such an element and not yielded. Nothing is where
+    nothing fits the `mark`: parsing takes long, and most have no need of it. `opened` is a picture
+    that Pillow has opened and loaded; None: there is EXIF alone. Raises what parsers raise.
     """
     packet = (opened.info.get("xmp") if opened else None) or exif.get(_TAG)
-    if isinstance(packet, bytes) and len(packet) <= _LONGEST and mark.search(packet):
-        from defusedxml.ElementTree import fromstring
+    if not (isinstance(packet, bytes) and len(packet) <= _LONGEST and mark.search(packet)):
+        return
+    from defusedxml.ElementTree import fromstring
 
-        # No document type: XMP has none, and entities could grow without end. Some writers end it
-        # by NUL, as a text in C.
-        yield from fromstring(packet.rstrip(b"\0 \r\n\t"), forbid_dtd=True).iter()
+    # No document type: XMP has none, and entities could grow without end. Some writers end it by
+    # NUL, as a text in C.
+    whole: Element[str] = fromstring(packet.rstrip(b"\0 \r\n\t"), forbid_dtd=True)
+    for description in whole if whole.tag == f"{RDF}RDF" else whole.iterfind(f"{RDF}RDF/*"):
+        yield from description.items()
+        for element in description:
+            yield element.tag, element

@@ -24,13 +24,12 @@ another is built beside it and made active in one transaction once every picture
 What a reader needs is imported from here, the rest from its module: a search does without it.
 """
 
-from vsearch.index.catalog import UNSETTLED, Known, is_unsettled, unsettled
+from vsearch.index.catalog import Known, is_unsettled, unsettled
 from vsearch.index.graph import Graph, GraphUnusable
 from vsearch.index.reader import Index
 from vsearch.index.roots import Root, within
 
 __all__ = [
-    "UNSETTLED",
     "Graph",
     "GraphUnusable",
     "Index",

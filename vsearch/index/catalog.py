@@ -25,16 +25,13 @@ from vsearch.index import schema
 from vsearch.index.database import Database, no_index
 from vsearch.index.matrix import BLOCK_ROWS
 from vsearch.index.roots import Root, below
-from vsearch.records import Entry, ImageFacts, ImageRecord, ModelIdentity
+from vsearch.records import UNSETTLED, Entry, ImageFacts, ImageRecord, ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vsearch.conditions import Condition
-
-UNSETTLED = -1
-"""A recorded time of change that proves nothing and says nothing."""
 
 
 def unsettled(mtime_ns: int) -> int:
@@ -344,14 +341,20 @@ class Catalog:
         self._put_labels(content, facts.labels)
         return content
 
-    def describe(self, content: int, labels: Sequence[str], perceptual: bytes) -> None:
+    def describe(
+        self, content: int, labels: Sequence[str], perceptual: bytes, taken_at: str | None
+    ) -> None:
         """Record the labels and the perceptual hash of a content, where they were not looked for.
 
-        `perceptual` is empty where it could not be made.
+        `perceptual` is empty where it could not be made. `taken_at` counts where it is known: an
+        older vsearch did not look for it in XMP.
         """
         if self.is_described(content):
             return
-        self._run("UPDATE contents SET perceptual=? WHERE id=?", (perceptual, content))
+        self._run(
+            "UPDATE contents SET perceptual=?, taken_at=coalesce(?, taken_at) WHERE id=?",
+            (perceptual, taken_at, content),
+        )
         self._run("DELETE FROM labels WHERE content=?", (content,))
         self._put_labels(content, labels)
 

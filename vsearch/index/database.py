@@ -58,6 +58,7 @@ class Database:
             ) from error
         try:
             connection.set_busy_timeout(_PATIENCE_MS)
+            connection.create_scalar_function("nfc", _nfc, 1, deterministic=True)  # type: ignore[arg-type]  # its types know none of one value
             if write:
                 if self.path.stat().st_size == 0 and not self._has_log:
                     connection.reserve_bytes("main", CHECKSUM_BYTES)
@@ -241,3 +242,12 @@ def _checksum_library() -> str:
         if name.startswith("cksumvfs."):
             return os.path.join(folder, name)
     raise FileNotFoundError("this apsw came without cksumvfs")
+
+
+def _nfc(name: bytes) -> bytes:
+    """Return a name with each letter in one piece, whatever marks it has (Unicode's NFC)."""
+    if name.isascii():
+        return name
+    from unicodedata import normalize
+
+    return os.fsencode(normalize("NFC", os.fsdecode(name)))

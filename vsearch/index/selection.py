@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Matching, Named, Not
 from vsearch.index.roots import within
+from vsearch.records import UNSETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,10 @@ _MOST_NS = (1 << 63) - 1
 _LAST = "9999-12-31T23:59:59"  # what is missing on the right of a date, at its latest
 _FIRST = "0000-01-01T00:00:00"
 # When a file was changed, by the clock on the wall.
-_CHANGED = "strftime('%Y-%m-%dT%H:%M:%S', images.mtime_ns/1000000000, 'unixepoch', 'localtime')"
+_CHANGED = (
+    "strftime('%Y-%m-%dT%H:%M:%S',"
+    " (images.mtime_ns-999999999*(images.mtime_ns<0))/1000000000, 'unixepoch', 'localtime')"
+)
 _NEAR = timedelta(days=5)  # further from each other than clocks (a day), and than months differ
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII)
 
@@ -59,6 +63,8 @@ def as_sql(condition: Condition, roots: Sequence[Root]) -> tuple[str, Parameters
             return _below(place, roots)
         case Matching(field, pattern):
             text, values = _text(field, roots)
+            if not pattern.isascii() or "?" in pattern or "[" in pattern:
+                text, pattern = _composed(text), unicodedata.normalize("NFC", pattern)
             glob = os.fsencode(pattern.replace("[!", "[^"))  # as SQLite has it
             return f"({text} GLOB CAST(? AS TEXT))", [*values, glob]
         case Compared():
@@ -75,10 +81,17 @@ def _compared(one: Compared, roots: Sequence[Root]) -> tuple[str, Parameters]:
     if not isinstance(one.value, str):
         return f"({_SQL[one.field]} {one.operator} ?)", [one.value]
     text, values = _text(one.field, roots)
-    value = os.fsencode(one.value)
+    if not one.value.isascii():
+        text = _composed(text)
+    value = os.fsencode(unicodedata.normalize("NFC", one.value))
     if one.operator == "contains":
         return f"(instr(lower({text}), lower(CAST(? AS TEXT)))>0)", [*values, value]
     return f"(lower({text}) {one.operator} lower(CAST(? AS TEXT)))", [*values, value]
+
+
+def _composed(text: str) -> str:
+    """Return what has each letter of a text in one piece, be it stored so or not, in SQL."""
+    return f"CAST(nfc(CAST({text} AS BLOB)) AS TEXT)"
 
 
 def _labelled(one: Compared) -> tuple[str, Parameters]:
@@ -106,7 +119,7 @@ def _dated(one: Compared) -> tuple[str, Parameters]:
     form, bounds = ways[one.operator]
     parts = [_earlier(bound) for bound in bounds]
     what = form.format(*(sql for sql, _ in parts))
-    known = "(contents.taken_at IS NOT NULL OR images.mtime_ns>=0)"
+    known = f"(contents.taken_at IS NOT NULL OR images.mtime_ns<>{UNSETTLED})"
     return f"({known} AND {what})", [value for _, values in parts for value in values]
 
 

@@ -155,7 +155,7 @@ class IndexWriter:
         """
         known = self._catalog.content(digest, self._name)
         if known and perceptual is not None:
-            self._catalog.describe(known[0], facts.labels, perceptual)
+            self._catalog.describe(known[0], facts.labels, perceptual, facts.taken_at)
         content, row = known or (self._catalog.add_content(digest, facts, perceptual), None)
         if row is None:
             vector = vector.astype("<f4", order="C", copy=False)
@@ -176,15 +176,22 @@ class IndexWriter:
         self._catalog.put_image(root, path, size, mtime_ns, known[0])
         return same
 
-    def describe(self, digest: bytes, labels: Sequence[str], perceptual: bytes) -> None:
+    def describe(
+        self,
+        digest: bytes,
+        labels: Sequence[str],
+        perceptual: bytes,
+        taken_at: str | None = None,
+    ) -> None:
         """Record what an older vsearch did not look for in a content that it recorded.
 
         `perceptual` is empty where the picture could not be decoded: it is not looked for again.
+        `taken_at` is None where it is not known.
         """
         known = self._catalog.content(digest, self._name)
         if known is None:
             raise KeyError(digest)
-        self._catalog.describe(known[0], labels, perceptual)
+        self._catalog.describe(known[0], labels, perceptual, taken_at)
 
     def skip(
         self, root: Root, path: str, size: int, mtime_ns: int, reason: SkipReason, detail: str

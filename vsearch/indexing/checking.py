@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from vsearch.errors import ImageError
 from vsearch.images.limits import byte_limit, pixel_limit
 from vsearch.images.read import content_hash, read
-from vsearch.index import UNSETTLED, Index
+from vsearch.index import Index
 from vsearch.index.checking import check_index, is_damaged
 from vsearch.index.salvage import KEPT_AS, salvage
 from vsearch.index.upkeep import Upkeep
 from vsearch.indexing.run import Options, preview
-from vsearch.records import Fault, Finding
+from vsearch.records import UNSETTLED, Fault, Finding, changed_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,7 +101,7 @@ def _is_same(entry: Entry, limit: int) -> bool | None:
     path = _path(entry)
     try:
         now = os.stat(path)
-        if (now.st_size, now.st_mtime_ns) != (entry.size, entry.mtime_ns):
+        if (now.st_size, changed_ns(now)) != (entry.size, entry.mtime_ns):
             return None
         return content_hash(read(path, limit)) == entry.digest
     except (OSError, ImageError):

@@ -113,14 +113,14 @@ class _Read:
     """What reading one file gave: a vector, a content known before (no vector), or a fault.
 
     `at_ns` is when reading began, in nanoseconds since 1970. `embedding` comes with the facts and
-    the perceptual hash; `described` are labels and that hash of a content that was known without
-    them, the hash empty where it could not be decoded any more.
+    the perceptual hash; `described` are labels, that hash and the date of a content that was known
+    without them, the hash empty where it could not be decoded any more.
     """
 
     at_ns: int
     digest: bytes = b""
     embedding: tuple[ImageFacts, bytes, NDArray[np.float32]] | None = None
-    described: tuple[tuple[str, ...], bytes] | None = None
+    described: tuple[tuple[str, ...], bytes, str | None] | None = None
     fault: ImageError | None = None
 
 
@@ -200,7 +200,7 @@ class _Reader:
                 return _Read(now, digest)
             facts, perceptual = prepared.facts, prepared.perceptual
             if undescribed:
-                return _Read(now, digest, described=(facts.labels, perceptual))
+                return _Read(now, digest, described=(facts.labels, perceptual, facts.taken_at))
             if self.batches:
                 vector_to_come = self.batches.submit(prepared.pixels)
                 return _Gathered(now, digest, facts, perceptual, vector_to_come)
@@ -208,7 +208,7 @@ class _Reader:
             return _Read(now, digest, (facts, perceptual, _checked(vector)))
         except ImageError as error:
             if undescribed:
-                return _Read(now, undescribed, described=((), b""))
+                return _Read(now, undescribed, described=((), b"", None))
             return _Read(now, fault=error)
 
     def _load_early(self) -> None:

@@ -24,7 +24,7 @@ from vsearch.images.read import is_fresh
 from vsearch.index import unsettled
 from vsearch.interchange.array import ArrayFile
 from vsearch.interchange.source import Batch, NotTaken, Unsound, checked_vectors, explained
-from vsearch.records import Entry, Preprocessing
+from vsearch.records import Entry, Preprocessing, changed_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -194,7 +194,7 @@ class ClipRetrievalSource:
             return NotTaken(path, "not found")
         except ImageError as error:
             return NotTaken(path, str(error))
-        mtime_ns = found.st_mtime_ns
+        mtime_ns = changed_ns(found)
         if is_fresh(mtime_ns, now):
             mtime_ns = unsettled(mtime_ns)
         relative = os.path.relpath(place, root)

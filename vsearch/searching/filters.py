@@ -6,10 +6,10 @@ import ast
 import glob
 import os
 import re
-import unicodedata
 import warnings
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.conditions import (
@@ -42,6 +42,7 @@ _TYPES = {
 }  # fmt: skip
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,9})(?:[x\u00d7](\d{1,9}))?", re.ASCII)
+_HERE_OR_BELOW = re.compile(r"(?:^|(?<=/))(?:\*\*/)+")
 _BRACES = re.compile(r"(.*)\{([^{}]*,[^{}]*)\}(.*)", re.DOTALL)
 _MOST_PATTERNS = 1000
 _SINGLE = re.compile(r"(?<![<>=!:])=(?!=)")
@@ -119,10 +120,10 @@ def _place(typed: str) -> str:
 def _globs(typed: str) -> Iterator[Condition]:
     """Yield what a pattern means: one of names, or, with a "/", of paths from this folder on.
 
-    A first "~" is a home folder and "{a,b}" one or the other, as shells have it that see no quotes.
-    Letters with marks may be stored in one piece or in two (NFC, as most do, or NFD as macOS did).
+    A first "~" is a home folder, "{a,b}" one or the other, and "**/" here or in any folder below,
+    as in shells, which see none of it in quotes.
     """
-    patterns = [_some(typed, "pattern")]
+    patterns = [_HERE_OR_BELOW.sub("{,*/}", _some(typed, "pattern"))]
     while match := next(filter(None, map(_BRACES.fullmatch, patterns)), None):
         patterns.remove(match[0])
         patterns += [match[1] + one + match[3] for one in match[2].split(",")]
@@ -131,17 +132,21 @@ def _globs(typed: str) -> Iterator[Condition]:
                 f"more than {_MOST_PATTERNS:,} patterns, in {typed[:_SHOWN]!r}; write fewer braces"
             )
     for pattern in dict.fromkeys(patterns):
-        forms = (pattern, *(unicodedata.normalize(one, pattern) for one in ("NFC", "NFD")))
-        for form in dict.fromkeys(forms):
-            yield Matching("path", _from_here(form)) if "/" in form else Matching("name", form)
+        yield Matching("path", _from_here(pattern)) if "/" in typed else Matching("name", pattern)
 
 
 def _from_here(pattern: str) -> str:
-    """Return an absolute pattern; what was not typed of it, as a home folder, is no pattern."""
+    """Return an absolute pattern. The folders it begins with are those that they lead to.
+
+    What was not typed of it, as a home folder, is no pattern.
+    """
     user, _, rest = pattern.partition("/")
     home = os.path.expanduser(user)
     place, below = (os.getcwd(), pattern) if home == user else (home, rest)
-    return os.path.normpath(os.path.join(glob.escape(place), below))
+    names = os.path.normpath(os.path.join("/" if below.startswith("/") else "", below)).split("/")
+    folders = list(takewhile(lambda name: not glob.has_magic(name), names[:-1]))
+    fixed = os.path.realpath(os.path.join(place, "/".join(folders) + "/" if folders else ""))
+    return os.path.join(glob.escape(fixed), *names[len(folders) :])
 
 
 def _type(typed: str) -> str:

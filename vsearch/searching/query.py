@@ -50,7 +50,7 @@ _OTHER_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.I)
 KEYWORD_WORDS = 3
 _ARTICLE = re.compile(r"(?:an?|the)\s+(?=\S)", re.IGNORECASE)
 _WEIGHT = r"(?P<weight>\d+(?:\.\d+)?|\.\d+):"
-_WEIGHTED = re.compile(rf"{_WEIGHT}(?P<rest>.+)", re.DOTALL)
+_WEIGHTED = re.compile(rf"{_WEIGHT}(?P<rest>.*)", re.DOTALL)
 _STDIN = re.compile(rf"(?:{_WEIGHT})?(?P<kind>image:)?-")
 _MARKUP = re.compile(rb"\s*(<(\?xml|!doctype|html|svg|!--)|%PDF-)", re.I)
 _PREFIXED = re.compile(rf"(?:{_WEIGHT})?(?P<kind>text|image):(?P<rest>.*)", re.DOTALL)
@@ -205,7 +205,7 @@ def _term(typed: str, sign: float) -> Term:
     weight, text = 1.0, typed
     if match := _WEIGHTED.fullmatch(typed):
         rest = match["rest"]
-        if _is_picture(rest) or not rest[0].isdigit():
+        if _is_picture(rest) or not rest[:1].isdigit():
             weight, text = _weight(match["weight"], typed), rest
     if is_url(text) or _is_picture(text):
         return _picture(text, sign * weight)
@@ -417,7 +417,8 @@ def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Embedded
     """Return the query vector of terms' embeddings (n, dim).
 
     The direction of the weighted sum of those that count for it; then each term of a weight -w
-    takes w * MINUS_SHARE of what the query still has of it, in their order. With nothing that
+    takes w * MINUS_SHARE of what the query still has of it, in their order, and at most all of it:
+    beyond, the query would become like the opposite of the term. With nothing that
     counts for it, the opposite of what counts against it. Raises ValueError when they cancel out.
     """
     import numpy as np
@@ -430,7 +431,7 @@ def combined(vectors: NDArray[np.float32], weights: Sequence[float]) -> Embedded
     length = float(np.linalg.norm(np.array(counting) / sum(counting) @ vectors[wanted]))
     for vector, weight in zip(vectors, weights, strict=True):
         if weight < 0:
-            share, common = -weight * MINUS_SHARE, max(0.0, float(query @ vector))
+            share, common = min(1.0, -weight * MINUS_SHARE), max(0.0, float(query @ vector))
             query = without(query, vector, share)
             # |q - s c v|^2 = 1 - 2 s c^2 + s^2 c^2, where q and v have length one and q . v = c
             length *= math.sqrt(max(0.0, 1 - share * (2 - share) * common**2))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from vsearch.errors import UsageError
 from vsearch.index import Index, is_unsettled
-from vsearch.records import Calibration, Match, date_of
+from vsearch.records import Calibration, Match, changed_ns, date_of
 from vsearch.searching.query import Term, embed_each
 from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
@@ -304,7 +304,7 @@ def _changed(entry: Entry) -> str | None:
     path = _path(entry)
     with suppress(OSError):
         now = os.stat(path)
-        same = entry.mtime_ns == now.st_mtime_ns or is_unsettled(entry.mtime_ns, now.st_mtime_ns)
+        same = changed_ns(now) == entry.mtime_ns or is_unsettled(entry.mtime_ns, changed_ns(now))
         if now.st_size != entry.size or not same:
             return (
                 f"{path!r} has changed since it was indexed, and counts as it was then; "

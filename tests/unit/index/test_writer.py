@@ -36,12 +36,12 @@ from unit.index.made_indexes import (
 from xxhash import xxh3_64_digest
 
 from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, SkipReason, StoreError
-from vsearch.index import UNSETTLED, GraphUnusable, Index, Known
+from vsearch.index import GraphUnusable, Index, Known
 from vsearch.index.catalog import Catalog
 from vsearch.index.matrix import BLOCK_ROWS
 from vsearch.index.schema import FORMAT
 from vsearch.index.writer import IndexWriter
-from vsearch.records import ModelIdentity
+from vsearch.records import UNSETTLED, ModelIdentity
 
 # Commits
 

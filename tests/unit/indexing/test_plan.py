@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from vsearch.errors import SkipReason
 from vsearch.images.find import FoundFile, PassedOver
-from vsearch.index import UNSETTLED, Known, unsettled
+from vsearch.index import Known, unsettled
 from vsearch.indexing.plan import Plan, plan
+from vsearch.records import UNSETTLED
 
 PATHS = ["a", "b", "d", "d/a", "d/b", "d/e/a", "dd", "d!", "d.png", "d/e"]
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from made_indexes import FACTS, MODEL, content, entry, make_index, vector_of
 
 from vsearch.errors import ModelMismatch, SkipReason, SourceError, StoreError, UsageError
-from vsearch.index import UNSETTLED, Index
+from vsearch.index import Index
 from vsearch.index.writer import IndexWriter
 from vsearch.interchange import npy, parquet, source
 from vsearch.interchange.npy import NpySource
 from vsearch.interchange.source import Source
 from vsearch.interchange.transfer import Imported, Watch, export, format_of, source_at, take_in
-from vsearch.records import Entry, ImageFacts, ModelIdentity
+from vsearch.records import UNSETTLED, Entry, ImageFacts, ModelIdentity
 
 Form = Literal["parquet", "npy"]
 FORMS: list[Form] = ["parquet", "npy"]

@@ -20,7 +20,7 @@ from vsearch.images.labels import tidy
 from vsearch.index import Index
 from vsearch.index.selection import as_sql
 from vsearch.index.writer import IndexWriter
-from vsearch.records import Entry, ImageFacts, ModelIdentity
+from vsearch.records import UNSETTLED, Entry, ImageFacts, ModelIdentity
 from vsearch.searching.search import search
 from vsearch.vectors import unit
 
@@ -52,7 +52,11 @@ def make(folder: Path, count: int) -> None:
                 tidy(facts_random.choice(LABELS, facts_random.integers(0, 4)).tolist()),
             )
             name = f"{FOLDERS[random.integers(len(FOLDERS))]}IMG_{number:05}.jpg"
-            mtime = -1 if random.random() < 0.1 else int(random.integers(0, 1_700_000_000)) * 10**9
+            mtime = (
+                UNSETTLED
+                if random.random() < 0.1
+                else int(random.integers(-500_000_000, 1_700_000_000)) * 10**9 + int(number)
+            )
             writer.add(
                 roots[number % 2], name, int(random.integers(1, 10**7)), mtime,
                 content.to_bytes(16, "big"), facts, vectors[content],
@@ -77,7 +81,7 @@ def value_of(entry: Entry, field: str) -> Any:
     if field == "date":
         if entry.facts.taken_at:
             return entry.facts.taken_at[:19]
-        if entry.mtime_ns < 0:
+        if entry.mtime_ns == UNSETTLED:
             return None
         return datetime.fromtimestamp(entry.mtime_ns // 10**9).isoformat()
     return {
@@ -134,7 +138,15 @@ def random_condition(random: np.random.Generator, depth: int = 0) -> Condition:
         return joined[random.integers(3)]
     signs = ["==", "!=", "<", "<=", ">", ">="]
     sign: Any = signs[random.integers(6)]
-    dates = ["2010", "2015-03", "2020-12-31", "2023-05-04T12:33", "1999", "2019-07-01T10:00:01"]
+    dates = [
+        "1965",
+        "2010",
+        "2015-03",
+        "2020-12-31",
+        "2023-05-04T12:33",
+        "1999",
+        "2019-07-01T10:00:01",
+    ]
     places = ["/", "/photos", "/more", "/photos/2023", "/photos/2023/summer", "/nowhere",
               "/more/photos/a*[b]", "/photos/2023/summer/IMG_00004.jpg"]  # fmt: skip
     choices: list[Condition] = [

@@ -238,8 +238,14 @@ def test_what_is_refused(filters: Filters, expected: str) -> None:
         ("{a,b{1,2}}*.{jpg,}", ["a*.jpg", "b1*.jpg", "b2*.jpg", "a*.", "b1*.", "b2*."]),
         ("{x}.jpg", ["{x}.jpg"]),
         ("}a,b{", ["}a,b{"]),
-        ("caf\u00e9*", ["caf\u00e9*", "cafe\u0301*"]),
-        ("cafe\u0301*", ["cafe\u0301*", "caf\u00e9*"]),
+        ("caf\u00e9*", ["caf\u00e9*"]),
+        ("**/a", ["/here/a", "/here/*/a"]),
+        ("x/**/**/y*", ["/here/x/y*", "/here/x/*/y*"]),
+        ("x/**", ["/here/x/**"]),
+        ("**a", ["**a"]),
+        ("../up/*", ["/up/*"]),
+        ("/abs/./x/../*", ["/abs/*"]),
+        ("/", ["/"]),
         ("~/a*/b", ["/home/[[]me]/a*/b"]),
         ("~", ["~"]),
         ("~nobody-of-that-name/x", ["/here/~nobody-of-that-name/x"]),
@@ -252,6 +258,55 @@ def test_patterns(monkeypatch: pytest.MonkeyPatch, typed: str, expected: list[st
     found = Filters(globs=[typed]).condition()
     parts = found.conditions if isinstance(found, AnyOf) else (found,)
     assert sorted(expected) == sorted(one.pattern for one in parts if isinstance(one, Matching))
+
+
+def test_folders_of_a_pattern_are_those_that_links_lead_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk" / "a[b]").mkdir(parents=True)
+    (tmp_path / "disk" / "a[b]" / "x.jpg").symlink_to("elsewhere.jpg")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "Pictures").symlink_to(tmp_path / "disk" / "a[b]")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "home")
+    real = os.path.realpath(tmp_path / "disk")
+    expected = Matching("path", f"{real}/a[[]b]/*.jpg")
+    for typed in ("~/Pictures/*.jpg", "Pictures/*.jpg", f"{tmp_path}/home/Pictures/*.jpg"):
+        assert Filters(globs=[typed]).condition() == expected
+    # The picture itself may be a link, and is in the index by its own name.
+    file = Matching("path", f"{real}/a[[]b]/x.jpg")
+    assert Filters(globs=["Pictures/x.jpg"]).condition() == file
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (Filters(globs=["[\u00e9]*"]), ["e\u0301-nfd.jpg", "\u00e9-nfc.jpg"]),
+        (
+            Filters(globs=["[!\u00e9]*"]),
+            ["e-plain.jpg", "z.jpg", "\u00e9te\u0301/z\udcff.jpg"],
+        ),
+        (Filters(globs=["?-n*"]), ["e\u0301-nfd.jpg", "\u00e9-nfc.jpg"]),
+        (Filters(globs=["e\u0301*"]), ["e\u0301-nfd.jpg", "\u00e9-nfc.jpg"]),
+        (Filters(globs=["e*"]), ["e-plain.jpg", "e\u0301-nfd.jpg"]),
+        (Filters(globs=["**/\u00e9t\u00e9/*.jpg"]), ["\u00e9te\u0301/z\udcff.jpg"]),
+        (Filters(globs=["**/?t?/z?.jpg"]), ["\u00e9te\u0301/z\udcff.jpg"]),
+        (Filters(where="name == '\u00e9-NFD.jpg'"), ["e\u0301-nfd.jpg"]),
+        (Filters(where="'\u00e9t\u00e9/' in path"), ["\u00e9te\u0301/z\udcff.jpg"]),
+        (Filters(where="'e\u0301-n' in name"), ["e\u0301-nfd.jpg", "\u00e9-nfc.jpg"]),
+    ],
+)
+def test_letters_in_one_piece_and_in_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Filters, expected: list[str]
+) -> None:
+    """As of files that were copied from a Mac."""
+    names = [
+        "e-plain.jpg", "e\u0301-nfd.jpg", "z.jpg", "\u00e9-nfc.jpg", "\u00e9te\u0301/z\udcff.jpg",
+    ]  # fmt: skip
+    index = make_index(tmp_path / "index", *(entry(str(tmp_path), name) for name in names))
+    monkeypatch.chdir(tmp_path)
+    with Index(index) as opened:
+        assert [one.path for one in opened.entries(typed.condition())] == expected
 
 
 @pytest.mark.parametrize("name", ["[2023] trip", "what?", "a*b", "[!x]", "]["])

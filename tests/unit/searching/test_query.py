@@ -59,7 +59,6 @@ PARSED = {
     "a colon in words": ("warning: wet paint", ("warning: wet paint", "words", 1)),
     "a weight and a colon": ("2:warning: wet", ("warning: wet", "words", 2)),
     "a weight twice is words": ("2:3:x", ("2:3:x", "words", 1)),
-    "a weight without a term is words": ("2:", ("2:", "words", 1)),
     "a colon without a weight is words": (":x", (":x", "words", 1)),
     "no negative weights": ("-1:x", ("-1:x", "words", 1)),
     "no exponents": ("1e3:x", ("1e3:x", "words", 1)),
@@ -120,6 +119,7 @@ def no_such(name: str) -> str:
 REFUSED = {
     "nothing": ("", "an empty search term; name what you look for, or a picture"),
     "only spaces": (" \t\n", "an empty search term; name what you look for, or a picture"),
+    "a weight and nothing": ("2:", "an empty search term; name what you look for, or a picture"),
     "a weight and spaces": ("2:  ", "an empty search term; name what you look for, or a picture"),
     "a weight of zero": (
         "0:dog", "a weight of zero says nothing, in '0:dog'; leave the term out",
