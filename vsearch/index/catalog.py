@@ -474,14 +474,14 @@ class Catalog:
     def entry(self, vector_set: str, root: Root, path: str) -> Entry | None:
         """Return what is known of the file `path` of `root`; None: it is not in the set."""
         found = self._all(
-            "SELECT size, mtime_ns, hash, rows.row, width, height, format, taken_at, camera"
+            f"SELECT size, mtime_ns, hash, rows.row, perceptual, {_FACTS}"  # noqa: S608  # as above
             " FROM images JOIN contents ON contents.id=images.content"
             " JOIN rows ON rows.vector_set=? AND rows.content=images.content"
             " WHERE images.root=? AND images.path=?",
             (vector_set, root.id, os.fsencode(path)),
         )
-        for size, mtime, digest, row, *facts in found:
-            return Entry(root.path, path, size, mtime, digest, row, ImageFacts(*facts))
+        for size, mtime, digest, row, perceptual, *facts in found:
+            return Entry(root.path, path, size, mtime, digest, row, _facts(*facts), perceptual)
         return None
 
     def named(self, vector_set: str, parts: Sequence[str]) -> Iterator[tuple[int, str]]:

@@ -16,6 +16,7 @@ from vsearch.errors import ImageError, UsageError
 from vsearch.images.formats import SUFFIXES, is_signed, known_by_others
 from vsearch.images.limits import byte_limit
 from vsearch.images.read import head, kind, read, read_fifo
+from vsearch.records import Preprocessing
 from vsearch.searching.fetch import Address, fetch, is_url, shown
 from vsearch.vectors import blend, without
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from vsearch.images.crop import Crop
     from vsearch.images.isolation.once import Decoding
     from vsearch.models.encoder import Encoder
-    from vsearch.records import Preprocessing
 
     Vector: TypeAlias = NDArray[np.float32]
     # The embedding (dim,) of a term, and whether it is a picture of one colour.
@@ -42,6 +42,7 @@ DECODING_SECONDS = 60.0  # as where folders are indexed
 # what was; subtracting the term as it is does worse than doing nothing.
 MINUS_SHARE = 0.5
 MOST_WEIGHT = 1_000_000  # so that no sum of weights, nor a product, leaves what numbers hold
+_SMALL = Preprocessing(64, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 NOISE = 4.0  # levels, the standard deviation of what a camera sees with its cap on
 MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
@@ -313,7 +314,8 @@ class Embedded:
 
     A cosine with `vector` times `length` is the weighted mean of the cosines of the terms that
     count for the query, less what the others took away: the scale of a single term's cosine, for
-    which the length is 1. `blank` is a term that is a picture of one colour, None: there is none.
+    which the length is 1. `blank` is a term among them that is a picture of one colour; None: there
+    is none.
     """
 
     vector: Vector
@@ -325,13 +327,13 @@ def embed(
     terms: Sequence[Term],
     encoder: Encoder | None,
     pixel_limit: int,
-    indexed: Callable[[str], Vector] | None = None,
+    indexed: Callable[[str], Found] | None = None,
 ) -> Vector:
     """Return the query vector (dim,) of the terms: see `combined`.
 
-    `indexed` tells the embedding (dim,) of the picture at a path, and is called for "indexed"
-    terms only; `encoder` is run for all others only. Raises UsageError when a picture cannot be had
-    or used, or the terms cancel each other out.
+    `indexed` tells the embedding (dim,) of the picture at a path, and whether it is of one colour;
+    it is called for "indexed" terms only, `encoder` run for all others only. Raises UsageError when
+    a picture cannot be had or used, or the terms cancel each other out.
     """
     (found,) = embed_each([terms], encoder, pixel_limit, indexed)
     if isinstance(found, UsageError):
@@ -343,7 +345,7 @@ def embed_each(
     queries: Sequence[Sequence[Term]],
     encoder: Encoder | None,
     pixel_limit: int,
-    indexed: Callable[[str], Vector] | None = None,
+    indexed: Callable[[str], Found] | None = None,
 ) -> list[Embedded | UsageError]:
     """Do what `embed` does for many queries, with one call for the words of all.
 
@@ -371,7 +373,7 @@ def embed_each(
         if indexed is None:
             raise ValueError("terms to be looked up, and no index")
         try:
-            return indexed(term.text), False
+            return indexed(term.text)
         except UsageError as error:
             return error
 
@@ -381,7 +383,11 @@ def embed_each(
         for one in found:
             if isinstance(one, UsageError):
                 return one
-        blank = next((term for term, one in zip(query, usable, strict=True) if one[1]), None)
+        blank = next(
+            (term for term, (_, is_blank) in zip(query, usable, strict=True)
+             if is_blank and term.weight > 0),
+            None,
+        )  # fmt: skip
         vectors = np.stack([vector for vector, _ in usable])
         try:
             return replace(combined(vectors, [term.weight for term in query]), blank=blank)
@@ -480,8 +486,19 @@ def _pictures(
 
 
 def _is_blank(pixels: NDArray[np.uint8]) -> bool:
-    """Whether a picture (size, size, 3) is of one colour but for noise, by every 16th pixel."""
-    return float(pixels[::4, ::4].std(axis=(0, 1)).max()) < NOISE
+    """Whether a picture (size, size, 3) is of one colour but for noise.
+
+    Told by every 17th pixel, which no width divides: so no stripes are met all in one place.
+    """
+    return float(pixels.reshape(-1, 3)[::17].std(axis=0).max()) < NOISE
+
+
+def is_blank(path: str, pixel_limit: int) -> bool:
+    """Whether the picture in a file is of one colour but for noise, or cannot be looked at."""
+    try:
+        return _is_blank(_Picture(Term(path, "picture", 1.0), _SMALL, pixel_limit).pixels())
+    except UsageError:
+        return True
 
 
 class _Picture:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from vsearch.errors import UsageError
+from vsearch.images.perceptual import NO_STRUCTURE
 from vsearch.index import Index, is_unsettled
 from vsearch.records import Calibration, Match, changed_ns, date_of
-from vsearch.searching.query import Term, embed_each
+from vsearch.searching.query import Term, embed_each, is_blank
 from vsearch.searching.relevance import WEAK, background_rows, evidence, likelihood, relevance
 from vsearch.searching.search import search
 
@@ -231,12 +232,19 @@ class Searcher:
         """Whether a picture is in the index, to be asked with by its embedding there."""
         return self._index.entry(path) is not None
 
-    def _indexed(self, path: str) -> NDArray[np.float32]:
-        """Return the embedding (dim,) of a picture in the index. Raises UsageError."""
+    def _indexed(self, path: str) -> tuple[NDArray[np.float32], bool]:
+        """Return the embedding (dim,) of a picture in the index, and whether it is of one colour.
+
+        Raises UsageError.
+        """
         import numpy as np
 
-        rows = np.array([self._entry(path).row], dtype=np.int64)
-        return np.asarray(self._index.vectors(rows)[0])
+        entry = self._entry(path)
+        vector = np.asarray(self._index.vectors(np.array([entry.row], dtype=np.int64))[0])
+        # Most have some structure, by what the index knows; the file of one that has none tells
+        # whether it is blank, or only has stripes or fine lines.
+        flat = entry.perceptual == NO_STRUCTURE and is_blank(_path(entry), self._pixel_limit)
+        return vector, flat
 
     def _entry(self, path: str) -> Entry:
         entry = self._index.entry(path)

@@ -206,6 +206,7 @@ UNLIKE = {
     "all of it": (["red"], ["2:grey"], (2, -1, -1)),
     "a quarter": (["red"], ["0.5:grey"], (11, -1, -1)),
     "whatever the query's own weight": (["5:red"], ["grey"], (5, -1, -1)),
+    "more than all is all": (["red"], ["1000:grey"], (2, -1, -1)),
     "they share nothing": (["red"], ["9:blue"], (1, 0, 0)),
     "of a blend": (["3:red", "4:green"], ["green"], (0.6, 0.4, 0)),
     "by a picture": (["3:red", "4:green"], ["2:green.png"], (1, 0, 0)),
@@ -531,7 +532,7 @@ def test_many_queries_are_embedded_as_each_alone() -> None:
         parse(["red"]), parse(["green.png", "red"]), parse(["note"], ["red.png"]),
         parse([], like=["a"]), parse(["green.png"]), parse(["3:red", "4:green"]),
     ] + 9 * [parse(["red.png", "green.png", "blue"])]  # fmt: skip
-    indexed = {"a": np.array([0.6, 0, 0.8], np.float32)}
+    indexed = {"a": (np.array([0.6, 0, 0.8], np.float32), False)}
     encoder = Calls()
     together = embed_each(asked, encoder, 1000, indexed.__getitem__)
     assert (encoder.calls, encoder.texts, encoder.pictures) == (1, 4, 21)
@@ -543,7 +544,7 @@ def test_many_queries_are_embedded_as_each_alone() -> None:
 def test_what_one_query_cannot_be_embedded_for_is_its_own(here: Path) -> None:
     (here / "bad.png").write_text("no picture")
 
-    def indexed(path: str) -> NDArray[np.float32]:
+    def indexed(path: str) -> tuple[NDArray[np.float32], bool]:
         raise UsageError(f"no {path}")
 
     asked = [
@@ -580,7 +581,7 @@ def test_a_cosine_times_the_length_is_the_mean_of_the_terms_less_what_was_taken(
 
 def test_pictures_in_the_index_need_no_encoder() -> None:
     vector = np.array([0, 0.6, 0.8], np.float32)
-    found = embed(parse([], like=["a"]), None, 1000, lambda _: vector)
+    found = embed(parse([], like=["a"]), None, 1000, lambda _: (vector, False))
     assert found == pytest.approx(vector)
     with pytest.raises(ValueError, match="no encoder"):
         embed(parse(["red"]), None, 1000)
