@@ -124,18 +124,27 @@ def test_an_empty_name_is_no_place(
         (["--sheet", "mine.png"], "what is there already is no sheet of vsearch, at mine.png;"),
         (["--copy-to", "mine"], "it is no folder, "),
         (["--link-to", "mine/folder"], "it is no folder, "),
+        (["--copy-to", "index/sets/whole-2"], "'index/sets/whole-2' lies in an index, "),
+        (["--gallery", "index/page.html"], "'index/page.html' lies in an index, "),
         (["--gallery", "none/page.html"], "No such file or directory, at none/page.html;"),
     ],
 )
 def test_what_is_in_the_way_stays(
-    vsearch: Run, query: list[str | Path], tmp_path: Path, arguments: list[str], message: str
+    vsearch: Run,
+    query: list[str | Path],
+    photos_index: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
 ) -> None:
     for name in ("mine", "mine.html", "mine.png"):
         (tmp_path / name).write_text(name)
+    (tmp_path / "index").symlink_to(photos_index)
     done = vsearch(*query, *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, b"")  # seen before anything is searched
     assert done.stderr.decode().startswith(f"vsearch: {message}")
     assert done.stderr.count(b"\n") == 1
+    (tmp_path / "index").unlink()
     assert {name: (tmp_path / name).read_text() for name in os.listdir(tmp_path)} == {
         "mine": "mine", "mine.html": "mine.html", "mine.png": "mine.png",
     }  # fmt: skip

@@ -11,11 +11,13 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
 from end_to_end.pictures import png_header, write_pictures
+from fake_encoder import paint
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
@@ -340,6 +342,28 @@ def test_a_picture_reached_through_a_link_is_no_answer_to_itself(
     for query in (folder / "album" / "IMG_0001.jpg", real / "IMG_0001.jpg"):
         found = vsearch("search", query, "--index", index, "--paths", cwd=folder)
         assert found.stdout == b"album/IMG_0002.jpg\n"
+
+
+@pytest.mark.parametrize("moment", ["2446-05-10", "1902-01-01"])
+def test_a_clock_that_is_far_off_costs_nothing(vsearch: Run, tmp_path: Path, moment: str) -> None:
+    """Beyond 2262 nanoseconds do not fit into what SQLite holds."""
+    root, index = tmp_path / "photos", tmp_path / "index"
+    for number, name in enumerate(("a.png", "b.png", "c.png")):
+        paint(root / name, (100 + number, 0, 0))
+    seconds = int(datetime.fromisoformat(moment).timestamp())
+    os.utime(root / "b.png", (seconds, seconds))
+    if int((root / "b.png").stat().st_mtime) != seconds:
+        pytest.skip("a file system that holds no such time")
+    for said in (b"3 embedded", b"0 embedded, 3 unchanged"):
+        done = vsearch("index", root, "--index", index)
+        assert (done.returncode, done.stderr.startswith(said)) == (0, True), done.stderr
+    done = vsearch("search", "red", "--json", "--sort", "date", "--index", index)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == 3
+    assert found[0 if moment > "2" else 2]["path"] == str(root / "b.png")
+    if moment < "2":
+        done = vsearch("search", "red", "--before", "1950", "--paths", "--index", index)
+        assert done.stdout.decode() == f"{root / 'b.png'}\n"
 
 
 def test_a_folder_that_became_a_file(vsearch: Run, tmp_path: Path) -> None:

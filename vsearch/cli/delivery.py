@@ -99,6 +99,10 @@ class Delivery:
 
     def require(self) -> None:
         """Look before the search whether all this can be done. Raises UsageError and OSError."""
+        for place in filter(None, (self.gallery, self.sheet, self.copy_to, self.link_to)):
+            from vsearch.index.folder import require_outside
+
+            require_outside(place)
         if self.gallery:
             from vsearch.output.gallery.write import require_gallery
 

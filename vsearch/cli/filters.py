@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vsearch.cli import candidates
+from vsearch.cli.values import at_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ InOption = Annotated[
         "--in",
         metavar="DIR",
         help="Only below this folder; may be repeated.",
+        parser=at_home,
         autocompletion=candidates.folders,
         rich_help_panel=PANEL,
     ),

@@ -50,7 +50,13 @@ class _Bash(_AfterEquals, BashComplete):
 
 
 class _Zsh(_AfterEquals, ZshComplete):
-    pass
+    """Zsh, which completes files by itself only where they are all of the word."""
+
+    def complete(self) -> str:
+        said = super().complete()
+        _, incomplete = self.get_completion_args()
+        after_equals = incomplete.startswith("-") and "=" in incomplete
+        return f"compset -P '*='; {said}" if said == "_files" and after_equals else said
 
 
 class _Fish(_AfterEquals, FishComplete):

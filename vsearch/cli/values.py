@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class NamedPath(TyperPath):
-    """A path, of whatever is there or is not yet; not "", the value of a variable that is unset."""
+    """A path, of whatever is there or is not yet; not "", the value of a variable that is unset.
+
+    A first "~/" is the home folder: shells leave it in `--option=~/folder`.
+    """
 
     def __init__(self) -> None:
         super().__init__(readable=False)  # what cannot be read is said by who reads it, in one line
@@ -31,7 +34,12 @@ class NamedPath(TyperPath):
         """Return the path. Raises BadParameter for an empty one, which would be this folder."""
         if not os.fspath(value):
             self.fail("An empty name", param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(at_home(os.fspath(value)), param, ctx)
+
+
+def at_home(path: str) -> str:
+    """Return a path with the home folder in place of a first "~/"."""
+    return os.path.expanduser(path) if path.startswith("~/") else path
 
 
 class Number(FloatRange):

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Literal
 
 from vsearch.duplicates.find import is_as_recorded, path_of
 from vsearch.errors import ImageError, UsageError
+from vsearch.files.place import require_place
 from vsearch.images.read import content_hash, read
 from vsearch.index import Index, within
-from vsearch.index.folder import sync_folder
+from vsearch.index.folder import require_outside, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +146,13 @@ def _replace_by_link(kept: str, other: Entry) -> None:
 
 
 def check_target(folder: Path, target: Path) -> None:
-    """Raise UsageError for a place to move to whose files would be indexed again."""
+    """Look whether files can be moved to `target`, which need not be there yet.
+
+    Raises UsageError where it cannot be a folder, and where its files would be indexed again or lie
+    in an index; OSError of `target` where nothing can be made there.
+    """
+    require_outside(target)
+    require_place(target)
     place = os.path.realpath(target)
     with Index(folder) as index:
         roots = [root.path for root in index.roots() if root.whole]
@@ -159,8 +166,6 @@ def check_target(folder: Path, target: Path) -> None:
             raise UsageError(
                 f"what is moved to {os.fspath(target)!r} would lie {named}; name another one"
             )
-    if os.path.lexists(place) and not os.path.isdir(place):
-        raise UsageError(f"no folder, named {os.fspath(target)!r}; name one to move to")
 
 
 def move(
@@ -186,8 +191,11 @@ def move(
             del kept, data
             _check_replaceable(path)
             # Both names of one file: an earlier move that was killed in between. It goes on.
-            if to in promised or (os.path.lexists(to) and not _is_one_file(path, to)):
+            if to in promised:
+                raise _Refused(f"another file would be moved there: {to}")
+            if os.path.lexists(to) and not _is_one_file(path, to):
                 raise _Refused("there is something of that name")
+            _check_folders(to)
             if really:
                 os.makedirs(os.path.dirname(to), exist_ok=True)
                 _move(other.entry, to)
@@ -210,6 +218,15 @@ def _is_one_file(path: str, to: str) -> bool:
     with suppress(OSError):
         return os.path.samestat(os.lstat(path), os.lstat(to))
     return False
+
+
+def _check_folders(to: str) -> None:
+    """Raise _Refused where a folder that `to` is to lie in can be none."""
+    folder = os.path.dirname(to)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise _Refused(f"it is no folder: {folder}")
 
 
 def _place_in(target: Path, other: Duplicate) -> str:

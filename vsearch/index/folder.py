@@ -18,7 +18,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from vsearch.errors import IndexLocked, StoreError
+from vsearch.errors import IndexLocked, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -48,6 +48,21 @@ def make_folder(folder: Path) -> None:
 
 def _foreign(folder: Path) -> bool:
     return any(entry.name not in ("lock", "sets", "config.toml") for entry in folder.iterdir())
+
+
+def require_outside(target: Path) -> None:
+    """Raise UsageError for a place within an index: what is put there, its next writer may remove.
+
+    `target` need not be there yet.
+    """
+    place = os.path.realpath(target)
+    while place != os.path.dirname(place):
+        if os.path.lexists(os.path.join(place, "catalog.sqlite")):
+            raise UsageError(
+                f"{os.fspath(target)!r} lies in an index, {place}, which is to hold nothing else; "
+                "name another place"
+            )
+        place = os.path.dirname(place)
 
 
 def lock(folder: Path) -> FileLock:

@@ -17,6 +17,7 @@ from vsearch.errors import (
     UsageError,
 )
 from vsearch.index import Index
+from vsearch.index.folder import require_outside
 from vsearch.index.writer import IndexWriter
 from vsearch.interchange.fields import header_of
 from vsearch.interchange.source import Batch, batch_rows
@@ -56,6 +57,7 @@ def export(
     from vsearch.files.whole import whole
     from vsearch.interchange import npy, parquet
 
+    require_outside(target)
     with Index(folder) as index:
         model, count = index.model, index.images()
         if model is None:

@@ -207,7 +207,7 @@ class DuplicatesOutput:
         if kind == "move" and sought == "exact":
             what += "; near ones stay without --find near"
         if really:
-            say(f"{what}; `vsearch index` brings the index up to date")
+            say(f"{what}; `vsearch index` brings the index up to date" if self._done else what)
         else:
             say(f"{what}; nothing is done without --yes")
 

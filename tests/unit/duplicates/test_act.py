@@ -316,8 +316,31 @@ def test_no_place_that_is_indexed_is_moved_to(
         act.check_target(tmp_path / "index", tmp_path / place)
     act.check_target(tmp_path / "index", tmp_path / "pictures-2")
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="no folder, named"):
+    with pytest.raises(UsageError, match="it is no folder, "):
         act.check_target(tmp_path / "index", tmp_path / "file")
+    with pytest.raises(UsageError, match="it is no folder, "):
+        act.check_target(tmp_path / "index", tmp_path / "file" / "new")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(UsageError, match="it is no folder, "):
+        act.check_target(tmp_path / "index", tmp_path / "dangling")
+    for inside in ("index", "index/sets", "index/sets/whole-2", "index/new/deep"):
+        with pytest.raises(UsageError, match="lies in an index, "):
+            act.check_target(tmp_path / "index", tmp_path / inside)
+
+
+@pytest.mark.parametrize("name", ["pictures", "pictures/sub"])
+def test_a_file_where_a_folder_is_to_be_is_seen_before(
+    root: Path, group: Group, tmp_path: Path, name: str
+) -> None:
+    place = tmp_path / "out" / name
+    place.parent.mkdir(parents=True)
+    place.touch()
+    before = everything(root)
+    refused = [one for one in act.move(group, tmp_path / "out", really=False) if one.why_not]
+    assert {one.why_not for one in refused} == {f"it is no folder: {place}"}
+    told = [one.why_not for one in act.move(group, tmp_path / "out", really=True)]
+    assert sum(one is not None for one in told) == len(refused)
+    assert len(everything(root)) == len(before) - told.count(None)
 
 
 @pytest.mark.parametrize("place", ["", "links"])
@@ -398,7 +421,14 @@ def test_two_files_that_would_get_one_name(tmp_path: Path, really: bool) -> None
         assert isinstance(group, Group)
         assert path_of(group.kept).startswith(str(tmp_path / "kept"))
         told += act.move(group, tmp_path / "out", really=really, promised=promised)
-    assert [one.why_not for one in told] == [None, "there is something of that name"]
+
+    place = tmp_path / "out" / "pictures" / "a.jpg"
+    told_of = (
+        "there is something of that name"
+        if really
+        else f"another file would be moved there: {place}"
+    )
+    assert [one.why_not for one in told] == [None, told_of]
     assert len(everything(*roots)) == (1 if really else 2)
 
 

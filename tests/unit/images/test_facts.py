@@ -66,6 +66,14 @@ def xmp(attributes: str = "", inside: str = "") -> bytes:
     ).encode()
 
 
+# Of another picture, which this one was put together from.
+PANTRY = (
+    '<m:Pantry xmlns:m="http://ns.adobe.com/xap/1.0/mm/"><r:Bag><r:li><r:Description'
+    ' e:DateTimeOriginal="1999-01-01T00:00:00"><b:CreateDate>1998-01-01</b:CreateDate>'
+    "</r:Description></r:li></r:Bag></m:Pantry>"
+)
+
+
 @pytest.mark.parametrize(
     ("packet", "expected"),
     [
@@ -78,12 +86,15 @@ def xmp(attributes: str = "", inside: str = "") -> bytes:
          "2021-05-04T12:33:10"),
         (xmp('e:DateTimeOriginal="2021-02-30" b:CreateDate="2021-05-04"'), "2021-05-04T00:00:00"),
         (xmp('b:ModifyDate="2021-05-04"'), None),
+        (xmp('b:CreateDate="2021-05-04"', PANTRY), "2021-05-04T00:00:00"),
+        (xmp("", PANTRY + "<b:CreateDate>2021-05-04</b:CreateDate>"), "2021-05-04T00:00:00"),
+        (xmp("", PANTRY), None),
         (xmp('b:CreateDate="2021-05"'), None),
         (xmp('b:CreateDate="2021-05-04T12:33:10Z"')[:-10], None),
         (b'<!DOCTYPE a [<!ENTITY b "2021-05-04">]>' + xmp('b:CreateDate="2021-05-04"'), None),
     ],
-    ids=["attribute", "element", "a day", "original first", "no such day", "changed", "a month",
-         "cut off", "entities"],
+    ids=["attribute", "element", "a day", "original first", "no such day", "changed",
+         "of what it is made of, after", "before", "alone", "a month", "cut off", "entities"],
 )  # fmt: skip
 def test_what_xmp_says_where_exif_has_no_date(packet: bytes, expected: str | None) -> None:
     def decoded(with_exif: Image.Exif) -> str | None:
