@@ -124,6 +124,8 @@ def test_an_empty_name_is_no_place(
         (["--sheet", "mine.png"], "what is there already is no sheet of vsearch, at mine.png;"),
         (["--copy-to", "mine"], "it is no folder, "),
         (["--link-to", "mine/folder"], "it is no folder, "),
+        (["--copy-to", "x" * 256], "File name too long, at "),
+        (["--gallery", "x" * 251 + ".html"], "File name too long, at xxx"),
         (["--copy-to", "index/sets/whole-2"], "'index/sets/whole-2' lies in an index, "),
         (["--gallery", "index/page.html"], "'index/page.html' lies in an index, "),
         (["--gallery", "none/page.html"], "No such file or directory, at none/page.html;"),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.errors import UsageError
-from vsearch.files.room import require_room
+from vsearch.files.room import LONGEST, require_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +28,6 @@ How = Literal["copy", "link"]
 
 # What file systems without hard links say (FAT, some shares and some kernels' FUSE).
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-_LONGEST = 255  # bytes of a name on the file systems in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def _names(path: str) -> Iterator[str]:
     for number in itertools.count(2):
         ending = os.fsencode(f" ({number}){suffix}")
         short = stem
-        while len(os.fsencode(short)) > _LONGEST - len(ending):  # by characters, not by bytes
+        while len(os.fsencode(short)) > LONGEST - len(ending):  # by characters, not by bytes
             short = short[:-1]
         yield short + os.fsdecode(ending)
 

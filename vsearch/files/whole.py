@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
-from vsearch.files.room import require_room
+from vsearch.files.room import LONGEST, require_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LONGEST = 255 - len("..exporting")  # bytes of a NAME: a name has 255 at the most
+_LONGEST = LONGEST - len("..exporting")  # bytes of a NAME
 
 
 @contextmanager
