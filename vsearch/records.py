@@ -154,15 +154,21 @@ def date_of(record: ImageRecord | Entry) -> str | None:
     It is what conditions on a date compare: the time of the clock on the wall, without an offset.
     None where neither is known.
     """
-    if record.facts.taken_at:
-        return record.facts.taken_at[:19]
-    if record.mtime_ns == UNSETTLED:
+    return record.facts.taken_at[:19] if record.facts.taken_at else on_the_wall(record.mtime_ns)
+
+
+def on_the_wall(changed_ns: int) -> str | None:
+    """Return what the clock on the wall showed, to the second, at a time of change; None: unknown.
+
+    In the rules of time that held then: SQLite's own function has those of today.
+    """
+    if changed_ns == UNSETTLED:
         return None
     from datetime import datetime
 
     try:
-        return datetime.fromtimestamp(record.mtime_ns // 10**9).isoformat()
-    except (ValueError, OverflowError, OSError):  # some file systems hold any number
+        return datetime.fromtimestamp(changed_ns // 10**9).isoformat()
+    except (ValueError, OverflowError, OSError):  # some systems know only some years
         return None
 
 

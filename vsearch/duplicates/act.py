@@ -176,7 +176,7 @@ def move(
     A file comes to lie there under the name of its root folder and its path in that. Nothing that
     is there is replaced. Names of the kept file itself ("linked") stay. Unless `really`, all is
     checked and nothing done; then `promised` are the places that groups before this one would have
-    got, and gets those of this one.
+    got and their folders, and gets those of this one.
     """
     promised = set() if promised is None else promised
     for other in group.others:
@@ -191,8 +191,7 @@ def move(
             del kept, data
             _check_replaceable(path)
             # Both names of one file: an earlier move that was killed in between. It goes on.
-            if to in promised:
-                raise _Refused(f"another file would be moved there: {to}")
+            _check_promised(to, promised)
             if os.path.lexists(to) and not _is_one_file(path, to):
                 raise _Refused("there is something of that name")
             _check_folders(to)
@@ -200,7 +199,7 @@ def move(
                 os.makedirs(os.path.dirname(to), exist_ok=True)
                 _move(other.entry, to)
             else:
-                promised.add(to)
+                promised.update([to, *_folders_of(to)])
         except (_Refused, OSError) as error:
             why_not = _words(error)
         yield Action("move", path, to, 0, why_not)
@@ -218,6 +217,21 @@ def _is_one_file(path: str, to: str) -> bool:
     with suppress(OSError):
         return os.path.samestat(os.lstat(path), os.lstat(to))
     return False
+
+
+def _check_promised(to: str, promised: set[str]) -> None:
+    """Raise _Refused where files before this one would take its place, or that of its folder."""
+    for place in (to, f"{to}/"):
+        if place in promised:
+            raise _Refused(f"another file would be moved there: {to}")
+    for folder in _folders_of(to):
+        if folder.rstrip("/") in promised:
+            raise _Refused(f"another file would be moved there: {folder.rstrip('/')}")
+
+
+def _folders_of(path: str) -> list[str]:
+    """Return the folders that a path lies in, each with a slash at its end."""
+    return [f"{os.fspath(folder).rstrip('/')}/" for folder in Path(path).parents]
 
 
 def _check_folders(to: str) -> None:

@@ -38,7 +38,7 @@ def properties(
     # No document type: XMP has none, and entities could grow without end. Some writers end it by
     # NUL, as a text in C.
     whole: Element[str] = fromstring(packet.rstrip(b"\0 \r\n\t"), forbid_dtd=True)
-    for description in whole if whole.tag == f"{RDF}RDF" else whole.iterfind(f"{RDF}RDF/*"):
+    for description in next(whole.iter(f"{RDF}RDF"), ()):
         yield from description.items()
         for element in description:
             yield element.tag, element

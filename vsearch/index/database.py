@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from vsearch.errors import IndexDamaged, IndexLocked, IndexMissing, StoreError
+from vsearch.records import on_the_wall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +60,7 @@ class Database:
         try:
             connection.set_busy_timeout(_PATIENCE_MS)
             connection.create_scalar_function("nfc", _nfc, 1, deterministic=True)  # type: ignore[arg-type]  # its types know none of one value
+            connection.create_scalar_function("on_the_wall", on_the_wall, 1)  # type: ignore[arg-type]  # the same
             if write:
                 if self.path.stat().st_size == 0 and not self._has_log:
                     connection.reserve_bytes("main", CHECKSUM_BYTES)

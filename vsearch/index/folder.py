@@ -57,7 +57,7 @@ def require_outside(target: Path) -> None:
     """
     place = os.path.realpath(target)
     while place != os.path.dirname(place):
-        if os.path.lexists(os.path.join(place, "catalog.sqlite")):
+        if all(os.path.lexists(os.path.join(place, name)) for name in ("catalog.sqlite", "sets")):
             raise UsageError(
                 f"{os.fspath(target)!r} lies in an index, {place}, which is to hold nothing else; "
                 "name another place"

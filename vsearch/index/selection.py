@@ -34,11 +34,6 @@ _SQL = {
 _MOST_NS = (1 << 63) - 1
 _LAST = "9999-12-31T23:59:59"  # what is missing on the right of a date, at its latest
 _FIRST = "0000-01-01T00:00:00"
-# When a file was changed, by the clock on the wall.
-_CHANGED = (
-    "strftime('%Y-%m-%dT%H:%M:%S',"
-    " (images.mtime_ns-999999999*(images.mtime_ns<0))/1000000000, 'unixepoch', 'localtime')"
-)
 _NEAR = timedelta(days=5)  # further from each other than clocks (a day), and than months differ
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII)
 
@@ -127,13 +122,13 @@ def _earlier(bound: str) -> tuple[str, Parameters]:
     """Return whether a known date is before `bound`, "2023-05-04T12:33:10", in SQL.
 
     A time zone, which few cameras write, is left out: what counts is the clock on the wall. That of
-    a file's change takes SQLite long to tell, so it is asked for only within some days of the
-    bound. In words that SQLite stops at once the answer is known: of a CASE it computes all.
+    a file's change takes long to tell, so it is asked for only within some days of the bound. In
+    words that SQLite stops at once the answer is known: of a CASE it computes all.
     """
     near = _about(bound)
     sql = (
         "(contents.taken_at IS NOT NULL AND contents.taken_at<? OR contents.taken_at IS NULL"
-        f" AND images.mtime_ns<? AND (images.mtime_ns<? OR {_CHANGED}<?))"
+        " AND images.mtime_ns<? AND (images.mtime_ns<? OR on_the_wall(images.mtime_ns)<?))"
     )
     return sql, [bound, _ns(near + _NEAR), _ns(near - _NEAR), bound]
 

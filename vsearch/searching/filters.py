@@ -131,6 +131,8 @@ def _globs(typed: str) -> Iterator[Condition]:
             raise UsageError(
                 f"more than {_MOST_PATTERNS:,} patterns, in {typed[:_SHOWN]!r}; write fewer braces"
             )
+    if _BRACES.fullmatch(typed):  # a name may have them, too
+        patterns.append(typed)
     for pattern in dict.fromkeys(patterns):
         yield Matching("path", _from_here(pattern)) if "/" in typed else Matching("name", pattern)
 

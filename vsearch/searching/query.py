@@ -42,8 +42,9 @@ DECODING_SECONDS = 60.0  # as where folders are indexed
 # what was; subtracting the term as it is does worse than doing nothing.
 MINUS_SHARE = 0.5
 MOST_WEIGHT = 1_000_000  # so that no sum of weights, nor a product, leaves what numbers hold
-_SMALL = Preprocessing(64, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-NOISE = 4.0  # levels, the standard deviation of what a camera sees with its cap on
+# As most models see pictures, where none is at hand.
+_SEEN = Preprocessing(256, "shortest", "bicubic", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+NOISE = 40  # levels between the darkest and the brightest that a camera sees with its cap on
 MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
 MOST_LINES = 1000  # of terms on standard input: each is embedded, and their sum means little
@@ -486,19 +487,18 @@ def _pictures(
 
 
 def _is_blank(pixels: NDArray[np.uint8]) -> bool:
-    """Whether a picture (size, size, 3) is of one colour but for noise.
-
-    Told by every 17th pixel, which no width divides: so no stripes are met all in one place.
-    """
-    return float(pixels.reshape(-1, 3)[::17].std(axis=0).max()) < NOISE
+    """Whether a picture (size, size, 3) is of one colour but for noise."""
+    levels = pixels.reshape(-1)
+    channels = [levels[channel::3] for channel in range(3)]  # 20 times as quick as by an axis
+    return all(int(one.max()) - int(one.min()) <= NOISE for one in channels)
 
 
 def is_blank(path: str, pixel_limit: int) -> bool:
-    """Whether the picture in a file is of one colour but for noise, or cannot be looked at."""
+    """Whether the picture in a file is of one colour but for noise; not if it cannot be read."""
     try:
-        return _is_blank(_Picture(Term(path, "picture", 1.0), _SMALL, pixel_limit).pixels())
+        return _is_blank(_Picture(Term(path, "picture", 1.0), _SEEN, pixel_limit).pixels())
     except UsageError:
-        return True
+        return False
 
 
 class _Picture:

@@ -433,6 +433,28 @@ def test_two_files_that_would_get_one_name(tmp_path: Path, really: bool) -> None
 
 
 @pytest.mark.parametrize("really", [False, True])
+@pytest.mark.parametrize("first", ["file", "folder"])
+def test_a_file_that_would_lie_where_a_folder_would(
+    tmp_path: Path, first: str, really: bool
+) -> None:
+    """ "p.jpg" is a file in one root, and a folder in another of its name."""
+    photograph(tmp_path / "kept" / "a.jpg", "IMG_0013.jpg")
+    photograph(tmp_path / "kept" / "b.jpg", "IMG_0010.jpg")
+    # Groups come in the order of their kept files.
+    one, other = ("13", "10") if first == "file" else ("10", "13")
+    photograph(tmp_path / "1" / "pictures" / "p.jpg", f"IMG_00{one}.jpg")
+    photograph(tmp_path / "2" / "pictures" / "p.jpg" / "q.jpg", f"IMG_00{other}.jpg")
+    for place in ("kept", "1/pictures", "2/pictures"):
+        indexed(tmp_path / place, tmp_path / "index")
+    promised: set[str] = set()
+    told: list[Action] = []
+    for group in find(tmp_path / "index", "largest", workers=2, pixel_limit=LIMIT):
+        assert isinstance(group, Group)
+        told += act.move(group, tmp_path / "out", really=really, promised=promised)
+    assert [one.why_not is None for one in told] == [True, False]
+
+
+@pytest.mark.parametrize("really", [False, True])
 def test_names_of_one_file_are_counted_once(tmp_path: Path, really: bool) -> None:
     """Of a copy with two names, the second one that goes frees its bytes."""
     root = tmp_path / "pictures"

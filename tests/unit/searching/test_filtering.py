@@ -6,21 +6,23 @@ import fnmatch
 import operator as operators
 import os
 import re
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_indexes import entry, make_index
 
 from vsearch.conditions import AllOf, AnyOf, Below, Compared, Condition, Matching, Named, Not
 from vsearch.images.labels import tidy
 from vsearch.index import Index
 from vsearch.index.selection import as_sql
 from vsearch.index.writer import IndexWriter
-from vsearch.records import UNSETTLED, Entry, ImageFacts, ModelIdentity
+from vsearch.records import UNSETTLED, Entry, ImageFacts, ModelIdentity, date_of
 from vsearch.searching.search import search
 from vsearch.vectors import unit
 
@@ -287,3 +289,27 @@ def test_the_same_files_as_the_oracle_of_many(large: Large, field: str, share: f
 def test_a_date_in_other_digits_is_none(value: str) -> None:
     with pytest.raises(ValueError, match="no date"):
         as_sql(Compared("date", "==", value), [])
+
+
+def test_a_date_is_that_of_the_rules_of_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 1960 Berlin had no summer time."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        entries = [
+            replace(entry("/photos", f"{year}.jpg"), mtime_ns=int(moment.timestamp()) * 10**9)
+            for year in (1960, 2050)
+            for moment in [datetime(year, 7, 15, 22, 30, tzinfo=UTC)]
+        ]
+        with Index(make_index(tmp_path / "index", *entries)) as index:
+            dates = [date_of(one) for one in index.entries()]
+            for date, one in zip(dates, entries, strict=True):
+                assert date is not None
+                found = list(index.entries(Compared("date", "==", date)))
+                assert [record.path for record in found] == [one.path]
+        assert dates[0] == "1960-07-15T23:30:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

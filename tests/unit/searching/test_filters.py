@@ -234,8 +234,11 @@ def test_what_is_refused(filters: Filters, expected: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ("*.{jpg,png}", ["*.jpg", "*.png"]),
-        ("{a,b{1,2}}*.{jpg,}", ["a*.jpg", "b1*.jpg", "b2*.jpg", "a*.", "b1*.", "b2*."]),
+        ("*.{jpg,png}", ["*.jpg", "*.png", "*.{jpg,png}"]),
+        (
+            "{a,b{1,2}}*.{jpg,}",
+            ["a*.jpg", "b1*.jpg", "b2*.jpg", "a*.", "b1*.", "b2*.", "{a,b{1,2}}*.{jpg,}"],
+        ),
         ("{x}.jpg", ["{x}.jpg"]),
         ("}a,b{", ["}a,b{"]),
         ("caf\u00e9*", ["caf\u00e9*"]),

@@ -197,6 +197,10 @@ def test_nothing_is_told_of_what_is_like_a_picture_of_one_colour(many: Path) -> 
     noisy = np.random.default_rng(0).normal((200, 0, 0), 2.0, (64, 64, 3)).clip(0, 255)
     Image.fromarray(noisy.astype(np.uint8)).save(many / "noisy.png")
     assert ask(many, "noisy.png").matches[0].relevance is None
+    stars = np.zeros((90, 110, 3), np.uint8)
+    stars[60:75, 70:85] = 255
+    Image.fromarray(stars).save(many / "stars.png")
+    assert ask(many, "stars.png").matches[0].relevance is not None
     # What takes away only is not what they are like.
     assert ask(many, "red", minus=["blue.png"]).matches[0].relevance is not None
 
@@ -211,8 +215,8 @@ def test_the_same_of_a_picture_in_the_index(many: Path) -> None:
         given = ask(many, like=[name])
         assert {one.relevance is not None for one in given.matches} == {told}, name
         assert len(given.notes) == (0 if told else 1)
-    (many / "red.png").unlink()  # what is known of it is that it has no structure
-    assert ask(many, like=["red.png"]).matches[0].relevance is None
+    (many / "red.png").unlink()  # it cannot be looked at any more, and may have stripes
+    assert ask(many, like=["red.png"]).matches[0].relevance is not None
 
 
 @pytest.mark.parametrize(
@@ -323,8 +327,7 @@ def test_a_picture_in_the_index_is_asked_with_its_embedding_there(photos: Path) 
     assert listed(like(photos, "other")) == expected
     (photos / "olive.png").unlink()
     given = like(photos, "olive.png")
-    assert listed(given) == expected
-    assert [note.partition(":")[0] for note in given.notes] == ["'olive.png' is all of one colour"]
+    assert (listed(given), given.notes) == (expected, ())
 
 
 def test_pictures_in_the_index_blend_with_others(photos: Path) -> None:
