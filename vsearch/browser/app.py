@@ -549,7 +549,11 @@ class Browsing(Screen[None]):
             self._ask(Question("like", match.path))
 
     def action_earlier(self) -> None:
-        """Show what was left last."""
+        """Show what was left last; or stay, where what was asked for last has not come yet."""
+        if self._asked != self._view.question:
+            self.workers.cancel_group(self, "ask")
+            self._show()
+            return
         view = self._history.back()
         if view is None:
             self._say("nothing was shown before this")

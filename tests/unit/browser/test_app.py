@@ -417,6 +417,29 @@ def test_only_what_is_relevant_is_shown_when_asked_for(play: Play) -> None:
     play(story, min_relevance=0.9)
 
 
+def test_going_back_from_what_has_not_come_yet_is_to_stay(play: Play) -> None:
+    async def story(pilot: Pilot[bool]) -> None:
+        async with among_pictures(pilot):
+            before = shown(pilot)
+            session = browser(pilot)._session
+            answered = asyncio.Event()
+
+            async def slow(question: Question, count: int) -> Reply | None:
+                await answered.wait()
+                return await ask(question, count)
+
+            ask, session.ask = session.ask, slow  # type: ignore[method-assign]  # it takes long
+            await pilot.press("l", "b")
+            answered.set()
+            await pilot.pause(0.2)
+            assert shown(pilot) == before
+            session.ask = ask  # type: ignore[method-assign]  # as it was
+            await pilot.press("l")
+            await until(pilot, lambda: len(shown(pilot)) == len(before) - 1)
+
+    play(story)
+
+
 def test_the_index_is_read_anew_when_asked(play: Play, photos: Path) -> None:
     async def story(pilot: Pilot[bool]) -> None:
         async with among_pictures(pilot):
