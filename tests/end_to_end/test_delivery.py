@@ -319,3 +319,15 @@ def test_a_preview_is_a_grid_of_pictures(photos_index: Path, tmp_path: Path) -> 
 
 def test_a_preview_in_a_pipe_is_the_usual_lines(vsearch: Run, query: list[str | Path]) -> None:
     assert vsearch(*query, "--preview").stdout == vsearch(*query).stdout
+
+
+def test_a_home_folder_that_the_shell_has_left(
+    vsearch: Run, query: list[str | Path], tmp_path: Path
+) -> None:
+    """As in `--copy-to=~/album`; a folder of that name is ./~."""
+    places = ["--copy-to=~/album", "--gallery=~/page.html", "--in=~/photos"]
+    (tmp_path / "photos").symlink_to(PHOTOS)
+    environ = {"HOME": str(tmp_path)}
+    done = vsearch(*query, *places, "--link-to=./~", cwd=tmp_path, environ=environ)
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["album", "page.html", "photos", "~"]
