@@ -190,8 +190,8 @@ def move(
                 raise _Refused("its content differs from the kept file's")
             del kept, data
             _check_replaceable(path)
-            # Both names of one file: an earlier move that was killed in between. It goes on.
             _check_promised(to, promised)
+            # Both names of one file: an earlier move that was killed in between. It goes on.
             if os.path.lexists(to) and not _is_one_file(path, to):
                 raise _Refused("there is something of that name")
             _check_folders(to)

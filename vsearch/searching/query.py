@@ -16,7 +16,6 @@ from vsearch.errors import ImageError, UsageError
 from vsearch.images.formats import SUFFIXES, is_signed, known_by_others
 from vsearch.images.limits import byte_limit
 from vsearch.images.read import head, kind, read, read_fifo
-from vsearch.records import Preprocessing
 from vsearch.searching.fetch import Address, fetch, is_url, shown
 from vsearch.vectors import blend, without
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from vsearch.images.crop import Crop
     from vsearch.images.isolation.once import Decoding
     from vsearch.models.encoder import Encoder
+    from vsearch.records import Preprocessing
 
     Vector: TypeAlias = NDArray[np.float32]
     # The embedding (dim,) of a term, and whether it is a picture of one colour.
@@ -42,8 +42,6 @@ DECODING_SECONDS = 60.0  # as where folders are indexed
 # what was; subtracting the term as it is does worse than doing nothing.
 MINUS_SHARE = 0.5
 MOST_WEIGHT = 1_000_000  # so that no sum of weights, nor a product, leaves what numbers hold
-# As most models see pictures, where none is at hand.
-_SEEN = Preprocessing(256, "shortest", "bicubic", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 NOISE = 40  # levels between the darkest and the brightest that a camera sees with its cap on
 MANY = 4  # pictures, for which this process gets ready
 FORKED_AHEAD = 16  # pictures; more would run into the bound on open files
@@ -385,8 +383,8 @@ def embed_each(
             if isinstance(one, UsageError):
                 return one
         blank = next(
-            (term for term, (_, is_blank) in zip(query, usable, strict=True)
-             if is_blank and term.weight > 0),
+            (term for term, (_, blank) in zip(query, usable, strict=True)
+             if blank and term.weight > 0),
             None,
         )  # fmt: skip
         vectors = np.stack([vector for vector, _ in usable])
@@ -480,25 +478,17 @@ def _pictures(
             if isinstance(found, UsageError):
                 yield found
             else:
-                yield encoder.encode_images(found[None])[0], _is_blank(found)
+                yield encoder.encode_images(found[None])[0], is_blank(found)
     finally:
         for picture in waiting:
             picture.close()
 
 
-def _is_blank(pixels: NDArray[np.uint8]) -> bool:
-    """Whether a picture (size, size, 3) is of one colour but for noise."""
+def is_blank(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a picture (H, W, 3) is of one colour but for noise."""
     levels = pixels.reshape(-1)
     channels = [levels[channel::3] for channel in range(3)]  # 20 times as quick as by an axis
     return all(int(one.max()) - int(one.min()) <= NOISE for one in channels)
-
-
-def is_blank(path: str, pixel_limit: int) -> bool:
-    """Whether the picture in a file is of one colour but for noise; not if it cannot be read."""
-    try:
-        return _is_blank(_Picture(Term(path, "picture", 1.0), _SEEN, pixel_limit).pixels())
-    except UsageError:
-        return False
 
 
 class _Picture:

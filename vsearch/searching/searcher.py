@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # Answers looked at for one that is wanted, where they are folded; as many again where too few come.
 _LOOKED_AT = 5
 
+_SEEN_SIDE = 256  # pixels of a picture that may be blank: about what models see of it
+
 Order = Literal["relevance", "date", "path"]
 
 
@@ -243,7 +245,7 @@ class Searcher:
         vector = np.asarray(self._index.vectors(np.array([entry.row], dtype=np.int64))[0])
         # Most have some structure, by what the index knows; the file of one that has none tells
         # whether it is blank, or only has stripes or fine lines.
-        flat = entry.perceptual == NO_STRUCTURE and is_blank(_path(entry), self._pixel_limit)
+        flat = entry.perceptual == NO_STRUCTURE and _looks_blank(_path(entry), self._pixel_limit)
         return vector, flat
 
     def _entry(self, path: str) -> Entry:
@@ -305,6 +307,20 @@ class _Judge:
             self._background = self._index.scores_of(self._vector, rows)
         told = evidence(cosines, self._known, self._background)
         return None if told is None else relevance(told, self._index.rows)
+
+
+def _looks_blank(path: str, pixel_limit: int) -> bool:
+    """Whether the picture in a file is of one colour; not if it cannot be looked at.
+
+    It is decoded as thumbnails are, not in a fork as other query pictures: who asks for what is in
+    the index may have threads, as `vsearch browse` and a model that is loaded do.
+    """
+    import numpy as np
+
+    from vsearch.images.thumbnail import thumbnails
+
+    (seen,) = thumbnails([path], _SEEN_SIDE, workers=1, pixel_limit=pixel_limit)
+    return seen is not None and is_blank(np.asarray(seen))
 
 
 def _changed(entry: Entry) -> str | None:

@@ -428,7 +428,7 @@ def test_going_back_from_what_has_not_come_yet_is_to_stay(play: Play) -> None:
                 await answered.wait()
                 return await ask(question, count)
 
-            ask, session.ask = session.ask, slow  # type: ignore[method-assign]  # it takes long
+            ask, session.ask = session.ask, slow  # type: ignore[method-assign]  # a slow one in its place
             await pilot.press("l", "b")
             answered.set()
             await pilot.pause(0.2)
