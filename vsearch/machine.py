@@ -1,0 +1,1 @@
+"""Facts of this machine, so that measurements of two can be compared."""
