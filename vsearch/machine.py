@@ -20,9 +20,10 @@ def facts() -> dict[str, str | int | float]:
     """Return what a measurement depends on, by name; what the system does not tell is left out.
 
     "cpu" its model, "cores" those that this process may use, "cpu_quota" how many of them its
-    container allows it the time of, "memory_gb" all that is built in, bytes / 10^9, "gpu" NVIDIA's by name, "os" with its version and what the CPU is called there,
-    "python", "vsearch", and the libraries by the names of their distributions. No name of a person,
-    a host or a place is among them. Imports none of the libraries.
+    container allows it the time of, "memory_gb" all that is built in, bytes / 10^9, "gpu" NVIDIA's
+    by name, "os" with its version and what the CPU is called there, "python", "vsearch", and the
+    libraries by the names of their distributions. No name of a person, a host or a place is among
+    them. Imports none of the libraries.
     """
     import platform
     from importlib.metadata import PackageNotFoundError, version
