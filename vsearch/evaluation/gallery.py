@@ -1,4 +1,4 @@
-"""The pictures that are searched, with their embeddings in memory: 154 MB for 100,000 by mini."""
+"""What is searched, with its embeddings in memory: 154 MB for 100,000 pictures by mini."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """`paths` (n), and the embedding of each: `vectors[rows]` (n, dim) float32, of length one.
+    """`items` (n), paths or words, and the embedding of each: `vectors[rows]` (n, dim) float32.
 
-    Pictures of equal content share a row of `vectors` (u, dim), so that their cosines with anything
-    are equal to the last bit, which no product of matrices promises for equal columns.
+    All have length one. Items of equal content share a row of `vectors` (u, dim), so that their
+    cosines with anything are equal to the last bit, which no product of matrices promises for equal
+    columns.
     """
 
-    paths: tuple[str, ...]
+    items: tuple[str, ...]
     vectors: NDArray[np.float32]
     rows: NDArray[np.int64]
 
     def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the cosine of each of `queries` (q, dim) with each picture: (q, n)."""
+        """Return the cosine of each of `queries` (q, dim) with each item: (q, n)."""
         scores = queries @ self.vectors.T
         return scores if len(self.vectors) == len(self.rows) else scores[:, self.rows]
 
     def of(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the embeddings of the pictures at `places` (m,): (m, dim)."""
+        """Return the embeddings of the items at `places` (m,): (m, dim)."""
         return self.vectors[self.rows[places]]
 
 
