@@ -1,4 +1,4 @@
-"""Is one model better than another, over the same queries?"""
+"""Whether one model is better than another, over the same queries."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@
                  "protocols": {NAME: {"title", "queries", "gallery", "left_out",
                      "metrics": {METRIC: {"value", "low", "high", "n"}},
                      "curve": [[k, value], ...], "classes": [...], "confusion": [...],
-                     "worst": [...], "scores": {...}, "ids": [...], "per_query": {METRIC: [...]}}}}],
+                     "worst": [...], "scores": {...}, "ids": [...],
+                     "per_query": {METRIC: [...]}}}}],
      "comparisons": [...], "gates": [...]}
 
 What is no number is null. `format` changes when a reader of before would go wrong.
@@ -71,7 +72,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def latency_metrics(latency: Latency) -> dict[str, float]:
     """Return what gates and tables know of it, in milliseconds, and queries a second."""
-    found = {}
+    found = dict[str, float]()
     for name, values in (("latency", latency.warm), ("latency_cold", latency.cold)):
         if values:
             told = percentiles(values)
