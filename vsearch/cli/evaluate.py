@@ -346,9 +346,7 @@ def _evaluated(
                     )
                 )
             bar = opened.enter_context(Bar(quiet=asked.quiet))
-            found.append(
-                evaluate(truth, folder, asked.vector_set, encoder, options, bar.progress)
-            )
+            found.append(evaluate(truth, folder, asked.vector_set, encoder, options, bar.progress))
     kind: Literal["captions", "labels", "queries"] = "queries"
     if not isinstance(truth, Queries):
         kind = "captions" if isinstance(truth, Captions) else "labels"
@@ -378,7 +376,8 @@ def _models(asked: _Asked, known: Path) -> Iterator[ModelFolder]:
         if identity:
             yield Installed(models_location()).by_identity(identity)
         return
-    for name in asked.models or [None]:
+    names: Sequence[str | None] = asked.models or (None,)
+    for name in names:
         yield model_for_index(known, name, offline=asked.offline, device=asked.device)
 
 

@@ -1,4 +1,4 @@
-"""An index of certain pictures for a command: the user's, or one for the time being, and said so."""
+"""An index of certain pictures for a command: the user's, or one for the time being."""
 
 from __future__ import annotations
 

@@ -49,8 +49,9 @@ def index_of(
 
     The index in `known`, untouched, where each of the files that are there is in it as it is now,
     be it with an embedding or as one that has none. Else all of them, or `instead` other files and
-    folders, are indexed in a temporary folder, which is gone afterwards; `show` is told so, and then what happens. Files that are not
-    there are left out. Open it with `Index(folder, encoder.identity)`.
+    folders, are indexed in a temporary folder, which is gone afterwards; `show` is told so, and
+    then what happens. Files that are not there are left out. Open it with
+    `Index(folder, encoder.identity)`.
 
     Raises as `indexing.run.update`, and OSError where there is no room for temporary files.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree  # noqa: S405  # it writes, and parses nothing
+from xml.etree import ElementTree as ET
 
 from vsearch.files.whole import require_place, whole
 from vsearch.output.terminal import printable
@@ -31,22 +31,22 @@ def write_junit(evaluation: Evaluation, target: Path) -> None:
     gates = evaluation.gates
     failed = sum(not gate.passed for gate in gates)
     counts = {"tests": str(len(gates)), "failures": str(failed)}
-    suites = ElementTree.Element("testsuites", {"name": _NAME, **counts})
-    suite = ElementTree.SubElement(
+    suites = ET.Element("testsuites", {"name": _NAME, **counts})
+    suite = ET.SubElement(
         suites,
         "testsuite",
         {"name": printable(evaluation.truth), "timestamp": evaluation.created, **counts},
     )
     for gate in gates:
-        case = ElementTree.SubElement(
+        case = ET.SubElement(
             suite, "testcase", {"classname": _NAME, "name": printable(gate.requirement)}
         )
         if not gate.passed:
-            ElementTree.SubElement(case, "failure", {"message": printable(gate.line)})
+            ET.SubElement(case, "failure", {"message": printable(gate.line)})
         else:
-            ElementTree.SubElement(case, "system-out").text = printable(gate.line)
-    ElementTree.indent(suites)
-    data = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
+            ET.SubElement(case, "system-out").text = printable(gate.line)
+    ET.indent(suites)
+    data = ET.tostring(suites, encoding="utf-8", xml_declaration=True)
     with whole(target, _is_ours, folder=False, replace=True, noun=_NOUN, kind=_KIND) as place:
         place.write_bytes(data + b"\n")
 

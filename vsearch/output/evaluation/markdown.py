@@ -72,9 +72,7 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
     found = [{result.name: result for result in model.results} for model in evaluation.models]
     for name in dict.fromkeys(name for one in found for name in one):
         results = [one.get(name) for one in found]
-        metrics = dict.fromkeys(
-            metric for result in results if result for metric in result.metrics
-        )
+        metrics = dict.fromkeys(metric for result in results if result for metric in result.metrics)
         for metric in metrics:
             yield from _row([_shown(f"{name}.{metric}"), *_cells(metric, results)])
     latencies = [latency_metrics(one.latency) if one.latency else {} for one in evaluation.models]

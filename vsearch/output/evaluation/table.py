@@ -101,10 +101,10 @@ def _print_tables(evaluation: Evaluation) -> None:
     if any(model.latency for model in evaluation.models):
         table = _table("latency", names)
         latencies = [_latency(model) for model in evaluation.models]
-        for metric in dict.fromkeys(name for one in latencies for name in one):
+        for metric in dict.fromkeys(name for told in latencies for name in told):
             cells = []
-            for one in latencies:
-                cells += [f"{one[metric]:.1f}" if metric in one else "", ""]
+            for told in latencies:
+                cells += [f"{told[metric]:.1f}" if metric in told else "", ""]
             table.add_row(metric, *cells)
         out.print()
         out.print(Text.assemble(("latency", "bold"), "  of one query, on this machine"))
@@ -124,9 +124,7 @@ def _table(title: str, names: list[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=len(names) > 1
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=len(names) > 1)
     table.add_column(title if len(names) > 1 else "", min_width=18)
     for name in names:
         table.add_column(printable(name), justify="right", no_wrap=True)

@@ -48,9 +48,7 @@ def map_html(
         progress(len(sizes), len(paths))
     data = {"side": side, "columns": COLUMNS, "sheets": files, **points(shown, sizes, folder)}
     hidden = "" if data["splits"] and data["labels"] else " hidden"
-    return Template(part("report", "map.html")).substitute(
-        data=as_data(data), by_hidden=hidden
-    )
+    return Template(part("report", "map.html")).substitute(data=as_data(data), by_hidden=hidden)
 
 
 def points(shown: Map, sizes: Sequence[tuple[int, int]], folder: str) -> dict[str, Any]:
