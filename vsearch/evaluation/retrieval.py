@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 32 << 20  # of cosines; what is made of them on the way takes three times that
 BINS = 4096  # of cosines, over [-1, 1]: fine enough for the area under a ROC curve
 GROUPS = 50  # of queries, of which the cosines are counted apart: what a bootstrap draws from
+LOOKED_AT = 8192  # items of a gallery, of whose cosines with each query the distribution is told
 _SHOWN_BINS = 256  # of the distribution that is shown
 CURVE = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 
@@ -66,7 +67,8 @@ class Retrieved:
     """What came of it: `values` (q,) by metric, and the mean of the `curve`'s metric by k.
 
     `matching` and `others` (g, BINS) count the cosines of pairs that match, and of all others, in
-    bins of equal width over [-1, 1]: of the queries i, i + g, i + 2 g, ... in row i.
+    bins of equal width over [-1, 1]: of the queries i, i + g, i + 2 g, ... in row i. Of a gallery of
+    twice LOOKED_AT items or more, others are every s-th, each counted s times.
     """
 
     values: dict[str, Floats]
@@ -111,7 +113,8 @@ def retrieve(
     depths = [k for k in CURVE if k <= n]
     curves = np.full((queries, len(depths)), np.nan)
     groups = max(1, min(queries, GROUPS))
-    matching, every = np.zeros((groups, BINS), np.int64), np.zeros((groups, BINS), np.int64)
+    matching, others = np.zeros((groups, BINS), np.int64), np.zeros((groups, BINS), np.int64)
+    stride = max(1, n // LOOKED_AT)
     size = max(1, min(256, BLOCK_BYTES // (4 * max(n, 1))))
     lock, done = Lock(), 0
 
@@ -126,26 +129,29 @@ def retrieve(
         for place, k in enumerate(depths):
             curves[first:end, place] = curve(ranking, k)
         group = np.arange(first, end) % groups
-        of_all = _counts(scores, np.repeat(group, n), groups)
+        looked_at = scores[:, ::stride]
+        of_all = _counts(looked_at, np.repeat(group, looked_at.shape[1]), groups)
         rows = np.repeat(np.arange(end - first), [len(one) for one in asked.relevant[first:end]])
         columns = np.concatenate([np.empty(0, np.int64), *asked.relevant[first:end]])
         if asked.without is not None:
             own = asked.without[first:end]
-            left = np.flatnonzero(own >= 0)
+            left = np.flatnonzero((own >= 0) & (own % stride == 0))
             of_all -= _counts(scores[left, own[left]], group[left], groups)
             kept = columns != own[rows]
             rows, columns = rows[kept], columns[kept]
-        of_matching = _counts(scores[rows, columns], group[rows], groups)
+        cosines, seen = scores[rows, columns], columns % stride == 0
+        of_matching = _counts(cosines, group[rows], groups)
+        of_all -= _counts(cosines[seen], group[rows[seen]], groups)
         with lock:
             np.add(matching, of_matching, out=matching)
-            np.add(every, of_all, out=every)
+            np.add(others, stride * of_all, out=others)
             done += end - first
             progress(done, queries)
 
     with ThreadPoolExecutor(workers) as pool:
         _finish(pool.map(block, range(0, queries, size)))
     means = [float(np.nanmean(one)) if np.isfinite(one).any() else float("nan") for one in curves.T]
-    return Retrieved(values, tuple(zip(depths, means, strict=True)), matching, every - matching)
+    return Retrieved(values, tuple(zip(depths, means, strict=True)), matching, others)
 
 
 def _finish(work: Iterable[None]) -> None:
