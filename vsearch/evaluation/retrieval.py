@@ -67,8 +67,8 @@ class Retrieved:
     """What came of it: `values` (q,) by metric, and the mean of the `curve`'s metric by k.
 
     `matching` and `others` (g, BINS) count the cosines of pairs that match, and of all others, in
-    bins of equal width over [-1, 1]: of the queries i, i + g, i + 2 g, ... in row i. Of a gallery of
-    twice LOOKED_AT items or more, others are every s-th, each counted s times.
+    bins of equal width over [-1, 1]: of the queries i, i + g, i + 2 g, ... in row i. Of a gallery
+    of twice LOOKED_AT items or more, others are every s-th, each counted s times.
     """
 
     values: dict[str, Floats]
