@@ -74,9 +74,9 @@ def bench_command(
     """
     if context.invoked_subcommand is not None:
         if name is not None or quick or large or compare or as_json:
+            below = f"vsearch bench {context.invoked_subcommand}"
             raise UsageError(
-                f"options before `{context.invoked_subcommand}`, which are for `vsearch bench` "
-                f"alone; give those of `vsearch bench {context.invoked_subcommand}` after it"
+                f"options of `vsearch bench` alone, for `{below}`; give its own, after its name"
             )
         return
     from vsearch.benchmark.figures import read

@@ -81,11 +81,12 @@ def print_comparison(before: Benchmark, now: Benchmark) -> None:
         print(group)
         for one in figures:
             other = others.get(one.name)
-            told, ratio = "-", "-"
+            told, ratio = "-", "- "
             if other is not None and other.unit == one.unit:
                 told = _median(other)
-                ratio = f"{one.median / other.median:.2f}" if other.median else "-"
-                ratio += " " if one.apart(other) else "~"
+                if other.median:
+                    noise = " " if one.apart(other) else "~"
+                    ratio = f"{one.median / other.median:.2f}{noise}"
             print(f"  {one.title:<{_TITLE - 2}}{told:>22}{_median(one):>22}{ratio:>8}".rstrip())
     print("\n~: the spreads overlap, or there was one run only; the difference may be noise.")
 
