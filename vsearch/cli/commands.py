@@ -24,6 +24,7 @@ PLACES = {
     "search": ("search", "search"),
     "browse": ("browse", "browse"),
     "duplicates": ("duplicates", "duplicates"),
+    "split": ("split", "split"),
     "status": ("status", "status"),
     "forget": ("upkeep", "forget"),
     "check": ("upkeep", "check"),
