@@ -40,7 +40,7 @@ def split(
             "--out",
             click_type=PATH,
             metavar="FILE",
-            help="The CSV to write. An earlier split is replaced, nothing else is. Default: stdout.",
+            help="The CSV to write; only an earlier split is replaced. Default: stdout.",
         ),
     ] = None,
     fractions: Annotated[
@@ -69,7 +69,7 @@ def split(
             "--images",
             click_type=PATH,
             metavar="DIR",
-            help="The folder that paths in TRUTH are below. Default: that of TRUTH, or images in it.",
+            help="The folder that paths in TRUTH are below. Default: its own, or images in that.",
         ),
     ] = None,
     index_folder: IndexOption = None,
@@ -182,9 +182,7 @@ def _read(
     if sheet.columns.kind == "pictures":
         return sheet, pictures, {}
     found = truth_of(truth, sheet, pictures)
-    labels = (
-        dict(zip(found.paths, found.labels, strict=True)) if isinstance(found, Labels) else {}
-    )
+    labels = dict(zip(found.paths, found.labels, strict=True)) if isinstance(found, Labels) else {}
     return sheet, pictures, labels
 
 
@@ -200,7 +198,7 @@ def _split(
 ) -> Splitting:
     """Return the split of the pictures, by the index in `folder`.
 
-    Where it lacks some they are all indexed for the time being, unless it is to be taken `as_it_is`.
+    Where it lacks some all are indexed for the time being, unless it is to be taken `as_it_is`.
     """
     from contextlib import ExitStack
 
