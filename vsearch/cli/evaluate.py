@@ -319,6 +319,8 @@ def _evaluated(
         raise UsageError("--sample is for labels, of which every picture asks; leave it out")
     if asked.vector_set and asked.models:
         raise UsageError("--set has a model of its own; leave out --model")
+    if len(set(asked.models)) < len(asked.models):
+        raise UsageError(f"a model is named twice, {_twice(asked.models)!r}; name each once")
     options = Options(
         cores(),
         pixels(asked.max_megapixels, cores()),
@@ -361,6 +363,10 @@ def _evaluated(
         tuple(compare(found)),
         gates(found),
     )
+
+
+def _twice(names: Sequence[str]) -> str:
+    return next(name for place, name in enumerate(names) if name in names[:place])
 
 
 def _models(asked: _Asked, known: Path) -> Iterator[ModelFolder]:

@@ -25,12 +25,15 @@ def is_better_lower(metric: str) -> bool:
 
 
 def compare(models: Sequence[Evaluated]) -> Iterator[Comparison]:
-    """Yield how each model but the first differs from that, for each mean over queries."""
+    """Yield how each model but the first differs from that, for each mean over queries.
+
+    But for the graph's, which belongs to an index more than to a model.
+    """
     first, *others = models
     known = {result.name: result for result in first.results}
     for model in others:
         for result in model.results:
-            if result.name not in known:
+            if result.name not in known or result.name == "graph":
                 continue
             other = known[result.name]
             for metric, (ours, theirs) in shared(result, other.ids, other.per_query or {}).items():

@@ -8,11 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.evaluation.comparison import is_better_lower
+from vsearch.evaluation.gates import SIGNIFICANT
 from vsearch.evaluation.record import as_json, latency_metrics
 from vsearch.output.terminal import console, count_of, in_columns, is_terminal, printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
@@ -86,7 +87,7 @@ def _print_tables(evaluation: Evaluation) -> None:
         }
         one = next(iter(results.values()))
         left = f", {count_of(one.left_out, 'query', 'queries')} without" if one.left_out else ""
-        table = _table(protocol, names)
+        table = _table(names)
         for metric in dict.fromkeys(name for result in results.values() for name in result.metrics):
             cells = []
             for name in names:
@@ -99,7 +100,7 @@ def _print_tables(evaluation: Evaluation) -> None:
         out.print(Text(f"{asked}{left}, {count_of(one.gallery, 'item')} to find", style="dim"))
         out.print(table)
     if any(model.latency for model in evaluation.models):
-        table = _table("latency", names)
+        table = _table(names)
         latencies = [_latency(model) for model in evaluation.models]
         for metric in dict.fromkeys(name for told in latencies for name in told):
             cells = []
@@ -112,20 +113,19 @@ def _print_tables(evaluation: Evaluation) -> None:
     if evaluation.comparisons:
         out.print()
         out.print(Text("against the first model", style="bold"))
-        for line in evaluation.comparisons:
-            out.print(_compared(line))
+        out.print(_comparisons(evaluation.comparisons))
     passed = sum(gate.passed for gate in evaluation.gates)
     if evaluation.gates:
         out.print()
         out.print(Text(f"{passed} of {count_of(len(evaluation.gates), 'gate')} passed"))
 
 
-def _table(title: str, names: list[str]) -> Table:
+def _table(names: list[str]) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=len(names) > 1)
-    table.add_column(title if len(names) > 1 else "", min_width=18)
+    table.add_column("", min_width=18)
     for name in names:
         table.add_column(printable(name), justify="right", no_wrap=True)
         table.add_column("", style="dim", no_wrap=True)
@@ -145,11 +145,23 @@ def _interval(metric: str, found: Estimate | None) -> str:
     return f"{found.low:.{digits}f} to {found.high:.{digits}f}"
 
 
-def _compared(one: Comparison) -> str:
-    """Say how a model differs from the first: "text_to_image.mrr  b +0.031 ... better, p 0.01"."""
-    better = (one.difference < 0) == is_better_lower(one.metric)
-    told = "no difference" if one.p > 0.05 else "better" if better else "worse"
-    return (
-        f"{one.metric}  {printable(one.model)} {one.difference:+.3f} "
-        f"({one.low:+.3f} to {one.high:+.3f}), p {one.p:.2g}: {told}"
-    )
+def _comparisons(comparisons: Sequence[Comparison]) -> Table:
+    """Return a table of how models differ from the first, and whether that may be chance."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in ("", "model", "difference", "95 % interval", "p", ""):
+        right = title in ("difference", "p")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    for one in comparisons:
+        better = (one.difference < 0) == is_better_lower(one.metric)
+        table.add_row(
+            one.metric,
+            printable(one.model),
+            f"{one.difference:+.3f}",
+            f"{one.low:+.3f} to {one.high:+.3f}",
+            f"{one.p:.2g}",
+            "may be chance" if one.p > SIGNIFICANT else "better" if better else "worse",
+        )
+    return table
