@@ -50,7 +50,7 @@ def main() -> None:
         part += 2 * random.standard_normal(part.shape, dtype=np.float32)
         part[:] = unit(part)
     paths = tuple(f"/pictures/{number}.jpg" for number in range(n))
-    gallery = Gallery(paths, vectors, np.arange(n))
+    gallery = Gallery(paths, vectors)
     names = [path[1:] for path in paths]
     started = time.perf_counter()
     if asked.protocol == "labels":

@@ -166,7 +166,8 @@ def _of_words(words: Sequence[str], vectors: NDArray[np.float32]) -> Gallery:
     rows = [first.setdefault(text, len(first)) for text in words]
     places = np.empty(len(first), dtype=np.int64)
     places[rows] = np.arange(len(rows))
-    return Gallery(tuple(words), vectors[places], np.array(rows, dtype=np.int64))
+    several = np.array(rows, dtype=np.int64) if len(first) < len(rows) else None
+    return Gallery(tuple(words), vectors[places], several)
 
 
 def _relevances(
