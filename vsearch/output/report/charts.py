@@ -13,7 +13,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree  # noqa: S405  # reads only what matplotlib has just written
+from xml.etree import ElementTree as ET
 
 from vsearch.output.preview import shortened
 from vsearch.output.terminal import printable
@@ -240,7 +240,7 @@ def _name_ends(axes: Axes, series: Sequence[Line]) -> None:
 
 
 def _apart(heights: Sequence[float], top: float) -> Iterator[float]:
-    """Yield ascending heights moved so that each is `_GAP` from the next, and the last below top."""
+    """Yield ascending heights, each moved to be `_GAP` from the next, and the last below top."""
     lowest = -math.inf
     moved = []
     for height in heights:
@@ -288,7 +288,7 @@ def _svg(figure: Figure, ident: str, title: str, description: str) -> str:
         # Its own fonts have not every letter; the browser, which will draw them, has.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
-    root = ElementTree.fromstring(file.getvalue())  # noqa: S314  # matplotlib's own
+    root = ET.fromstring(file.getvalue())  # noqa: S314  # matplotlib's own
     for child in list(root):  # what is said of the file, and a style for the whole page
         if child.tag == f"{_SVG}metadata" or child.find(f"{_SVG}style") is not None:
             root.remove(child)
@@ -300,15 +300,15 @@ def _svg(figure: Figure, ident: str, title: str, description: str) -> str:
         "aria-labelledby": f"{ident}-title {ident}-description",
     })  # fmt: skip
     for tag, text in (("desc", description), ("title", title)):
-        element = ElementTree.Element(tag, {"id": f"{ident}-{tag.replace('desc', 'description')}"})
+        element = ET.Element(tag, {"id": f"{ident}-{tag.replace('desc', 'description')}"})
         element.text = printable(text)
         root.insert(0, element)
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
-def _rewrite(root: ElementTree.Element, ident: str) -> None:
+def _rewrite(root: ET.Element, ident: str) -> None:
     """Make an SVG part of a page: see the module's docstring. Its names get `ident` before them."""
-    text = ElementTree.tostring(root, encoding="unicode")
+    text = ET.tostring(root, encoding="unicode")
     used = set(re.findall(r"(?:url\(|href=\")#([\w.-]+)", text))
     for element in root.iter():
         element.tag = element.tag.removeprefix(_SVG)

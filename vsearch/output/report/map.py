@@ -14,7 +14,7 @@ from vsearch.output.page.write import part
 from vsearch.output.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vsearch.analysis.results import Map
 
@@ -48,9 +48,7 @@ def map_html(
         progress(len(sizes), len(paths))
     data = {"side": side, "columns": COLUMNS, "sheets": files, **points(shown, sizes, folder)}
     hidden = "" if data["splits"] and data["labels"] else " hidden"
-    return Template(part("report", "map.html")).substitute(
-        data=as_data(data), by_hidden=hidden
-    )
+    return Template(part("report", "map.html")).substitute(data=as_data(data), by_hidden=hidden)
 
 
 def points(shown: Map, sizes: Sequence[tuple[int, int]], folder: str) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def points(shown: Map, sizes: Sequence[tuple[int, int]], folder: str) -> dict[st
     }
 
 
-def _by_frequency(names: Any) -> dict[str | None, int]:
+def _by_frequency(names: Iterable[str | None]) -> dict[str | None, int]:
     counted = Counter(one for one in names if one is not None)
     ranked = sorted(counted, key=lambda one: (-counted[one], one))
     return {one: place for place, one in enumerate(ranked)}
