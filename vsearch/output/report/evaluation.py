@@ -195,7 +195,7 @@ def _about(evaluation: Evaluation, protocols: Sequence[Mapping[int, Result]]) ->
     return (
         f"<p>Truth: <code>{as_text(evaluation.truth)}</code></p>\n"
         "<p>A metric is the mean over queries, with its 95 % interval by bootstrap over them. "
-        "Items of equal cosine are in no order: what counts is the mean over all their orders.</p>\n"
+        "Items of equal cosine are in no order: the mean over all their orders counts.</p>\n"
         + terms([pair for pair in meanings if pair[1]], "Metrics")
         + "<h3>Models</h3>\n"
         + table(columns, rows, label="Models")

@@ -82,6 +82,7 @@ def by_date(facts: Facts) -> dict[str, int]:
 def _histogram(ident: str, title: str, unit: str, found: Distribution, by: float) -> str:
     """Return the chart of a distribution, in units of `by`."""
     bins = charts.Bins("pictures", [edge / by for edge in found.edges], found.counts)
-    marks = [charts.Mark(f"median {found.median / by:.3g}", found.median / by)]
+    median = found.median / by
+    marks = [charts.Mark(f"median {charts.few_digits(median)}", median)]
     log = found.edges[0] > 0
     return charts.histogram(ident, title, [bins], x=unit, y="pictures", marks=marks, log=log)

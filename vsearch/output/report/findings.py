@@ -1,4 +1,4 @@
-"""What an analysis found -> sections of its report: labels, duplicates, suspects, outliers, gaps."""
+"""What an analysis found -> sections of its report: labels, duplicates, outliers, ..."""
 
 from __future__ import annotations
 
@@ -50,11 +50,9 @@ def _listed(analysis: Analysis) -> Iterator[Picture]:
         yield from (pair.first, pair.second)
     for group in (*twice.listed, *twice.conflicts):
         yield from group.pictures[:_GROUP]
-    for one in (
-        *outliers.listed,
-        *outliers.odd,
-        *(analysis.suspects.listed if analysis.suspects else ()),
-    ):
+    suspects = analysis.suspects.listed if analysis.suspects else ()
+    seen: tuple[Outlier | Suspect, ...] = (*outliers.listed, *outliers.odd, *suspects)
+    for one in seen:
         yield one.picture
         yield from (near.picture for near in one.nearest[:_NEAREST])
     yield from (chosen.picture for chosen in analysis.coverage.next)
@@ -67,8 +65,8 @@ def labels_html(labelling: Labelling) -> str:
     """Return where labels come from, how even they are, and all classes as a table."""
     place = f": <code>{as_text(labelling.place)}</code>" if labelling.place else ""
     told = [
-        f"Labels come from {_SOURCES[labelling.source]}{place}. "
-        f"{count_of(labelling.labelled, 'picture')} labelled, {labelling.unlabelled:,} not."
+        f"Labels come from {_SOURCES[labelling.source]}{place}.",
+        f"{count_of(labelling.labelled, 'picture')} labelled, {labelling.unlabelled:,} not.",
     ]
     if labelling.several:
         told.append(
@@ -108,7 +106,7 @@ def labels_html(labelling: Labelling) -> str:
 
 
 def duplicates_html(analysis: Analysis, shown: Tiles) -> str:
-    """Return how many groups there are, leaks side by side, groups of several labels, and groups."""
+    """Return how many groups there are, leaks side by side, and the groups worth a look."""
     twice = analysis.duplicates
     if not twice.groups:
         return "<p>No picture is there twice.</p>\n"
@@ -142,7 +140,7 @@ def _leaks(twice: Duplicates, top: int, shown: Tiles) -> str:
         "that are in another split, too: what is measured on one of them is not to be believed. "
         "<code>vsearch split</code> keeps such groups together.</p>\n"
         + table(columns, rows, label="Leaks")
-        + tiles.examples(heading, (_pair(pair, shown) for pair in pairs))
+        + tiles.examples(heading, (_pair(pair, shown) for pair in pairs), narrow=True)
     )
 
 
@@ -152,7 +150,7 @@ def _pair(pair: Pair, shown: Tiles) -> str:
         told += "" if pair.cosine is None else f", cosine {pair.cosine:.3f}"
         told += "" if pair.bits is None else f", {pair.bits} of 256 bits differ"
     both = [shown.tile(one.path, *_about(one)) for one in (pair.first, pair.second)]
-    return tiles.example(f"<small>{told}</small>", tiles.row("Side by side", both))
+    return tiles.example(f"<small>{told}</small>", tiles.row("", both))
 
 
 def _group(group: Group, shown: Tiles) -> str:

@@ -58,7 +58,7 @@ def _histogram(ident: str, what: str, times: Sequence[float], model: Evaluated |
     if model:
         title += f": {model.model.name}"
     marks = [
-        charts.Mark(f"p{share} {one:.3g}", one)
+        charts.Mark(f"p{share} {charts.few_digits(one)}", one)
         for share, one in zip(_PERCENTILES, percentiles(times), strict=True)
     ]
     bins = charts.Bins(what, *charts.binned(times))

@@ -26,7 +26,7 @@
   function look() {
     const style = getComputedStyle(document.documentElement);
     colors = Array.from({ length: COLORS }, (_, place) => style.getPropertyValue(`--series-${place}`));
-    colors.grey = style.getPropertyValue("--soft");
+    colors.grey = style.getPropertyValue("--grey");
     colors.text = style.getPropertyValue("--text");
     colors.page = style.getPropertyValue("--tile");
   }

@@ -96,7 +96,7 @@ def _metrics(results: Mapping[int, Result], models: Sequence[Evaluated]) -> str:
     rows = []
     for metric in metrics:
         found = [result.metrics.get(metric) for result in results.values()]
-        plotted = [one and (one.value, one.low, one.high) for one in found]
+        plotted = [(one.value, one.low, one.high) if one else None for one in found]
         means = [
             Cell(f"<b>{figure(one.value)}</b> <small>{interval(one.low, one.high)}</small>",
                  one.value)

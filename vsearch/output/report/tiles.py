@@ -56,7 +56,8 @@ def row(heading: str, tiles: Iterable[str]) -> str:
     inside = "".join(tiles)
     if not inside:
         return ""
-    return f'<div class="row"><p>{as_text(heading)}</p><ul class="tiles">\n{inside}</ul></div>\n'
+    above = f"<p>{as_text(heading)}</p>" if heading else ""
+    return f'<div class="row">{above}<ul class="tiles">\n{inside}</ul></div>\n'
 
 
 def example(heading: str, *rows: str) -> str:
@@ -64,10 +65,14 @@ def example(heading: str, *rows: str) -> str:
     return f'<li class="example"><p>{heading}</p>\n<div class="rows">{"".join(rows)}</div></li>\n'
 
 
-def examples(heading: str, items: Iterable[str]) -> str:
-    """Return examples below a heading (text); nothing where there are none."""
+def examples(heading: str, items: Iterable[str], *, narrow: bool = False) -> str:
+    """Return examples below a heading (text); nothing where there are none.
+
+    `narrow` ones have two tiles, and are put beside each other.
+    """
     inside = "".join(items)
-    return f'<h3>{as_text(heading)}</h3>\n<ol class="examples">\n{inside}</ol>\n' if inside else ""
+    kind = "examples narrow" if narrow else "examples"
+    return f'<h3>{as_text(heading)}</h3>\n<ol class="{kind}">\n{inside}</ol>\n' if inside else ""
 
 
 def decoded(
