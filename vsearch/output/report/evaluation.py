@@ -61,7 +61,7 @@ def evaluation_text(evaluation: Evaluation, shown: Tiles) -> str:
         for place, results in enumerate(protocols)
     ]
     if any(model.latency for model in models):
-        sections.append(Section("latency", "Latency on this machine", latency_html(models)))
+        sections.append(Section("latency", "Latency", latency_html(models)))
     sections.append(Section("about", "How this was measured", _about(evaluation, protocols)))
     facts = [count_of(evaluation.pictures, "picture"), f"{evaluation.kind} as the truth"]
     if evaluation.split is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from vsearch.output.page.write import as_text
@@ -220,9 +221,9 @@ def _heat(
             cells.append(f'<td class="{kind} h{level}">{pictures or ""}</td>')
         rows.append(f'<tr><th scope="row"><bdi>{as_text(true)}</bdi></th>{"".join(cells)}</tr>\n')
     return (
+        "<p>Rows: what a picture is. Columns: what it was taken for. "
+        "The stronger the colour, the larger the share of the row.</p>\n"
         '<div class="scroll heat" role="region" aria-label="Confusion" tabindex="0"><table>'
-        "<caption>Rows: what a picture is. Columns: what it was taken for. "
-        "The stronger the colour, the larger the share of the row.</caption>"
         f"<thead><tr><td></td>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>\n"
     )
 
@@ -236,10 +237,12 @@ def _example(example: Example, shown: Tiles) -> str:
     heading = [] if example.words is None else [f'<q dir="auto">{as_text(example.words)}</q>']
     if example.path is None:
         heading.append(label)
-    heading.append(
-        f"<small>the first that is relevant came at rank {example.rank:.10g}; "
-        f"value {figure(example.value)}</small>"
+    came = (
+        f"the first that is relevant came at rank {example.rank:.10g}"
+        if math.isfinite(example.rank)
+        else "nothing that is relevant came"
     )
+    heading.append(f"<small>{came}; value {figure(example.value)}</small>")
     asked = [] if example.path is None else [shown.tile(example.path, label)]
     wanted = [shown.tile(path) for path in example.wanted[:_WANTED]]
     wanted += [tiles.words_tile(text) for text in example.wanted_words[:_WANTED]]

@@ -86,7 +86,9 @@ def figure(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Return the ends of an interval for reading."""
+    """Return the ends of an interval for reading; nothing for nan."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
     return f"{figure(low)} to {figure(high)}"
 
 
