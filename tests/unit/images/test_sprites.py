@@ -32,5 +32,5 @@ def test_each_picture_is_in_its_square(many: int) -> None:
         wanted = color(place) if picture else (128, 128, 128)
         assert isinstance(pixel, tuple)
         assert max(abs(a - b) for a, b in zip(pixel, wanted, strict=True)) < 60, place
-    for sheet, (_, inside) in zip(opened, found, strict=True):
-        assert sheet.size == (COLUMNS * side, -(-len(inside) // COLUMNS) * side)
+    for image, (_, inside) in zip(opened, found, strict=True):
+        assert image.size == (COLUMNS * side, -(-len(inside) // COLUMNS) * side)

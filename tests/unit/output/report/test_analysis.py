@@ -92,11 +92,12 @@ def full(pictures: list[Picture]) -> Analysis:
         contents=2,
         damaged=1,
         facts=Facts(
-            {"PNG": 3}, {"landscape": 3}, {HOSTILE: 1}, 2, {"2020": 3}, {"2020-01": 1, "2020-03": 2},
-            2, 0, sizes, sizes, sizes, sizes,
+            {"PNG": 3}, {"landscape": 3}, {HOSTILE: 1}, 2, {"2020": 3},
+            {"2020-01": 1, "2020-03": 2}, 2, 0, sizes, sizes, sizes, sizes,
         ),
         labelling=Labelling(
-            "truth", f"/{HOSTILE}", (ClassCount("dog", 1, {"train": 1}), ClassCount(HOSTILE, 1, {})),
+            "truth", f"/{HOSTILE}",
+            (ClassCount("dog", 1, {"train": 1}), ClassCount(HOSTILE, 1, {})),
             2, 1, 3, (f"/{HOSTILE}",), 1, {"train": 1, HOSTILE: 1}, 1.0, 1.0, 2.0,
         ),
         duplicates=Duplicates(
@@ -110,20 +111,22 @@ def full(pictures: list[Picture]) -> Analysis:
                           0.9, (Confusion("dog", HOSTILE, 1),)),
         coverage=Coverage((Radius(1, 1.0, 0.5), Radius(2, 0.5, 0.875)), Radius(2, 0.6, 0.82),
                           (Chosen(blue, None), Chosen(gone, 0.25))),
-        map=Map((Point(red, 0.5, -1.0), Point(blue, 0.12345, 1.0), Point(gone, -1.0, 0.0)), 9, "t-SNE"),
+        map=Map((Point(red, 0.5, -1.0), Point(blue, 0.12345, 1.0), Point(gone, -1.0, 0.0)), 9,
+                "t-SNE"),
     )  # fmt: skip
 
 
 def test_all_of_it_is_told(pictures: list[Picture], tmp_path: Path) -> None:
     page = written(full(pictures), tmp_path / "page.html")
     assert page.texts["h2"] == [
-        "Overview", "Map", "Files", "Labels", "Duplicates", "Label suspects", "Outliers", "Coverage",
+        "Overview", "Map", "Files", "Labels", "Duplicates", "Label suspects", "Outliers",
+        "Coverage",
     ]  # fmt: skip
     assert [one["href"] for one in page.all("a")[:8]] == [
         "#overview", "#map-of-all", "#files", "#labels", "#duplicates", "#suspects", "#outliers",
         "#coverage",
     ]  # fmt: skip
-    told = " ".join(sum(page.texts.values(), []))
+    told = " ".join(one for texts in page.texts.values() for one in texts)
     for said in (
         "nearly the same, cosine 0.970, 12 of 256 bits differ", "labels: dog, " + SHOWN,
         "cosine 0.750", "median 1.5", "3 of 9 pictures, in two dimensions by t-SNE",

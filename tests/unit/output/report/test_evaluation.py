@@ -8,6 +8,7 @@ import io
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -43,15 +44,15 @@ def identity(name: str = "mini") -> ModelIdentity:
     return ModelIdentity(name, "a" * 64, "b" * 64, 512)
 
 
-def result(name: str = "text_to_image", **parts: object) -> Result:
+def result(name: str = "text_to_image", **parts: Any) -> Result:
     plain = Result(name, f"About {name}", 10, 12, 1, {"recall@1": Estimate(0.6, 0.5, 0.7, 10)})
-    return dataclasses.replace(plain, **parts)  # type: ignore[arg-type]  # any of its fields
+    return dataclasses.replace(plain, **parts)
 
 
-def evaluation(*models: Evaluated, **parts: object) -> Evaluation:
+def evaluation(*models: Evaluated, **parts: Any) -> Evaluation:
     plain = Evaluation("/truth.csv", "labels", "test", 12, "2025-01-02T03:04:05+00:00",
                        {"cpu": "a quick one", "cores": 2}, models)  # fmt: skip
-    return dataclasses.replace(plain, **parts)  # type: ignore[arg-type]  # any of its fields
+    return dataclasses.replace(plain, **parts)
 
 
 def of(*results: Result, name: str = "mini", latency: Latency | None = None) -> Evaluated:
@@ -93,7 +94,7 @@ def full(pictures: dict[str, str]) -> Evaluation:
         Example(3, 0.2, came, path=pictures["hostile"], wanted_words=(HOSTILE,)),
     )
     edges = np.linspace(-1, 1, 5)
-    parts = {
+    parts: dict[str, Any] = {
         "title": HOSTILE,
         "curve": ((1, 0.6), (5, 0.8), (50, 1.0)),
         "worst": examples,
@@ -189,14 +190,8 @@ def test_the_worst_queries_are_seen(pictures: dict[str, str], tmp_path: Path) ->
     page = Page(target.read_text("utf-8"))
     images = page.all("img")
     # Two models, each with: red, (hostile, red); hostile, (hostile, red).
-    assert [one["alt"] for one in images] == [
-        "red.png",
-        SHOWN,
-        "red.png",
-        SHOWN,
-        SHOWN,
-        "red.png",
-    ] * 2
+    names = [one["alt"] for one in images]
+    assert names == ["red.png", SHOWN, "red.png", SHOWN, SHOWN, "red.png"] * 2
     with Image.open(io.BytesIO(base64.b64decode((images[1]["src"] or "").split(",")[1]))) as seen:
         assert seen.size == (240, 120)
         pixel = seen.convert("RGB").getpixel((100, 60))
@@ -205,13 +200,8 @@ def test_the_worst_queries_are_seen(pictures: dict[str, str], tmp_path: Path) ->
     assert page.texts["span"].count("cannot be shown") == 4
     marks = [one for one in page.texts["b"] if one in ("✓ right", "✗ wrong")]
     assert marks == ["✗ wrong", "✓ right", "✗ wrong", "✗ wrong"] * 4
-    cosines = re.findall(r" (0\.\d{3})", " ".join(page.texts["span"]))
-    assert [one for one in cosines if one.endswith("00")] == [
-        "0.400",
-        "0.300",
-        "0.200",
-        "0.100",
-    ] * 4
+    cosines = re.findall(r"^ (0\.\d{3})$", "\n".join(page.texts["span"]), re.MULTILINE)
+    assert cosines == ["0.400", "0.300", "0.200", "0.100"] * 4
     links = {unquote_to_bytes(one["href"] or "") for one in page.all("a")}
     assert b"./photos/" + os.fsencode(HOSTILE) in links
     assert " ".join(page.texts["small"]).count("came at rank 2.5; value 0.100") == 2
@@ -230,7 +220,6 @@ def test_confusion_is_whole_or_the_most_frequent(tmp_path: Path) -> None:
     confusion["one", "more"] = 2
     page = written(evaluation(of(result(confusion=confusion))), tmp_path / "page.html")
     assert "Most frequent confusions" in page.texts["h3"]
-    assert page.texts["bdi"][-8:][:4] != []
     assert confusions(confusion) == [("one", "more", 2), (few[0], few[1], 1)]
 
 
@@ -251,7 +240,7 @@ def test_two_hundred_classes_and_one(tmp_path: Path) -> None:
         evaluation(of()),
         evaluation(of(result(metrics={}))),
         evaluation(of(result(queries=0, metrics={"recall@1": Estimate(NAN, NAN, NAN, 0)}))),
-        evaluation(of(result(scores=Scores(np.array([0.0, 1.0]), *[np.zeros(1, np.int64)] * 2)))),
+        evaluation(of(result(scores=Scores(np.array([0.0, 1.0]), np.array([0]), np.array([0]))))),
         evaluation(of(result(confusion={}))),
         evaluation(of(result(curve=((1, 0.5),)))),
         evaluation(of(result(), latency=Latency((), (), 0.0))),

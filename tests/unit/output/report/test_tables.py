@@ -38,7 +38,7 @@ def test_a_table_says_what_it_is_sorted_by() -> None:
 
 @pytest.mark.parametrize(
     ("value", "long"),
-    [(0, "0.00%"), (0.25, "25.00%"), (1, "100.00%"), (7, "100.00%"), (NAN, "0.00%")],,
+    [(0, "0.00%"), (0.25, "25.00%"), (1, "100.00%"), (7, "100.00%"), (NAN, "0.00%")],
 )
 def test_a_bar_is_as_long_as_its_value(value: float, long: str) -> None:
     assert [one["width"] for one in Page(bar(value)).all("rect")] == [long]
