@@ -90,15 +90,21 @@ def truth_of(place: Path, sheet: Sheet, pictures: Sequence[str], split: str | No
 
     Raises SourceError where two rows contradict each other, and UsageError as `read`.
     """
-    build = {"queries": _queries, "captions": _captions}.get(sheet.columns.kind, _labels)
-    truth = build(place, sheet, pictures)
+    truth = _built(place, sheet, pictures)
     if split is None:
         return truth
     kept = _rows_of(place, sheet, split)
-    part = replace(
-        sheet, rows=[sheet.rows[row] for row in kept], numbers=[sheet.numbers[row] for row in kept]
-    )
-    return build(place, part, [pictures[row] for row in kept])
+    rows, numbers = [sheet.rows[row] for row in kept], [sheet.numbers[row] for row in kept]
+    part = replace(sheet, rows=rows, numbers=numbers)
+    return _built(place, part, [pictures[row] for row in kept])
+
+
+def _built(place: Path, sheet: Sheet, pictures: Sequence[str]) -> Truth:
+    if sheet.columns.kind == "queries":
+        return _queries(place, sheet, pictures)
+    if sheet.columns.kind == "captions":
+        return _captions(place, sheet, pictures)
+    return _labels(place, sheet, pictures)
 
 
 def _text(place: Path) -> str:
