@@ -1,4 +1,4 @@
-"""The pictures that are searched, with their embeddings in memory: 154 MB for 100,000 by mini."""
+"""What is searched, with its embeddings in memory: 154 MB for 100,000 pictures by mini."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """`paths` (n), and the embedding of each: `vectors[rows]` (n, dim) float32, of length one.
+    """`items` (n), paths or words, and the embedding of each: `vectors[rows]` (n, dim) float32.
 
-    Pictures of equal content share a row of `vectors` (u, dim), so that their cosines with anything
-    are equal to the last bit, which no product of matrices promises for equal columns.
+    All have length one. Items of equal content share a row of `vectors` (u, dim), so that their
+    cosines with anything are equal to the last bit, which no product of matrices promises for equal
+    columns. `rows` is None where no two do, and `vectors` are in the order of the items.
     """
 
-    paths: tuple[str, ...]
+    items: tuple[str, ...]
     vectors: NDArray[np.float32]
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int64] | None = None
 
     def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the cosine of each of `queries` (q, dim) with each picture: (q, n)."""
+        """Return the cosine of each of `queries` (q, dim) with each item: (q, n)."""
         scores = queries @ self.vectors.T
-        return scores if len(self.vectors) == len(self.rows) else scores[:, self.rows]
+        return scores if self.rows is None else scores[:, self.rows]
 
     def of(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the embeddings of the pictures at `places` (m,): (m, dim)."""
-        return self.vectors[self.rows[places]]
+        """Return the embeddings of the items at `places` (m,): (m, dim)."""
+        return self.vectors[places if self.rows is None else self.rows[places]]
 
 
 def gallery_of(index: Index, paths: Sequence[str]) -> Gallery:
@@ -45,14 +46,9 @@ def gallery_of(index: Index, paths: Sequence[str]) -> Gallery:
 
     found = index.rows_of(paths)
     there = np.flatnonzero(found >= 0)
+    items = tuple(paths[place] for place in there.tolist())
     rows, places = np.unique(found[there], return_inverse=True)
-    if len(rows) == len(there):  # none twice: in the order of the pictures, nothing to be looked up
-        vectors = np.empty((len(there), index.model.dim if index.model else 1), dtype=np.float32)
-        order = np.argsort(found[there])
-        vectors[order] = index.vectors(rows)
-        places = np.arange(len(there))
-    else:
-        vectors = index.vectors(rows)
-    return Gallery(
-        tuple(paths[place] for place in there.tolist()), vectors, places.astype(np.int64)
-    )
+    vectors = index.vectors(rows)
+    if len(rows) == len(there):
+        return Gallery(items, vectors[places])
+    return Gallery(items, vectors, places.astype(np.int64))

@@ -41,7 +41,7 @@ class Index:
         """Open the index in `folder`, to answer with the embeddings of its active set.
 
         Or of the `vector_set` of that name or model, whatever state it is in. Raises IndexMissing,
-        IndexDamaged, StoreError, or ModelMismatch where there are no embeddings by that model.
+        IndexDamaged, StoreError, or ModelMismatch where there are embeddings, but by other models.
         """
         self.folder = folder
         self._wanted = vector_set
@@ -64,6 +64,8 @@ class Index:
             one = self._catalog.active()
             return [one] if one else []
         sets = self._catalog.sets()
+        if not sets and not isinstance(self._wanted, str):
+            return []
         for one in sets:
             if isinstance(self._wanted, str):
                 found = one.name == self._wanted

@@ -42,17 +42,20 @@ def index_of(
     encoder: Encoder,
     options: Options,
     show: Callable[[Event | Lacking], None],
+    *,
+    instead: Sequence[str] | None = None,
 ) -> Iterator[Path]:
     """Give the folder of an index that has embeddings by `encoder` of the pictures at `paths`.
 
     The index in `known`, untouched, where each of the files that are there is in it as it is now,
-    be it with an embedding or as one that has none. Else all of them are indexed in a temporary
-    folder, which is gone afterwards; `show` is told so, and then what happens. Files that are not
-    there are left out. Open it with `Index(folder, encoder.identity)`.
+    be it with an embedding or as one that has none. Else all of them, or `instead` other files and
+    folders, are indexed in a temporary folder, which is gone afterwards; `show` is told so, and
+    then what happens. Files that are not there are left out. Open it with
+    `Index(folder, encoder.identity)`.
 
     Raises as `indexing.run.update`, and OSError where there is no room for temporary files.
     """
-    there = [path for path in paths if os.path.lexists(path)]
+    there = [path for path in paths if os.path.exists(path)]
     lacking = _lacking(there, known, encoder.identity) if known else len(there)
     if known and not lacking:
         yield known
@@ -63,7 +66,7 @@ def index_of(
     show(Lacking(folder, lacking, len(there)))
     with TemporaryDirectory(prefix="vsearch-", ignore_cleanup_errors=True) as place:
         made = Path(place, "index")
-        for event in update(made, encoder, there, options):
+        for event in update(made, encoder, instead or there, options):
             show(event)
         yield made
 
