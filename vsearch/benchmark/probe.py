@@ -85,18 +85,18 @@ def measure(encoder: Encoder, cores: int, pictures_in: Path | None = None) -> Pr
         started = time.perf_counter()
         encoder.encode_texts([TEXT])
         durations.append(time.perf_counter() - started)
-    peak_mb = _peak_mb()  # as indexing needs it: larger batches would take more
+    peak = peak_mb()  # as indexing needs it: larger batches would take more
     rates = {"1": alone} | {str(batch): rate(batch) for batch in sizes if batch > 1}
     best = max(rates.values())
-    files_per_s = _indexing_rate(encoder, cores, pictures_in, best)
+    files_per_s = indexing_rate(encoder, cores, pictures_in, best)
     of_peak = None
     if isinstance(encoder, Counting):
         each, most = encoder.operations()
         of_peak = best * each / most
-    return Probe(rates, files_per_s, 1000 * median(durations), 1000 * load_s, peak_mb, of_peak)
+    return Probe(rates, files_per_s, 1000 * median(durations), 1000 * load_s, peak, of_peak)
 
 
-def _indexing_rate(encoder: Encoder, cores: int, folder: Path | None, rate: float) -> float:
+def indexing_rate(encoder: Encoder, cores: int, folder: Path | None, rate: float) -> float:
     """Return the files a second of indexing `folder`; None: the bundled photographs, repeated.
 
     `rate` is how many pictures a second the encoder alone can do: how often to repeat them.
@@ -149,7 +149,7 @@ def _rate(call: Callable[[], object], threads: int) -> float:
         return calls / (time.perf_counter() - started)
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the most memory this process has had; NaN where the system does not tell.
 
     Linux's getrusage counts what the process it was forked from had, too; its own is VmHWM.

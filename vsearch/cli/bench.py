@@ -12,6 +12,7 @@ from vsearch.cli import candidates
 from vsearch.cli.help import App
 from vsearch.cli.options import DeviceOption, OfflineOption
 from vsearch.cli.values import PATH
+from vsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from vsearch.benchmark.model import Measured
@@ -30,13 +31,83 @@ class Precision(StrEnum):
 bench = App()
 
 
-@bench.callback()
-def bench_command() -> None:
-    """Measure this installation on this machine.
+@bench.callback(invoke_without_command=True)
+def bench_command(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="A model that is here. Default: mini.",
+            autocompletion=candidates.installed_models,
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer runs, and up to 10,000 vectors: 20 seconds.")
+    ] = False,
+    large: Annotated[
+        bool, typer.Option("--large", help="A million vectors, too: many minutes.")
+    ] = False,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            "--compare",
+            click_type=PATH,
+            metavar="FILE",
+            help="Figures that --json printed, to show beside those of now.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure this installation on this machine: from decoding a picture to asking an index.
 
     \b
+    vsearch bench --quick
+    vsearch bench --json > before.json
+    vsearch bench --compare before.json
     vsearch bench model fast
+
+    Made-up indexes of 1,000, 10,000 and 100,000 vectors are asked, in a temporary folder. All files
+    that are read are in the page cache: what a disk adds is not measured. Other programs that run
+    meanwhile show in the figures.
     """
+    if context.invoked_subcommand is not None:
+        if name is not None or quick or large or compare or as_json:
+            below = f"vsearch bench {context.invoked_subcommand}"
+            raise UsageError(
+                f"options of `vsearch bench` alone, for `{below}`; give its own, after its name"
+            )
+        return
+    from vsearch.benchmark.figures import read
+    from vsearch.benchmark.installation import QUICK, Plan, measure_installation
+    from vsearch.config import models_location
+    from vsearch.models.folder import BUILT_IN
+    from vsearch.models.installed import Installed
+    from vsearch.models.zoo import names
+    from vsearch.output.benchmark import print_benchmark, print_benchmark_json, print_comparison
+    from vsearch.output.models import FetchingOutput
+    from vsearch.output.terminal import say
+
+    if quick and large:
+        raise UsageError("--quick and --large exclude each other; choose one")
+    if compare and as_json:
+        raise UsageError("--compare prints a table, and --json none; choose one")
+    before = read(compare) if compare else None
+    folder = Installed(models_location()).require(names.parse(name or BUILT_IN))
+    plan = QUICK if quick else Plan().larger() if large else Plan()
+    try:
+        with FetchingOutput() as output:
+            found = measure_installation(folder, plan, quick=quick, step=output.step)
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left behind")
+        raise typer.Exit(130) from None
+    if as_json:
+        print_benchmark_json(found)
+    elif before:
+        print_comparison(before, found)
+    else:
+        print_benchmark(found)
 
 
 @bench.command()

@@ -24,6 +24,8 @@ PLACES = {
     "search": ("search", "search"),
     "browse": ("browse", "browse"),
     "duplicates": ("duplicates", "duplicates"),
+    "evaluate": ("evaluate", "evaluate"),
+    "split": ("split", "split"),
     "status": ("status", "status"),
     "forget": ("upkeep", "forget"),
     "check": ("upkeep", "check"),

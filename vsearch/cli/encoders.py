@@ -19,16 +19,9 @@ def encoder_for_search(index_folder: Path, *, for_one: bool = True) -> Encoder:
     Raises IndexMissing, and ModelError when the model is not on this machine.
     """
     from vsearch.config import cores
-    from vsearch.models.folder import built_in
-    from vsearch.models.onnx import OnnxEncoder
-    from vsearch.models.torch import TorchEncoder
+    from vsearch.models.open import open_for_search
 
-    model = model_of(index_folder)
-    if not {"image.onnx", "text.onnx"} <= model.digests.keys():
-        return TorchEncoder(model, "cpu")
-    # The built-in model is so quick that waking threads would take longer than it does.
-    threads = 1 if model.identity == built_in().identity else cores()
-    return OnnxEncoder(model, threads, for_one=for_one)
+    return open_for_search(model_of(index_folder), cores(), for_one=for_one)
 
 
 def calibration_for_search(index_folder: Path) -> Calibration:

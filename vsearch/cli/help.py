@@ -82,11 +82,11 @@ class Command(Helpful, TyperCommand):
 
 
 class Group(Helpful, TyperGroup):
-    """Commands below a name. The bare name tells what they are for."""
+    """Commands below a name. The bare name tells what they are for, or does something itself."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse. Raises vsearch's UsageError, with what may have been meant."""
-        if not args and not ctx.resilient_parsing:
+        if not (args or self.invoke_without_command or ctx.resilient_parsing):
             print(ctx.get_help() if ctx.parent else introduction(self, ctx))
             raise typer.Exit
         return super().parse_args(ctx, args)

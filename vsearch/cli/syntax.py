@@ -55,7 +55,10 @@ def usage(command: Command) -> str:
         else f"[{one.human_readable_name}]"
         for one in arguments
     ]
-    return " ".join(["[OPTIONS]", *names, *(["COMMAND ..."] if _below(command) else [])])
+    below = []
+    if isinstance(command, TyperGroup) and command.commands:
+        below = ["[COMMAND ...]" if command.invoke_without_command else "COMMAND ..."]
+    return " ".join(["[OPTIONS]", *names, *below])
 
 
 def sections(command: Command, context: Context) -> list[Section]:

@@ -11,11 +11,11 @@ from vsearch.config.locations import (
     MODELS_VARIABLE,
     OFFLINE_VARIABLE,
     PROJECT_FOLDER,
-    cores,
     expanded,
     is_set,
     models_location,
 )
+from vsearch.machine import cores
 
 __all__ = [
     "INDEX_VARIABLE",

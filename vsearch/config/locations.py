@@ -97,13 +97,6 @@ def config_files() -> tuple[Path | None, Path | None]:
     return user_config_file(), project_config_file()
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def models_location() -> Path:
     """Return the absolute path of the folder with the models that were fetched; it need not exist.
 

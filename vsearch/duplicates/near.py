@@ -14,6 +14,9 @@ A group is a star: each member is near to the one that is kept, never only to an
 pictures come in the order of preference, and each that is still free when its turn comes is kept
 and takes all that are near to it and free.
 
+Near is not transitive. What hangs together through any number of near pairs is told by `connected`,
+for those who must not part two that are near.
+
 Both searches are exact, and neither ever holds n x n of anything:
 
 - By hash: "multi-index hashing" (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with
@@ -33,7 +36,7 @@ from typing import TYPE_CHECKING, Protocol
 from vsearch.images.perceptual import BITS, HASH_BYTES, distances, forms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -160,6 +163,47 @@ def stars(
         start = end
 
 
+def connected(
+    sketches: NDArray[np.float32],
+    hashes: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+    pictures: Pictures,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Positions:
+    """Return for each picture (n,) the position of the first that hangs together with it.
+
+    The connected components of the graph of all near pairs, exactly. Arguments as those of `stars`;
+    `progress` is told how many of all pictures are done.
+    """
+    import numpy as np
+
+    search = _Search(sketches, hashes.copy(), known.copy(), pictures)
+    together = np.arange(len(hashes))
+    members = {position: [position] for position in range(len(hashes))}
+    everyone = np.ones(len(hashes), dtype=bool)
+    start = 0
+    while start < len(hashes):
+        queries = np.arange(start, min(start + _QUERIES, len(hashes)))
+        queries = queries[: search.affordable(queries, everyone)]
+        # What hangs together already need not be looked at: a thousand frames of a film cost no
+        # more than a thousand pictures.
+        for pairs in search.parts(queries, everyone, together):
+            for first, second in pairs.tolist():
+                one, other = int(together[first]), int(together[second])
+                if one == other:
+                    continue
+                if len(members[one]) < len(members[other]):
+                    one, other = other, one
+                moved = members.pop(other)
+                together[moved] = one
+                members[one] += moved
+        start = int(queries[-1]) + 1
+        progress(start, len(hashes))
+    for group in members.values():
+        together[group] = min(group)
+    return together
+
+
 class _Search:
     """Finding pairs (first, second) of near pictures with first < second."""
 
@@ -204,11 +248,21 @@ class _Search:
         """Return the pairs of `queries` with all `free` after them, ordered, none twice."""
         import numpy as np
 
-        queries = queries[self._able[queries]]
-        found = [*self._by_hash(queries, free), *self._by_embedding(queries, free)]
+        found = self.parts(queries, free)
         pairs = np.concatenate([np.empty((0, 2), np.int64), *found])
         ordered = np.unique(pairs, axis=0)
         return ordered[:, 0], ordered[:, 1]
+
+    def parts(
+        self, queries: Positions, free: NDArray[np.bool_], together: Positions | None = None
+    ) -> Iterator[NDArray[np.int64]]:
+        """Yield those pairs (n, 2) as they are found, some of them twice.
+
+        Those of which `together` (n,) says the same need not be among them.
+        """
+        queries = queries[self._able[queries]]
+        yield from self._by_hash(queries, free)
+        yield from self._by_embedding(queries, free, together)
 
     def star(self, kept: int, near: Positions) -> Star:
         """Return the star of these, with their cosines and bits."""
@@ -272,11 +326,15 @@ class _Search:
             yield np.column_stack([queries[form[close] // 8], second[close]])
 
     def _by_embedding(
-        self, queries: Positions, free: NDArray[np.bool_]
+        self, queries: Positions, free: NDArray[np.bool_], together: Positions | None
     ) -> Iterator[NDArray[np.int64]]:
         for first, second in self._alike(queries, free, COSINE):
             for part in range(0, len(first), _PAIRS):
-                yield self._confirmed(first[part : part + _PAIRS], second[part : part + _PAIRS])
+                one, other = first[part : part + _PAIRS], second[part : part + _PAIRS]
+                if together is not None:
+                    apart = together[one] != together[other]
+                    one, other = one[apart], other[apart]
+                yield self._confirmed(one, other)
 
     def _alike(
         self, queries: Positions, free: NDArray[np.bool_], least: float

@@ -94,8 +94,9 @@ class Result:
     "nearest_neighbour", "search", "graph"), `title` says it in words. `queries` were asked of a
     `gallery` of so many items; `left_out` queries more had nothing relevant in it. `ids` name the
     queries, `per_query` holds the value of each for every metric that is a mean over queries (nan
-    where it has none). `curve` is recall@k by k. `worst` are the worst queries, the worst first.
-    `confusion` counts pictures by true and predicted class.
+    where it has none); queries with the same number in `clusters` are not independent. `curve` is
+    recall@k by k, or the hit rate where several items are relevant. `worst` are the worst queries,
+    the worst first. `confusion` counts pictures by true and predicted class.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Result:
     metrics: Mapping[str, Estimate]
     ids: tuple[str, ...] = ()
     per_query: Mapping[str, NDArray[np.float64]] | None = None
+    clusters: NDArray[np.int64] | None = None
     curve: tuple[tuple[int, float], ...] = ()
     worst: tuple[Example, ...] = ()
     scores: Scores | None = None

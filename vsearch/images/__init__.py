@@ -25,6 +25,7 @@ And back, for a person:
 
     thumbnail   paths -> small pictures, decoded in isolation, and their WebP
     sheet       pictures with words below -> one picture, a contact sheet
+    reencode    a picture in another format or size, to measure decoding with
 
 The only third-party libraries here are Pillow, pillow-heif, rawpy, defusedxml, xxhash and numpy,
 each imported inside the functions that need it. Nothing here prints; what cannot be used is raised

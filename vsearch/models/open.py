@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vsearch.errors import ModelError
 from vsearch.models.device import Choice, choose
+from vsearch.models.folder import built_in
 from vsearch.models.onnx import OnnxEncoder
 from vsearch.models.torch import TorchEncoder, require_device
 
@@ -32,3 +33,12 @@ def open_encoder(
     if choice.device == "cpu" and not settings.get("always"):
         return OnnxEncoder(folder, threads), choice.reason
     return TorchEncoder(folder, choice.device, settings.get("precision")), choice.reason
+
+
+def open_for_search(folder: ModelFolder, cores: int, *, for_one: bool = True) -> Encoder:
+    """Return the encoder of the model in `folder` for one query or for many, on the CPU."""
+    if not {"image.onnx", "text.onnx"} <= folder.digests.keys():
+        return TorchEncoder(folder, "cpu")
+    # The built-in model is so quick that waking threads would take longer than it does.
+    threads = 1 if folder.identity == built_in().identity else cores
+    return OnnxEncoder(folder, threads, for_one=for_one)

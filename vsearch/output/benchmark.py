@@ -1,15 +1,21 @@
-"""Measurements of this machine: a table, or JSON Lines."""
+"""Measurements of this machine: tables, and JSON."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import groupby
 from typing import TYPE_CHECKING
+
+from vsearch.output.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vsearch.benchmark.figures import Benchmark, Figure
     from vsearch.benchmark.model import Measured
+
+_TITLE = 36  # columns
 
 
 def print_json(row: Measured) -> None:
@@ -43,3 +49,72 @@ def print_table(rows: Sequence[Measured]) -> None:
 
 def _percent(share: float | None) -> str:
     return f"{share:.1%}" if share is not None else "-"
+
+
+def print_benchmark_json(benchmark: Benchmark) -> None:
+    """Print it all as one JSON object."""
+    print(json.dumps(asdict(benchmark), indent=2), flush=True)
+
+
+def print_benchmark(benchmark: Benchmark) -> None:
+    """Print what was measured, a line a figure, and what it holds for."""
+    print(_conditions(benchmark))
+    print(f"\n{'':<{_TITLE}}{'median':>22}{'5 % to 95 %':>19}{'n':>5}")
+    for group, figures in groupby(benchmark.figures, lambda one: one.group):
+        print(group)
+        for one in figures:
+            spread = f"{_number(one.p5)} to {_number(one.p95)}" if one.n > 1 else "-"
+            print(f"  {one.title:<{_TITLE - 2}}{_median(one):>22}{spread:>19}{one.n:>5}")
+    print(
+        "\nwarm: model and index open; cold: a process of its own. All files are in the page cache."
+    )
+
+
+def print_comparison(before: Benchmark, now: Benchmark) -> None:
+    """Print two columns and their ratio, what is not the same, and what may be noise."""
+    print(f"A: {_told(before)}\nB: {_told(now)}")
+    for name, here, there in before.differences(now):
+        print(printable(f"not the same, {name}: A {here}, B {there}"))
+    others = {one.name: one for one in before.figures}
+    print(f"\n{'':<{_TITLE}}{'A':>22}{'B':>22}{'B/A':>8}")
+    for group, figures in groupby(now.figures, lambda one: one.group):
+        print(group)
+        for one in figures:
+            other = others.get(one.name)
+            told, ratio = "-", "- "
+            if other is not None and other.unit == one.unit:
+                told = _median(other)
+                if other.median:
+                    noise = " " if one.apart(other) else "~"
+                    ratio = f"{one.median / other.median:.2f}{noise}"
+            print(f"  {one.title:<{_TITLE - 2}}{told:>22}{_median(one):>22}{ratio:>8}".rstrip())
+    print("\n~: the spreads overlap, or there was one run only; the difference may be noise.")
+
+
+def _conditions(benchmark: Benchmark) -> str:
+    """Return what the figures hold for, in two lines."""
+    facts = {name: str(value) for name, value in benchmark.machine.items()}
+    words = {"cores": "{} cores", "memory_gb": "{} GB", "cpu_quota": "the time of {} cores"}
+    system = [
+        words.get(name, "{}").format(facts.pop(name))
+        for name in ("cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os")
+        if name in facts
+    ]
+    programs = [value if name == "python" else f"{name} {value}" for name, value in facts.items()]
+    model = f"model {benchmark.model} on {benchmark.device}"
+    return printable(", ".join(system)) + "\n" + printable(", ".join([*programs, model]))
+
+
+def _told(benchmark: Benchmark) -> str:
+    version = benchmark.machine.get("vsearch", "?")
+    return printable(f"{benchmark.created}, vsearch {version}, {benchmark.machine.get('cpu', '?')}")
+
+
+def _median(figure: Figure) -> str:
+    return printable(f"{_number(figure.median)} {figure.unit}".rstrip())
+
+
+def _number(value: float) -> str:
+    """Return a number with three digits that count, or all before the point."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:,.{digits}f}"

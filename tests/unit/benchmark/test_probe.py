@@ -33,15 +33,15 @@ def test_files_are_counted_that_became_vectors(tmp_path: Path) -> None:
     found = probe.measure(encoder, 2, tmp_path / "photos")
     assert found.files_per_s > 0
     before = encoder.pictures
-    rate = probe._indexing_rate(encoder, 2, tmp_path / "photos", 1e9)
+    rate = probe.indexing_rate(encoder, 2, tmp_path / "photos", 1e9)
     assert (encoder.pictures - before, rate > 0) == (5, True)
 
 
 def test_bundled_photographs_are_repeated_as_different_files() -> None:
     encoder = FakeEncoder()
-    probe._indexing_rate(encoder, 2, None, 50 / probe.INDEXED_SECONDS)
+    probe.indexing_rate(encoder, 2, None, 50 / probe.INDEXED_SECONDS)
     assert encoder.pictures == 50
-    probe._indexing_rate(encoder, 2, None, 0.0)
+    probe.indexing_rate(encoder, 2, None, 0.0)
     assert encoder.pictures == 50 + 37
 
 
