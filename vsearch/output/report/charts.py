@@ -120,7 +120,7 @@ def lines(
     if unit:
         axes.set_ylim(0, 1.02)
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=min(0.0, *(point[1] for line in series for point in line.points)))
     _mark(axes, marks)
     if len(series) > 1:
         _name_ends(axes, series)

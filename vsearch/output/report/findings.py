@@ -163,7 +163,7 @@ def _group(group: Group, shown: Tiles) -> str:
         told += f"; splits: {', '.join(group.splits)}"
     first = group.pictures[:_GROUP]
     left = len(group.pictures) - len(first)
-    heading = f"The first {len(first)}" if left else "All"
+    heading = f"The first {len(first)}" if left else ""
     seen = (shown.tile(one.path, *_about(one)) for one in first)
     return tiles.example(f"<small>{as_text(told)}</small>", tiles.row(heading, seen))
 

@@ -16,8 +16,8 @@ _MEANINGS = {
     "mrr": "one by the rank of the first relevant item",
     "map": "the precision at the rank of each relevant item, averaged over these",
     "map@r": "the precision at the rank of each relevant item among the first R, summed and "
-    "divided by R, which is how many are relevant: 1 only where all of these R are right (Musgrave, "
-    "Belongie and Lim 2020)",
+    "divided by R, which is how many are relevant: 1 only where all of these R are right "
+    "(Musgrave, Belongie and Lim 2020)",
     "r_precision": "the precision of the first R items, R being how many are relevant",
     "median_rank": "the rank at which the first relevant item comes, for half of the queries",
     "top": "the share of pictures whose own class is among the {k} most likely",
