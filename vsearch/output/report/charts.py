@@ -120,7 +120,7 @@ def lines(
     if unit:
         axes.set_ylim(0, 1.02)
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=min(0.0, *(point[1] for line in series for point in line.points)))
     _mark(axes, marks)
     if len(series) > 1:
         _name_ends(axes, series)
@@ -284,15 +284,18 @@ def _apart(heights: Sequence[float], top: float) -> Iterator[float]:
 
 
 def _name_peaks(axes: Axes, series: Sequence[Bins]) -> None:
-    """Write each histogram's name above its peak."""
+    """Write each histogram's name above its peak, away from the peaks right or left of it."""
     left, right = axes.get_xlim()
-    for place, bins in enumerate(series):
-        at, height = _peak(bins)
-        share = (at - left) / (right - left)
+    peaks = [_peak(bins) for bins in series]
+    for place, (at, height) in enumerate(peaks):
+        others = [other for other, _ in peaks[:place] + peaks[place + 1 :]]
+        near = [other for other in others if abs(other - at) < 0.2 * (right - left)]
+        # Of two at the same place, the first goes left.
+        before = near and (at < near[0] or (at == near[0] and place == 0))
         axes.annotate(
-            bins.name, (at, height), xytext=(0, 3), textcoords="offset points", size=12,
+            series[place].name, (at, height), xytext=(0, 3), textcoords="offset points", size=12,
             color=SERIES[place % len(SERIES)], va="bottom",
-            ha="left" if share < 0.15 else "right" if share > 0.85 else "center",
+            ha=("right" if before else "left") if near else "center",
         )  # fmt: skip
 
 
