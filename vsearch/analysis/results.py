@@ -360,8 +360,8 @@ class Analysis:
     `index` is the index's folder; `pictures` files were looked at, of `contents` different
     contents; `damaged` of the files have an embedding that cannot be read, and count only as
     facts, labels and exact copies. `filtered`: not the whole index was looked at. `created` is ISO
-    8601 with an offset. `top` is how many were listed, `seed` what chance came from. None stands where there is nothing
-    to tell: no labels, or fewer than two classes.
+    8601 with an offset. `top` is how many were listed, `seed` what chance came from. None stands
+    where there is nothing to tell: no labels, or fewer than two classes.
     """
 
     index: str
