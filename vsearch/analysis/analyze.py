@@ -102,9 +102,9 @@ def analyze(
         )  # fmt: skip
         model = index.model
     duplicates = _duplicates(contents, near, top)
-    apart, scores = _outliers(contents, near, featureless & ~damaged, top, progress)
+    apart, are_apart = _outliers(contents, near, featureless & ~damaged, top, progress)
     doubted = _suspects(contents, near, top, progress)
-    covered = _coverage(contents, near, scores, top)
+    covered = _coverage(contents, near, are_apart, top)
     return Analysis(
         index=str(folder),
         model=model,
@@ -329,43 +329,45 @@ def _outliers(
     featureless: NDArray[np.bool_],
     top: int,
     progress: Callable[[str, int, int], None],
-) -> tuple[Outliers, NDArray[np.float64]]:
-    """Return the outliers, and the score of each content (n,), 1 where it has none."""
+) -> tuple[Outliers, NDArray[np.bool_]]:
+    """Return the outliers, and which contents (n,) are some."""
     import numpy as np
 
-    scores = np.ones(len(contents.usable))
+    are_apart = np.zeros(len(contents.usable), dtype=bool)
     standing = np.flatnonzero(_stand_ins(contents, near))
     listed: list[tuple[float, int, Places, NDArray[np.float32]]] = []
-    k = 0
+    k, threshold = 0, 0.0
     if len(standing) >= outliers.LEAST:
         k = min(outliers.NEIGHBOURS, len(standing) - 1)
-        scores[standing], listed = _apart(
+        scores, listed = _apart(
             contents, standing, k, top, lambda done, total: progress("outliers", done, total)
         )
+        threshold = outliers.threshold(scores)
+        are_apart[standing] = scores >= threshold
     odd: list[tuple[float, int, Places, NDArray[np.float32], str]] = []
     odd_found = 0
     members = _by_class(contents, near) if len(contents.classes()) > 1 else {}
     for done, (label, of_it) in enumerate(members.items(), 1):
         progress("odd ones out", done, len(members))
         if len(of_it) >= outliers.LEAST:
-            factors, some = _apart(
+            scores, some = _apart(
                 contents, of_it, min(outliers.NEIGHBOURS, len(of_it) - 1), top, lambda *_: None
             )
-            odd_found += int((factors >= outliers.THRESHOLD).sum())
+            odd_found += int((scores >= outliers.threshold(scores)).sum())
             odd += [(*one, label) for one in some]
     odd = sorted(odd, key=lambda one: (-one[0], one[1]))[:top]
     return (
         Outliers(
             listed=tuple(_outlier(contents, *one) for one in listed),
-            found=int((scores >= outliers.THRESHOLD).sum()),
+            found=int(are_apart.sum()),
             odd=tuple(_outlier(contents, *one) for one in odd),
             odd_found=odd_found,
-            threshold=outliers.THRESHOLD,
+            threshold=threshold,
             neighbours=k,
             featureless=int(np.diff(contents.starts)[featureless].sum()),
             blank=tuple(contents.shown(one) for one in np.flatnonzero(featureless)[:top].tolist()),
         ),
-        scores,
+        are_apart,
     )
 
 
@@ -373,7 +375,7 @@ def _stand_ins(contents: Contents, near: Alike) -> NDArray[np.bool_]:
     """Return which contents (n,) are usable, near duplicates of one another counted once."""
     import numpy as np
 
-    return contents.usable & (near.stand_ins == np.arange(len(near.stand_ins)))
+    return np.asarray(contents.usable & (near.stand_ins == np.arange(len(near.stand_ins))))
 
 
 def _by_class(contents: Contents, near: Alike) -> dict[str, Places]:
@@ -394,7 +396,7 @@ def _apart(
     top: int,
     progress: Callable[[int, int], None],
 ) -> tuple[NDArray[np.float64], list[tuple[float, int, Places, NDArray[np.float32]]]]:
-    """Return the factor of each of some contents, and the `top` ones with their neighbours."""
+    """Return the score of each of some contents, and the `top` ones with their neighbours."""
     import numpy as np
 
     some = contents.vectors[places]
@@ -402,11 +404,11 @@ def _apart(
     neighbours, cosines = nearest(
         some, some, k, query_groups=each, target_groups=each, progress=progress
     )
-    factors = outliers.local_outlier_factors(neighbours, cosines)
-    first = np.lexsort((each, -factors))[:top].tolist()
-    return factors, [
+    scores = outliers.scores(neighbours, cosines)
+    first = np.lexsort((each, -scores))[:top].tolist()
+    return scores, [
         (
-            float(factors[one]), int(places[one]), places[neighbours[one, :SHOWN]],
+            float(scores[one]), int(places[one]), places[neighbours[one, :SHOWN]],
             cosines[one, :SHOWN],
         )
         for one in first
@@ -476,7 +478,8 @@ def _suspects(
         if file in contents.known.besides
     }
     found = suspects.doubts(classes, places, cosines, groups, besides)
-    order = np.lexsort((np.arange(len(files)), -found.margin))[:top].tolist()
+    margin = found.other - found.given
+    order = np.lexsort((np.arange(len(files)), -margin))[:top].tolist()
     counted = Counter(
         zip(
             classes[found.confident].tolist(), found.proposed[found.confident].tolist(), strict=True
@@ -491,7 +494,7 @@ def _suspects(
                 label[found.proposed[one]],
                 float(found.given[one]),
                 float(found.other[one]),
-                float(found.margin[one]),
+                float(margin[one]),
                 bool(found.confident[one]),
                 _neighbours_of(contents, files, places[one], cosines[one]),
             )
@@ -501,7 +504,7 @@ def _suspects(
         tested=len(files),
         left_out=left_out,
         classes=len(used),
-        accuracy=float(found.agrees.mean()),
+        accuracy=float((found.given >= found.other).mean()),
         confusions=tuple(
             Confusion(label[one], label[other], count)
             for (one, other), count in sorted(counted.items(), key=lambda one: (-one[1], one[0]))
@@ -541,7 +544,7 @@ def _neighbours_of(
 # Coverage
 
 
-def _coverage(contents: Contents, near: Alike, scores: NDArray[np.float64], top: int) -> Coverage:
+def _coverage(contents: Contents, near: Alike, are_apart: NDArray[np.bool_], top: int) -> Coverage:
     import numpy as np
 
     standing = np.flatnonzero(_stand_ins(contents, near))
@@ -565,7 +568,7 @@ def _coverage(contents: Contents, near: Alike, scores: NDArray[np.float64], top:
         )  # fmt: skip
         closest[~mine] = cosines[:, 0]
         radius = _radius(len(targets), closest)
-    open_ = ~mine & (scores[standing] < outliers.THRESHOLD)
+    open_ = ~mine & ~are_apart[standing]
     candidates, remaining = standing[open_], closest[open_]
     chosen = coverage.furthest_first(vectors[open_], remaining, top) if len(candidates) else ()
     return Coverage(

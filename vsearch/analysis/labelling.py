@@ -151,16 +151,16 @@ def _labelled(
     besides: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Labelled:
     counts = Counter(one for one in labels if one is not None)
-    in_splits: dict[str, Counter[str]] = {}
+    in_splits: dict[str, Counter[str]] = {label: Counter() for label in counts}
     for label, split in zip(labels, splits, strict=True):
         if label is not None and split is not None:
-            in_splits.setdefault(label, Counter())[split] += 1
+            in_splits[label][split] += 1
     by_split = Counter(one for one in splits if one is not None)
     classes = tuple(
         ClassCount(
             label,
             count,
-            {one: in_splits[label][one] for one in order if in_splits.get(label, {}).get(one)},
+            {one: in_splits[label][one] for one in order if in_splits[label][one]},
         )
         for label, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     )

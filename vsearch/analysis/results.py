@@ -203,9 +203,9 @@ MOST_PAIRS = 100_000
 class Outlier:
     """A picture that lies apart.
 
-    `score` is how many times as far apart it is from its neighbours as these are from theirs (the
-    local outlier factor of Breunig et al., 2000): 1 is as all others, 2 clearly apart. `nearest`
-    are those it is nearest to. `among` is the class it was looked at in, for odd ones out; None:
+    `score` is how many times as far it is from its neighbours as is usual, among all pictures and
+    among these neighbours (the geometric mean, see `outliers`): about 1 for most. `nearest` are
+    those it is nearest to. `among` is the class it was looked at in, for odd ones out; None:
     all pictures.
     """
 
@@ -219,9 +219,10 @@ class Outlier:
 class Outliers:
     """Pictures apart from all others (`listed`), and apart from their class (`odd`).
 
-    `found` and `odd_found` are of a score of `threshold` or more; the lists show the highest
-    scores, at most as many as were asked for, and go on below the threshold. `neighbours` is how
-    many of each picture's were looked at; 0 where there are too few pictures. `featureless`
+    `found` are of a score of `threshold` or more, `odd_found` of that of their class. The lists
+    show the highest scores, at most as many as were asked for, and go on below the threshold.
+    `neighbours` is how many of each picture's were looked at; 0 where there are too few pictures
+    (then the threshold is 0, too). `featureless`
     pictures are of a single colour or nearly, `blank` the first of them; they are not looked at.
     """
 
@@ -243,8 +244,8 @@ class Suspect:
     """A picture whose label may be wrong: it is `given` one and looks like another, `proposed`.
 
     The probabilities are those a classifier gives that has not seen the picture, nor any near
-    duplicate of it. `margin` ranks: by how much the proposed one is more probable than the given
-    one, each held against what is usual for its class. `confident`: confident learning counts it as
+    duplicate of it. `margin`, by which they are ranked, is by how much the proposed one is more
+    probable than the given one, in [-1, 1]. `confident`: confident learning counts it as
     an error. `nearest` are its neighbours, near duplicates left out.
     """
 

@@ -24,6 +24,7 @@ PLACES = {
     "search": ("search", "search"),
     "browse": ("browse", "browse"),
     "duplicates": ("duplicates", "duplicates"),
+    "analyze": ("analyze", "analyze"),
     "status": ("status", "status"),
     "forget": ("upkeep", "forget"),
     "check": ("upkeep", "check"),
