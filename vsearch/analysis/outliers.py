@@ -3,8 +3,7 @@
 How far a picture is from its neighbours tells little by itself: a collection has dense parts (a
 burst, screenshots) and sparse ones (holidays), and in a sparse one every distance is large. Held
 against the distances between the neighbours ("simplified LOF", Schubert, Zimek, Kriegel: "Local
-outlier detection reconsidered", Data Mining and Knowledge Discovery 28, 2014, after Breunig et al.,
-"LOF", SIGMOD 2000) it tells what is odd where it is, but misses some strange ones that lie together.
+outlier detection reconsidered", 2014, after Breunig et al., "LOF", SIGMOD 2000) it tells what is odd where it is, but misses some strange ones that lie together.
 So the score is both, as a geometric mean: the mean distance to the nearest (Angiulli, Pizzuti,
 "Fast Outlier Detection in High Dimensional Spaces", 2002), by what is usual among all pictures, and
 by what is usual among those nearest. Of LOF, either half and both, both did best on clip art,

@@ -268,7 +268,7 @@ class _Sections:
         self._spread("file", facts.bytes, size)
         self._line("dates", _years(facts.years) or "none")
         told = facts.undated and f"; {facts.undated:,} without any"
-        taken = f"{facts.dated:,} as the camera wrote it, others when changed" if facts.years else ""
+        taken = f"{facts.dated:,} as the camera wrote them" if facts.years else ""
         if taken:
             self._line("", f"{taken}{told or ''}")
         cameras = _few(facts.cameras) or "none named"
@@ -292,7 +292,10 @@ class _Sections:
         source = known.place if known.source == "truth" else _FROM[known.source]
         self._heading(f"Labels: {printable(source or '')}")
         of = f" of {known.labelled + known.unlabelled:,}"
-        self._line("labelled", f"{known.labelled:,}{of}, {count_of(len(known.classes), 'class', 'classes')}")
+        self._line(
+            "labelled",
+            f"{known.labelled:,}{of}, {count_of(len(known.classes), 'class', 'classes')}",
+        )
         counts = {one.label: one.pictures for one in known.classes}
         if counts:
             self._line("largest", _few(counts))
@@ -341,7 +344,9 @@ class _Sections:
 
     def _suspects(self, suspects: Suspects) -> None:
         self._heading(f"Labels that may be wrong: {suspects.found:,}")
-        agreed = f"{suspects.accuracy:.0%} of {suspects.tested:,} labels are as the nearest pictures'"
+        agreed = (
+            f"{suspects.accuracy:.0%} of {suspects.tested:,} labels are as the nearest pictures'"
+        )
         if suspects.left_out:
             agreed += f"; {suspects.left_out:,} in classes too small to tell"
         self._line("", agreed)
@@ -350,7 +355,9 @@ class _Sections:
         wide = max((len(f"{one.given} → {one.proposed}") for one in suspects.listed), default=0)
         for rank, one in enumerate(suspects.listed, 1):
             kind = f"{one.given} → {one.proposed}"
-            self._row(rank, f"{kind:<{min(wide, 40)}} {one.proposed_probability:>4.0%}", one.picture.path)
+            self._row(
+                rank, f"{kind:<{min(wide, 40)}} {one.proposed_probability:>4.0%}", one.picture.path
+            )
 
     def _outliers(self) -> None:
         apart = self._analysis.outliers
@@ -367,7 +374,9 @@ class _Sections:
                 self._apart(rank, one)
 
     def _apart(self, rank: int, one: Outlier) -> None:
-        self._row(rank, f"{one.score:>5.2f}" + (f"  {one.among}" if one.among else ""), one.picture.path)
+        self._row(
+            rank, f"{one.score:>5.2f}" + (f"  {one.among}" if one.among else ""), one.picture.path
+        )
 
     def _coverage(self) -> None:
         covered = self._analysis.coverage
