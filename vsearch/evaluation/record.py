@@ -108,7 +108,7 @@ def read_earlier(path: Path) -> list[Earlier]:
     ):
         raise SourceError(f"a later vsearch wrote it, {path}; bring this one up to date")
     try:
-        return [
+        models = [
             Earlier(
                 str(model["model"]["name"]),
                 {
@@ -130,6 +130,9 @@ def read_earlier(path: Path) -> list[Earlier]:
         ]
     except (KeyError, TypeError, AttributeError, ValueError):
         raise _damaged(path) from None
+    if not models:
+        raise _damaged(path)
+    return models
 
 
 def _damaged(path: Path) -> SourceError:

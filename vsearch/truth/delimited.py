@@ -43,7 +43,7 @@ def read_delimited(place: Path, text: str) -> Sheet | None:
         try:
             columns = columns_of(names)
         except ValueError as error:
-            raise fault(place, str(error), "remove one of the two", 1) from None
+            raise fault(place, str(error), "remove one of the two", "line 1") from None
         if columns:
             return _sheet(place, columns, records, separator)
     return None
@@ -70,7 +70,7 @@ def _records(place: Path, text: str, separator: str) -> Iterator[tuple[int, list
             if header:
                 raise
             what = "a quotation mark is not closed, or what is after it is not separated"
-            raise fault(place, f"{what} ({error})", "mend the line", line) from None
+            raise fault(place, f"{what} ({error})", "mend the line", f"line {line}") from None
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
@@ -92,7 +92,7 @@ def _sheet(
             cells.pop()
         if len(cells) != count:
             what = f"there are {len(cells)} cells where the first line has {count}"
-            raise fault(place, what, _CELLS, line)
+            raise fault(place, what, _CELLS, f"line {line}")
         rows.append(cells)
         numbers.append(line)
     return Sheet(columns, rows, numbers)
@@ -106,7 +106,7 @@ def _tokens(place: Path, text: str) -> Sheet:
         match = _TOKEN.fullmatch(one.rstrip("\r"))
         if match is None:
             what = "it is not a name, #, a number, a tab and a caption, as the first line is"
-            raise fault(place, what, "mend the line", line)
+            raise fault(place, what, "mend the line", f"line {line}")
         rows.append(list(match.groups()))
         numbers.append(line)
     return Sheet(Columns(("image", "caption"), "captions", 0, 1), rows, numbers)

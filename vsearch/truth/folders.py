@@ -51,4 +51,4 @@ def read_folder(place: Path) -> Sheet:
     else:
         rows = [[path] for path in paths]
         columns = Columns(("path",), "pictures", 0, None)
-    return Sheet(columns, rows, range(len(rows)), "file")
+    return Sheet(columns, rows, range(len(rows)), "file {}")

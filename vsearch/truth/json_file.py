@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CAPTIONED = ("image", "caption")
 _PARTS = {"restval": "train"}
+_ANEW = "fetch or write it anew"
 
 
 def read_json(place: Path, text: str) -> Sheet | None:
@@ -40,9 +41,9 @@ def read_json(place: Path, text: str) -> Sheet | None:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         what = f"it is damaged JSON ({error.msg}, column {error.colno})"
-        raise fault(place, what, "fetch or write it anew", error.lineno) from None
+        raise fault(place, what, _ANEW, f"line {error.lineno}") from None
     except (ValueError, RecursionError) as error:
-        raise fault(place, f"it is damaged JSON ({error})", "fetch or write it anew") from None
+        raise fault(place, f"it is damaged JSON ({error})", _ANEW) from None
     if not isinstance(found, dict) or not isinstance(found.get("images"), list):
         return None
     images, annotations = found["images"], found.get("annotations")
@@ -58,7 +59,7 @@ def _coco(place: Path, images: list[Any], annotations: list[Any]) -> Sheet:
             names[image["id"]] = _text(image["file_name"])
         except (LookupError, TypeError, ValueError):
             what = "an image has no `id` or no `file_name`"
-            raise _unfit(place, what, number, "image") from None
+            raise fault(place, what, _ANEW, f"images[{number}]") from None
     rows, numbers = [], []
     for number, annotation in enumerate(annotations):
         try:
@@ -67,19 +68,19 @@ def _coco(place: Path, images: list[Any], annotations: list[Any]) -> Sheet:
             if isinstance(annotation, dict) and "caption" not in annotation:
                 what = "it is COCO, but not of captions: an annotation has none"
                 raise fault(
-                    place, what, "name the file of captions", number, "annotation"
+                    place, what, "name the file of captions", f"annotations[{number}]"
                 ) from None
             what = "an annotation has no `image_id` or no `caption`"
-            raise _unfit(place, what, number, "annotation") from None
+            raise fault(place, what, _ANEW, f"annotations[{number}]") from None
         try:
             name = names[image]
         except (LookupError, TypeError):
             what = f"a caption is of image {image!r}, which is not among the images"
-            raise _unfit(place, what, number, "annotation") from None
+            raise fault(place, what, _ANEW, f"annotations[{number}]") from None
         if caption.strip():  # the set has some blank ones, which say nothing
             rows.append([name, caption])
             numbers.append(number)
-    return Sheet(Columns(_CAPTIONED, "captions", 0, 1), rows, numbers, "annotation")
+    return Sheet(Columns(_CAPTIONED, "captions", 0, 1), rows, numbers, "annotations[{}]")
 
 
 def _karpathy(place: Path, images: list[Any]) -> Sheet:
@@ -91,7 +92,7 @@ def _karpathy(place: Path, images: list[Any]) -> Sheet:
             captions = [_text(sentence["raw"]) for sentence in image["sentences"]]
         except (LookupError, TypeError, ValueError, AttributeError):
             what = "an image has no `filename`, `split` or `sentences` with `raw`"
-            raise _unfit(place, what, number, "image") from None
+            raise fault(place, what, _ANEW, f"images[{number}]") from None
         full = f"{below.rstrip('/')}/{name}" if below else name
         for caption in captions:
             if caption.strip():
@@ -99,7 +100,7 @@ def _karpathy(place: Path, images: list[Any]) -> Sheet:
                 numbers.append(number)
                 bare.append(name)
     columns = Columns((*_CAPTIONED, "split"), "captions", 0, 1, split=2)
-    return Sheet(columns, rows, numbers, "image", bare)
+    return Sheet(columns, rows, numbers, "images[{}]", bare)
 
 
 def _lines(place: Path, text: str) -> Sheet | None:
@@ -113,7 +114,9 @@ def _lines(place: Path, text: str) -> Sheet | None:
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise fault(place, "it is no JSON object", "mend the line, or remove it", line)
+            raise fault(
+                place, "it is no JSON object", "mend the line, or remove it", f"line {line}"
+            )
         names.update(dict.fromkeys(found))
         objects.append((line, found))
     try:
@@ -129,7 +132,8 @@ def _lines(place: Path, text: str) -> Sheet | None:
         for picture in pictures if isinstance(pictures, list) else [pictures]:
             if not isinstance(picture, str):
                 key = columns.names[columns.picture]
-                raise fault(place, f"{key!r} is no path, nor a list of them", "mend the line", line)
+                what = f"{key!r} is no path, nor a list of them"
+                raise fault(place, what, "mend the line", f"line {line}")
             cells[columns.picture] = picture
             rows.append(list(cells))
             numbers.append(line)
@@ -146,7 +150,3 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
-
-
-def _unfit(place: Path, what: str, number: int, unit: str) -> Exception:
-    return fault(place, what, "fetch or write it anew", number, f"{unit}, counted from 0,")

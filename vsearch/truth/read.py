@@ -70,10 +70,10 @@ def pictures_of(place: Path, sheet: Sheet, images: Path | None = None) -> list[s
     UsageError when `images` is no folder.
     """
     written = [row[sheet.columns.picture] for row in sheet.rows]
-    for number, path in zip(sheet.numbers, written, strict=True):
+    for row, path in enumerate(written):
         if not _is_path(path):
             what = "there is no path of a picture" if not path.strip() else "it is no path"
-            raise fault(place, what, "write one, or remove the row", number, sheet.unit)
+            raise fault(place, what, "write one, or remove the row", sheet.where(row))
     if images is not None and not images.is_dir():
         raise UsageError(f"it is no folder, {images}; name the one that the pictures are below")
     folder = os.path.abspath(place if place.is_dir() else place.parent)
@@ -158,11 +158,9 @@ class _Agreed:
         """Raise SourceError where `key` has another value already; `of` names it in messages."""
         first = self._rows.setdefault(key, row)
         if self.values.setdefault(key, value) != value:
-            one, other = self._sheet.numbers[first], self._sheet.numbers[row]
-            raise SourceError(
-                f"it has two {self._noun}s, {self.values[key]!r} and {value!r}: {of}, in "
-                f"{self._place}, {self._sheet.unit}s {one} and {other}; keep one"
-            )
+            what = f"it has two {self._noun}s, {self.values[key]!r} and {value!r}: {of}"
+            both = f"{self._sheet.where(first)} and {self._sheet.where(row)}"
+            raise fault(self._place, what, "keep one", both)
 
 
 def _cells(place: Path, sheet: Sheet, noun: str) -> Iterator[tuple[int, str]]:
@@ -172,7 +170,7 @@ def _cells(place: Path, sheet: Sheet, noun: str) -> Iterator[tuple[int, str]]:
         value = cells[sheet.columns.value].strip()
         if not value:
             what = f"there is no {noun}"
-            raise fault(place, what, "write one, or remove the row", sheet.numbers[row], sheet.unit)
+            raise fault(place, what, "write one, or remove the row", sheet.where(row))
         yield row, value
 
 
@@ -244,7 +242,7 @@ def _grade(place: Path, sheet: Sheet, row: int) -> float:
         grade = float("nan")
     if not abs(grade) < float("inf"):
         what = f"the grade {written!r} is no number"
-        raise fault(place, what, "write one, as 1 or 0.5", sheet.numbers[row], sheet.unit)
+        raise fault(place, what, "write one, as 1 or 0.5", sheet.where(row))
     return grade
 
 

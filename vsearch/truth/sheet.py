@@ -41,7 +41,7 @@ class Columns:
 class Sheet:
     """The rows of a truth, as many cells each as `columns` has names.
 
-    `numbers[i]` is that of row i where it was read, counted in `unit`s ("line"), for messages.
+    `numbers[i]` is that of row i where it was read, and `at`, "line {}", says of what.
     `bare[i]` is the picture of row i without the folder that the file says it is in, where the file
     says that apart: people move pictures.
     """
@@ -49,8 +49,12 @@ class Sheet:
     columns: Columns
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int]
-    unit: str = "line"
+    at: str = "line {}"
     bare: Sequence[str] | None = None
+
+    def where(self, row: int) -> str:
+        """Say where row `row`, counted from 0, was read."""
+        return self.at.format(self.numbers[row])
 
 
 def columns_of(names: Sequence[str]) -> Columns | None:
@@ -84,9 +88,6 @@ def columns_of(names: Sequence[str]) -> Columns | None:
     return Columns(tuple(names), kind, picture, value, first(GRADES), first(SPLITS))
 
 
-def fault(
-    place: Path, what: str, advice: str, number: int | None = None, unit: str = "line"
-) -> SourceError:
-    """Return what is wrong with a truth, to be raised."""
-    where = "" if number is None else f", {unit} {number}"
-    return SourceError(f"{what}, in {place}{where}; {advice}")
+def fault(place: Path, what: str, advice: str, where: str = "") -> SourceError:
+    """Return what is wrong with a truth, to be raised; `where` in it is "line 3", say."""
+    return SourceError(f"{what}, in {place}{where and f', {where}'}; {advice}")

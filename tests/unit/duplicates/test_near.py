@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -265,3 +266,61 @@ def test_sketches_bound_the_cosine_from_above() -> None:
     sketches = sketched(vectors, axes((vectors.T @ vectors).astype(np.float64)))
     assert sketches.shape == (300, SKETCH + 1)
     assert (sketches @ sketches.T - vectors @ vectors.T).min() > -1e-5
+
+
+def _keeping(steps: list[tuple[int, int]]) -> Callable[[int, int], None]:
+    return lambda done, total: steps.append((done, total))
+
+
+def components(vectors: Vectors, hashes: Hashes) -> list[int]:
+    """The first that each hangs together with, by repeating the rule until nothing changes."""
+    bits = np.stack([distances(hashes, one) for one in hashes])
+    near_pairs = near.is_near(vectors @ vectors.T, bits)
+    leads = np.arange(len(hashes))
+    while True:
+        lower = np.where(near_pairs, leads[None, :], leads[:, None]).min(axis=1)
+        lower = np.minimum(lower, leads)
+        if (lower == leads).all():
+            return [int(one) for one in leads]
+        leads = lower
+
+
+@pytest.mark.parametrize("size", [1, 7, 256])
+@pytest.mark.parametrize("count", [1, 2, 60, 400])
+def test_what_hangs_together_is_what_the_rule_says(
+    count: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_QUERIES", size), ("_COLUMNS", 5 * size), ("_PAIRS", 3 * size)):
+        monkeypatch.setattr(near, name, value)
+    for seed in range(3):
+        vectors, hashes = made_up(count, seed)
+        made = Made(vectors, hashes)
+        steps: list[tuple[int, int]] = []
+        sketches = sketched(vectors, axes((vectors.T @ vectors).astype(np.float64)))
+        together = near.connected(
+            sketches, hashes, np.ones(count, dtype=bool), made, _keeping(steps)
+        )
+        expected = components(vectors, hashes)
+        assert together.tolist() == expected
+        assert steps[-1] == (count, count)
+        if count == 400:
+            stars_alone = [kept for kept, _ in found(vectors, hashes)]
+            assert len(set(expected)) < len(stars_alone)  # a chain is one, but several stars
+
+
+def test_a_chain_hangs_together_and_nothing_does_in_an_empty_index() -> None:
+    random = np.random.default_rng(9)
+    one = random.integers(0, 256, HASH_BYTES, dtype=np.uint8)
+    chain = [one]
+    for step in range(3):
+        bits = np.unpackbits(chain[-1])
+        bits[25 * step : 25 * step + 25] ^= 1
+        chain.append(np.packbits(bits))
+    order = [3, 0, 2, 1]
+    hashes = np.stack([chain[place] for place in order] + [255 - random.permutation(one)])
+    vectors = np.eye(5, 8, dtype=np.float32)
+    for rows, expected in ((5, [0, 0, 0, 0, 4]), (0, [])):
+        found_together = near.connected(
+            vectors[:rows], hashes[:rows], np.ones(rows, dtype=bool), Made(vectors, hashes)
+        )
+        assert found_together.tolist() == expected

@@ -21,7 +21,7 @@ def asked(seed: int, *, calibration: Calibration = TOLD) -> tuple[Captions, Resu
     random = np.random.default_rng(seed)
     truth = captions(random, 30, 90)
     pictures = gallery(vectors(random, 30))
-    words = {text: one for text, one in zip(truth.captions, vectors(random, 90), strict=True)}
+    words = dict(zip(truth.captions, vectors(random, 90), strict=True))
     texts = np.stack([words[text] for text in truth.captions])
     names = [path[1:] for path in truth.paths]
     to_image = text_to_image(

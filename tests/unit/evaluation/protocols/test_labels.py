@@ -73,7 +73,7 @@ def test_the_neighbours_vote_as_plain_code_has_them_do() -> None:
     for place in range(N):
         scores = embeddings @ embeddings[place]
         near = [one for one in np.argsort(-scores) if one != place][:NEIGHBOURS]
-        weights = {name: 0.0 for name in names}
+        weights = dict.fromkeys(names, 0.0)
         for one in near:
             weights[of[one]] += float(np.exp(scores[one] / TEMPERATURE))
         predicted.append(max(names, key=weights.__getitem__))
