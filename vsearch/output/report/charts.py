@@ -230,12 +230,15 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
 
 def _logarithmic(axes: Axes, values: Sequence[float]) -> None:
     """Let x go by its logarithm, with numbers a person reads at 1, 2 and 5 times powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axes.set_xscale("log")
     low, high = min(values), max(values)
-    wide = high > 100 * low
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    if high < 8 * low:  # too little for powers of ten: some round numbers
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    else:
+        subs = (1.0,) if high > 100 * low else (1.0, 2.0, 5.0)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 
