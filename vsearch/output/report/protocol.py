@@ -125,27 +125,14 @@ def _curve(ident: str, results: Mapping[int, Result], models: Sequence[Evaluated
     if not series:
         return ""
     ks = [k for one in series for k, _ in one.points]
-    what = curve_metric(next(result for result in results.values() if result.curve))
+    first = next(result for result in results.values() if result.curve)
+    what = first.curve_of.replace("_", " ")
     title = f"{what.capitalize()} by how many are looked at"
     log = max(ks) >= _LOG_FROM * min(ks)
     return figure_of(
         charts.lines(f"{ident}-curve", title, series, x="k", y=f"{what}@k", log=log, unit=True),
         title,
     )
-
-
-def curve_metric(result: Result) -> str:
-    """Return which metric the curve is of, by its values: "recall", or "hit rate"."""
-    by_k = dict(result.curve)
-    for metric in ("recall", "hit_rate"):
-        both = [
-            (by_k[k], result.metrics[f"{metric}@{k}"].value)
-            for k in by_k
-            if f"{metric}@{k}" in result.metrics
-        ]
-        if both and all(math.isclose(one, other, abs_tol=1e-9) for one, other in both):
-            return metric.replace("_", " ")
-    return "recall"
 
 
 def _scores(ident: str, result: Result, model: Evaluated | None) -> str:
@@ -257,10 +244,12 @@ def _heat(
 
 
 def _worst(result: Result, shown: Tiles) -> str:
-    return tiles.examples("The worst queries", (_example(one, shown) for one in result.worst))
+    return tiles.examples(
+        "The worst queries", (_example(one, result, shown) for one in result.worst)
+    )
 
 
-def _example(example: Example, shown: Tiles) -> str:
+def _example(example: Example, result: Result, shown: Tiles) -> str:
     label = f"<b>{as_text(example.label)}</b>" if example.label is not None else ""
     heading = [] if example.words is None else [f'<q dir="auto">{as_text(example.words)}</q>']
     if example.path is None:
@@ -270,7 +259,7 @@ def _example(example: Example, shown: Tiles) -> str:
         if math.isfinite(example.rank)
         else "nothing that is relevant came"
     )
-    heading.append(f"<small>{came}; value {figure(example.value)}</small>")
+    heading.append(f"<small>{came}; {as_text(result.worst_by)} {figure(example.value)}</small>")
     asked = [] if example.path is None else [shown.tile(example.path, label)]
     wanted = [shown.tile(path) for path in example.wanted[:_WANTED]]
     wanted += [tiles.words_tile(text) for text in example.wanted_words[:_WANTED]]
