@@ -7,7 +7,9 @@ import json
 import os
 import random
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +18,14 @@ from fake_encoder import PixelEncoder
 from photographs import LIMIT
 from PIL import Image, ImageEnhance, ImageOps
 
-from vsearch.errors import UsageError
+from vsearch.duplicates.find import hanging_together
+from vsearch.images.perceptual import NO_STRUCTURE, perceptual_hash
 from vsearch.index import Index
 from vsearch.indexing.run import Options, update
 from vsearch.splitting import split as module
 from vsearch.splitting.split import Leak, Machine, Plan, Splitting
 from vsearch.splitting.split import split as split_index
 from vsearch.truth.read import pictures_of, read_sheet
-
-THREE = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
 def resized(picture: Image.Image) -> Image.Image:
@@ -36,30 +37,33 @@ def cropped(picture: Image.Image) -> Image.Image:
     return picture.crop((width * 0.015, height * 0.015, width * 0.985, height * 0.985))
 
 
-EDITS = {
-    "resized": (resized, {}),
-    "recompressed": (lambda one: one, {"quality": 30}),
-    "cropped": (cropped, {}),
-    "brighter": (lambda one: ImageEnhance.Brightness(one).enhance(1.3), {}),
-    "grey": (lambda one: ImageOps.grayscale(one).convert("RGB"), {}),
-    "mirrored": (ImageOps.mirror, {}),
+EDITS: dict[str, tuple[Callable[[Image.Image], Image.Image], int]] = {
+    "resized": (resized, 90),
+    "recompressed": (lambda one: one, 30),
+    "cropped": (cropped, 90),
+    "brighter": (lambda one: ImageEnhance.Brightness(one).enhance(1.3), 90),
+    "grey": (lambda one: ImageOps.grayscale(one).convert("RGB"), 90),
+    "mirrored": (ImageOps.mirror, 90),
 }
 
 
 def planted(root: Path, count: int) -> list[tuple[str, str]]:
     """Make pictures in class folders, a fifth of them edits of others, and tell which of which.
 
-    They are parts of the example photographs, of a quarter of their area each.
+    They are parts of the example photographs, of a quarter of their area each. What is too flat
+    to be near to anything is not among them.
     """
     draw = random.Random(1)
     tiles = []
     for path in sorted(PHOTOS.glob("IMG_00??.jpg")):
         with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
+            picture = ImageOps.exif_transpose(opened.convert("RGB"))
         half = picture.width // 2, picture.height // 2
         for place in range(4):
             left, top = half[0] * (place % 2), half[1] * (place // 2)
-            tiles.append(picture.crop((left, top, left + half[0], top + half[1])))
+            tile = picture.crop((left, top, left + half[0], top + half[1]))
+            if perceptual_hash(np.asarray(tile)) != NO_STRUCTURE:
+                tiles.append(tile)
     draw.shuffle(tiles)
     originals = count * 4 // 5
     names = []
@@ -72,11 +76,11 @@ def planted(root: Path, count: int) -> list[tuple[str, str]]:
     pairs = []
     for number in range(count - originals):
         original = draw.choice(names[:originals])
-        edit, options = list(EDITS.values())[number % len(EDITS)]
+        edit, quality = list(EDITS.values())[number % len(EDITS)]
         with Image.open(original) as opened:
-            made = edit(opened)
+            made = edit(opened.convert("RGB"))
         copy = Path(original).parent / f"{draw.randrange(10**9)}.jpg"
-        made.save(copy, **({"quality": 90} | options))
+        made.save(copy, quality=quality)
         pairs.append((original, str(copy)))
     return pairs
 
@@ -86,7 +90,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def leaked(pairs: list[tuple[str, str]], splits: dict[str, str]) -> int:
+def leaked(pairs: list[tuple[str, str]], splits: Mapping[str, str]) -> int:
     return sum(splits[original] != splits[copy] for original, copy in pairs)
 
 
@@ -115,63 +119,55 @@ def test_planted_near_duplicates_do_not_leak(vsearch: Run, tmp_path: Path) -> No
         assert summary["groups"] <= 130 - len(pairs)
 
 
-@pytest.fixture
-def index(tmp_path: Path) -> Index:
-    planted(tmp_path / "root", 60)
-    list(update(tmp_path / "index", PixelEncoder(), [str(tmp_path / "root")], Options(2, LIMIT)))
-    return Index(tmp_path / "index")
+def indexed(root: Path, index: Path) -> Path:
+    list(update(index, PixelEncoder(), [str(root)], Options(2, LIMIT)))
+    return index
 
 
-def run_on(index: Index, root: Path, plan: Plan) -> Splitting:
-    sheet = read_sheet(root)
-    labels = {str(root / row[0]): row[1] for row in sheet.rows}
-    with index:
-        return split_index(
-            index, sheet, pictures_of(root, sheet), labels, plan, Machine(2, LIMIT)
-        )
-
-
-def test_without_the_groups_it_leaks_and_the_proof_sees_it(
-    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pairs = planted(tmp_path / "root", 60)  # the same once more
-    real = module.hanging_together
-
-    def each_alone(*arguments: object, **options: object) -> object:
-        near, hashes = real(*arguments, **options)  # type: ignore[arg-type]
-        return np.arange(len(near)), hashes
-
-    monkeypatch.setattr(module, "hanging_together", each_alone)
-    with pytest.raises(Leak, match=r"near-duplicates across splits, such as .*; nothing is written"):
-        run_on(index, tmp_path / "root", Plan({"train": 0.5, "test": 0.5}))
-    monkeypatch.setattr(module, "leaks", lambda *_: (0, np.empty((0, 2), dtype=np.int64)))
-    again = Index(tmp_path / "index")
-    found = run_on(again, tmp_path / "root", Plan({"train": 0.5, "test": 0.5}))
-    assert leaked(pairs, dict(found.splits)) > len(pairs) // 4
-
-
-def test_an_exact_copy_that_parts_is_a_leak(tmp_path: Path) -> None:
-    """Also where the picture has no structure, and is near to nothing, not to itself."""
-    root = tmp_path / "root"
-    root.mkdir()
-    for number in range(6):
-        Image.new("RGB", (64, 64), (40 * (number // 2), 9, 9)).save(root / f"{number}.png")
-    list(update(tmp_path / "index", PixelEncoder(), [str(root)], Options(2, LIMIT)))
-    plan = Plan({"train": 0.5, "test": 0.5})
-    found = run_on_plain(tmp_path / "index", root, plan)
-    assert all(found.splits[f"{root}/{n}.png"] == found.splits[f"{root}/{n + 1}.png"] for n in (0, 2, 4))
-    patch = pytest.MonkeyPatch()
-    patch.setattr(module, "groups_of", lambda _, count: [[one] for one in range(count)])
-    with patch.context(), pytest.raises(Leak, match="such as .*png and .*png"):
-        run_on_plain(tmp_path / "index", root, plan)
-    patch.undo()
-
-
-def run_on_plain(index: Path, root: Path, plan: Plan) -> Splitting:
+def run_on(index: Path, root: Path, plan: Plan) -> Splitting:
     sheet = read_sheet(root)
     with Index(index) as opened:
         pictures = pictures_of(root, sheet)
         return split_index(opened, sheet, pictures, {}, plan, Machine(2, LIMIT))
+
+
+def test_without_the_groups_it_leaks_and_the_proof_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, plan = tmp_path / "root", Plan({"train": 0.5, "test": 0.5})
+    pairs = planted(root, 60)
+    index = indexed(root, tmp_path / "index")
+    assert run_on(index, root, plan).groups_of_near > 0
+
+    def each_alone(*arguments: Any, **options: Any) -> tuple[Any, Any]:
+        near, hashes = hanging_together(*arguments, **options)
+        return np.arange(len(near)), hashes
+
+    monkeypatch.setattr(module, "hanging_together", each_alone)
+    with pytest.raises(
+        Leak, match=r"near-duplicates across splits, such as .*; nothing is written"
+    ):
+        run_on(index, root, plan)
+    monkeypatch.setattr(module, "leaks", lambda *_: (0, np.empty((0, 2), dtype=np.int64)))
+    assert leaked(pairs, run_on(index, root, plan).splits) > len(pairs) // 4
+
+
+def test_an_exact_copy_that_parts_is_a_leak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a picture has no structure, and is near to nothing."""
+    root, plan = tmp_path / "root", Plan({"train": 0.5, "test": 0.5})
+    root.mkdir()
+    for number in range(6):
+        Image.new("RGB", (64, 64), (40 * (number // 2), 9, 9)).save(root / f"{number}.png")
+    index = indexed(root, tmp_path / "index")
+    found = run_on(index, root, plan)
+    assert (found.flat, found.groups, found.groups_of_near) == (6, 3, 3)
+    splits = [split for _, split in sorted(found.splits.items())]
+    assert splits[::2] == splits[1::2]
+    monkeypatch.setattr(module, "groups_of", lambda _, count: [[one] for one in range(count)])
+    with pytest.raises(Leak, match=r"such as .*png and .*png"):
+        run_on(index, root, plan)
 
 
 def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
@@ -193,7 +189,9 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
     assert vsearch("split", source, *options, "--together", "day").returncode == 0
     refused = vsearch("split", source, *options, "--together", "folder")
     assert refused.returncode == 2
-    assert refused.stderr.startswith(b"vsearch: there is 1 group of pictures that stay together")
+    assert refused.stderr.startswith(
+        b"vsearch: of 24 pictures there are too few that need not stay together, 1 for 2 splits; "
+    )
     unknown = vsearch("split", source, *options, "--together", "doctor")
     assert unknown.stderr == (
         b"vsearch: nothing to keep pictures together by, 'doctor'; there is: folder, day, file, "
@@ -227,7 +225,9 @@ def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> N
     assert every.stdout.count(b"\r\n") == 49
     captions = vsearch("split", PHOTOS / "captions.csv", "--fractions", "70,30")
     assert captions.returncode == 0
-    assert captions.stderr.startswith(b"there is no index; indexing 48 pictures for the time being\n")
+    assert captions.stderr.startswith(
+        b"there is no index; indexing 48 pictures for the time being\n"
+    )
     assert captions.stdout.startswith(b"image,caption,split\r\n")
 
 
@@ -247,20 +247,29 @@ def test_pictures_that_cannot_be_used_are_left_out(
     source.write_text("path,label\ngone.jpg,x\n")
     none = vsearch("split", source, "--index", photos_index)
     assert none.returncode == 2
-    assert none.stderr.splitlines()[-1] == (
-        f"vsearch: none of its 1 picture is there and can be read, the first is {tmp_path}/gone.jpg; "
-        "add --images DIR, the folder they are below"
-    ).encode()
+    assert none.stderr.decode() == (
+        f"vsearch: none of its pictures is there and can be read, such as {tmp_path}/gone.jpg; add "
+        "--images DIR, the folder they are below\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--fractions", "80,10"], "not two or three numbers above zero that sum to 100: --fractions"),
-        (["--fractions", "100,0"], "not two or three numbers above zero that sum to 100: --fractions"),
+        (
+            ["--fractions", "80,10"],
+            "not two or three numbers above zero that sum to 100: --fractions",
+        ),
+        (
+            ["--fractions", "100,0"],
+            "not two or three numbers above zero that sum to 100: --fractions",
+        ),
         (["--fractions", "nan,50"], "not two or three numbers above zero that sum to 100: "),
         (["--json"], "--json prints the summary where the CSV would come; add --out FILE"),
-        (["--out", "labels.csv"], "what is there already is no split of CSV with a column `split`, "),
+        (
+            ["--out", "labels.csv"],
+            "what is there already is no split of CSV with a column `split`, ",
+        ),
         (["--out", "gone/x.csv"], "No such file or directory"),
     ],
 )

@@ -226,7 +226,7 @@ def _index_of(paths: list[str], known: Path, pixel_limit: int) -> Iterator[Index
 
     from vsearch.cli.encoders import model_for_index
     from vsearch.config import cores
-    from vsearch.errors import ModelMismatch, UsageError
+    from vsearch.errors import ModelMismatch
     from vsearch.index import Index
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options
@@ -234,6 +234,7 @@ def _index_of(paths: list[str], known: Path, pixel_limit: int) -> Iterator[Index
     from vsearch.models.open import open_encoder
     from vsearch.output.progress import IndexingOutput
     from vsearch.output.terminal import count_of, say
+    from vsearch.splitting.split import nothing_there
 
     encoder, _ = open_encoder(model_for_index(known, None, offline=True, device="auto"), "auto")
     tally, output = Tally(), IndexingOutput(quiet=False)
@@ -258,8 +259,5 @@ def _index_of(paths: list[str], known: Path, pixel_limit: int) -> Iterator[Index
         try:
             index = opened.enter_context(Index(folder, encoder.identity))
         except ModelMismatch:  # nothing at all could be embedded
-            raise UsageError(
-                f"none of its {count_of(len(paths), 'picture')} is there and can be read, the "
-                f"first is {paths[0]}; add --images DIR, the folder they are below"
-            ) from None
+            raise nothing_there(paths[0]) from None
         yield index

@@ -85,6 +85,7 @@ def print_summary_json(found: Splitting, plan: Plan) -> None:
         "labels_in_too_few_groups": list(found.few),
         "near_duplicates_across_splits": 0,
         "pairs_looked_at": found.pairs,
+        "too_flat_to_compare": found.flat,
         "left_out": list(found.left_out),
     }
     print(json.dumps(summary, indent=2))
@@ -122,6 +123,9 @@ def say_summary(found: Splitting) -> None:
     if found.left_out:
         count = count_of(len(found.left_out), "picture")
         say(f"left out, not there or without an embedding: {count}: {_listed(found.left_out)}")
+    if found.flat:
+        flat = count_of(found.flat, "picture")
+        say(f"too flat to be compared (a clear sky, a blank page), unless equal: {flat}")
     say(f"no near-duplicate across splits: 0 of {count_of(found.pairs, 'pair')} looked at")
 
 

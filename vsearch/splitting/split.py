@@ -64,9 +64,10 @@ class Splitting:
     """What came of it: the name of the split of each picture, by path.
 
     `groups` are those of pictures that had to stay together, of one at least; in `groups_of_near`
-    of them are near-duplicates. `largest` is the size of the largest. `few` are the classes that
+    of them are near-duplicates, or equal. `largest` is the size of the largest. `few` are the classes that
     are in fewer groups than there are splits. `pairs` across splits were looked at in the proof,
-    none of them near. `left_out` are the pictures that are not there, or have no embedding.
+    none of them near; but `flat` pictures have too little structure to be near to any, unless their
+    files are equal. `left_out` are the pictures that are not there, or have no embedding.
     """
 
     splits: Mapping[str, str]
@@ -76,6 +77,7 @@ class Splitting:
     largest: int
     few: tuple[str, ...]
     pairs: int
+    flat: int
     left_out: tuple[str, ...]
 
 
@@ -96,6 +98,14 @@ def require_marks(sheet: Sheet, together: Sequence[str]) -> None:
             raise UsageError(f"nothing to keep pictures together by, {name!r}; there is: {known}")
 
 
+def nothing_there(first: str) -> UsageError:
+    """Return what is wrong where no picture can be used, of which `first` is the first."""
+    return UsageError(
+        f"none of its pictures is there and can be read, such as {first}; add --images DIR, the "
+        "folder they are below"
+    )
+
+
 def split(
     index: Index,
     sheet: Sheet,
@@ -109,8 +119,8 @@ def split(
     Exact copies and near-duplicates are always kept together, and what hangs together through any
     number of them. `labels` are the classes by path, empty where there are none.
 
-    Raises UsageError where there are fewer groups than splits, IndexDamaged where an embedding is,
-    and Leak where the proof fails.
+    Raises UsageError where no picture is there, or there are fewer groups than splits, IndexDamaged
+    where an embedding is, and Leak where the proof fails.
     """
     import numpy as np
 
@@ -122,6 +132,8 @@ def split(
     ]
     paths = [path for path, one in zip(named, has, strict=True) if one]
     left_out = tuple(path for path, one in zip(named, has, strict=True) if not one)
+    if not paths:
+        raise nothing_there(named[0])
     rows, places = np.unique(rows_of_named[np.array(has, dtype=bool)], return_inverse=True)
     vectors = index.vectors(rows)
     near, hashes = hanging_together(
@@ -139,8 +151,8 @@ def split(
     names = list(plan.shares)
     if len(groups) < len(names):
         raise UsageError(
-            f"there are {len(groups)} groups of pictures that stay together for {len(names)} "
-            f"splits, of {len(paths)} pictures; name more pictures, or fewer --fractions"
+            f"of {len(paths)} pictures there are too few that need not stay together, "
+            f"{len(groups)} for {len(names)} splits; name more pictures, or fewer --fractions"
         )
     counts = [Counter(labels.get(paths[one], "") for one in group) for group in groups]
     keys = [min(of_path[one].digest for one in group) for group in groups]
@@ -160,6 +172,7 @@ def split(
         max(map(len, groups)),
         _few(counts, len(names)),
         pairs,
+        int((hashes[places].max(axis=1) == 0).sum()),
         left_out,
     )
 

@@ -18,7 +18,7 @@ from vsearch.records import ModelIdentity
 
 
 def model(
-    values: np.ndarray,  # type: ignore[type-arg]  # of any float
+    values: np.ndarray,
     *,
     name: str = "one",
     latency: Latency | None = None,
@@ -121,7 +121,7 @@ def test_every_model_has_to_meet_it() -> None:
     assert [" of one " in gates[0].line, " of two " in gates[1].line] == [True, True]
 
 
-def worse_by(count: int) -> np.ndarray:  # type: ignore[type-arg]  # float64
+def worse_by(count: int) -> np.ndarray:
     """Return HALF, with so many of what was right wrong."""
     values = HALF.copy()
     values[np.flatnonzero(values)[:count]] = 0
@@ -142,7 +142,7 @@ def worse_by(count: int) -> np.ndarray:  # type: ignore[type-arg]  # float64
 )  # fmt: skip
 def test_worse_than_before(
     tmp_path: Path,
-    now: np.ndarray,  # type: ignore[type-arg]  # float64
+    now: np.ndarray,
     most: float,
     passed: bool,
     said: str,

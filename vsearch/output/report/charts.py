@@ -120,7 +120,7 @@ def lines(
     if unit:
         axes.set_ylim(0, 1.02)
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=min(0.0, *(point[1] for line in series for point in line.points)))
     _mark(axes, marks)
     if len(series) > 1:
         _name_ends(axes, series)
@@ -230,12 +230,15 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
 
 def _logarithmic(axes: Axes, values: Sequence[float]) -> None:
     """Let x go by its logarithm, with numbers a person reads at 1, 2 and 5 times powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axes.set_xscale("log")
     low, high = min(values), max(values)
-    wide = high > 100 * low
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    if high < 8 * low:  # too little for powers of ten: some round numbers
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    else:
+        subs = (1.0,) if high > 100 * low else (1.0, 2.0, 5.0)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 
@@ -284,15 +287,18 @@ def _apart(heights: Sequence[float], top: float) -> Iterator[float]:
 
 
 def _name_peaks(axes: Axes, series: Sequence[Bins]) -> None:
-    """Write each histogram's name above its peak."""
+    """Write each histogram's name above its peak, away from the peaks right or left of it."""
     left, right = axes.get_xlim()
-    for place, bins in enumerate(series):
-        at, height = _peak(bins)
-        share = (at - left) / (right - left)
+    peaks = [_peak(bins) for bins in series]
+    for place, (at, height) in enumerate(peaks):
+        others = [other for other, _ in peaks[:place] + peaks[place + 1 :]]
+        near = [other for other in others if abs(other - at) < 0.2 * (right - left)]
+        # Of two at the same place, the first goes left.
+        before = near and (at < near[0] or (at == near[0] and place == 0))
         axes.annotate(
-            bins.name, (at, height), xytext=(0, 3), textcoords="offset points", size=12,
+            series[place].name, (at, height), xytext=(0, 3), textcoords="offset points", size=12,
             color=SERIES[place % len(SERIES)], va="bottom",
-            ha="left" if share < 0.15 else "right" if share > 0.85 else "center",
+            ha=("right" if before else "left") if near else "center",
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vsearch.evaluation.results import Comparison, Evaluated, Evaluation, Gate, Result
     from vsearch.output.report.tiles import Tiles
 
-_HEADLINES = ("recall@1", "map@r", "top1", "accuracy", "ndcg@10")  # the first that there is
+_HEADLINES = ("recall@1", "map@r", "top1_accuracy", "ndcg@10")  # the first that there is
 _SURE = 0.05  # p-values below are called a difference
 
 
@@ -81,7 +81,8 @@ def _protocols(models: Sequence[Evaluated]) -> list[dict[int, Result]]:
 
 
 def _title(results: Mapping[int, Result]) -> str:
-    return next(iter(results.values())).title
+    title = next(iter(results.values())).title
+    return title[:1].upper() + title[1:]
 
 
 def _overview(evaluation: Evaluation, protocols: Sequence[Mapping[int, Result]]) -> str:

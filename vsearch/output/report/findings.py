@@ -55,6 +55,7 @@ def _listed(analysis: Analysis) -> Iterator[Picture]:
     for one in seen:
         yield one.picture
         yield from (near.picture for near in one.nearest[:_NEAREST])
+    yield from outliers.blank
     yield from (chosen.picture for chosen in analysis.coverage.next)
 
 
@@ -162,7 +163,7 @@ def _group(group: Group, shown: Tiles) -> str:
         told += f"; splits: {', '.join(group.splits)}"
     first = group.pictures[:_GROUP]
     left = len(group.pictures) - len(first)
-    heading = f"The first {len(first)}" if left else "All"
+    heading = f"The first {len(first)}" if left else ""
     seen = (shown.tile(one.path, *_about(one)) for one in first)
     return tiles.example(f"<small>{as_text(told)}</small>", tiles.row(heading, seen))
 
@@ -213,21 +214,18 @@ def outliers_html(outliers: Outliers, shown: Tiles) -> str:
     """Return the pictures apart from all others, and those apart from their class."""
     if not outliers.neighbours:
         return "<p>There are too few pictures to tell.</p>\n"
-    featureless = (
-        f" {count_of(outliers.featureless, 'picture')} of a single colour, or nearly, left out."
-        if outliers.featureless
-        else ""
-    )
+    blank = [shown.tile(one.path, *_about(one)) for one in outliers.blank]
+    alike = f"{count_of(outliers.featureless, 'picture')} of a single colour, or nearly"
     return (
-        f"<p>A score of 1 is as all others; {outliers.found:,} pictures have "
-        f"{outliers.threshold:.3g} or more: they are so many times as far apart from their "
-        f"{outliers.neighbours} neighbours as these are from theirs (local outlier factor)."
-        f"{featureless}</p>\n"
+        "<p>The score is how many times as far a picture is from its "
+        f"{outliers.neighbours} neighbours as is usual: about 1 for most. "
+        f"{count_of(outliers.found, 'picture')} with {outliers.threshold:.3g} or more.</p>\n"
         + tiles.examples("Apart from all", (_outlier(one, shown) for one in outliers.listed))
         + tiles.examples(
             f"Odd ones out of their class: {outliers.odd_found:,}",
             (_outlier(one, shown) for one in outliers.odd),
         )
+        + (f"<h3>{alike}</h3>\n{tiles.row('Not looked at', blank)}" if blank else "")
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vsearch.evaluation.latency import percentiles
 from vsearch.output.report import charts
 from vsearch.output.report.outline import figure_of, figures
 from vsearch.output.report.tables import Cell, Column, count, name, table
@@ -44,7 +45,7 @@ def latency_html(models: Sequence[Evaluated]) -> str:
 
 def _rows(model: str, latency: Latency) -> Iterator[list[Cell]]:
     for what, times in (("cold", latency.cold), ("warm", latency.warm)):
-        found = [Cell(f"{one:,.1f}", one) for one in percentiles(times)]
+        found = [Cell(f"{one:,.1f}", one) for one in _percentiles(times)]
         at_once = Cell("–", -1)
         if what == "warm":
             at_once = Cell(f"{latency.throughput:,.0f}", latency.throughput)
@@ -59,7 +60,7 @@ def _histogram(ident: str, what: str, times: Sequence[float], model: Evaluated |
         title += f": {model.model.name}"
     marks = [
         charts.Mark(f"p{share} {charts.few_digits(one)}", one)
-        for share, one in zip(_PERCENTILES, percentiles(times), strict=True)
+        for share, one in zip(_PERCENTILES, _percentiles(times), strict=True)
     ]
     bins = charts.Bins(what, *charts.binned(times))
     return figure_of(
@@ -67,8 +68,9 @@ def _histogram(ident: str, what: str, times: Sequence[float], model: Evaluated |
     )
 
 
-def percentiles(times: Sequence[float]) -> list[float]:
-    """Return the 50th, 95th and 99th percentile, between two times in proportion; [] of none."""
-    import numpy as np
-
-    return [float(one) for one in np.percentile(times, _PERCENTILES)] if times else []
+def _percentiles(times: Sequence[float]) -> tuple[float, ...]:
+    """Return those of `_PERCENTILES`; none of none."""
+    if not times:
+        return ()
+    found = percentiles(times)
+    return found.p50, found.p95, found.p99

@@ -12,13 +12,13 @@
   const by = document.getElementById("by");
   const legend = document.querySelector("#legend ul");
   const COLORS = 6, SHAPES = 3;  // what has a higher place is grey: no eye tells more apart
-  const RADIUS = 4, NEAR = 14, MOST_PICTURES = 120, CLOSEST = 60;
+  const RADIUS = 4, NEAR = 14, MOST_PICTURES = 60, CLOSEST = 60;
   const sheets = [];
   const stamps = new Map();
   let field = data.labels.length || !data.splits.length ? LABEL : SPLIT;
   let hidden = new Set();
   let scale = 1, left = 0, top = 0;  // pixels a unit of the map has; where its centre is
-  let pointed = -1, kept = -1, wide = 1, high = 1, colors = [], kinds = [], waiting = false;
+  let pointed = -1, kept = -1, wide = 1, high = 1, colors = [], kinds = [], pictured = false, waiting = false;
 
   const names = () => (field === LABEL ? data.labels : data.splits);
   const seen = (point) => !hidden.has(point[field]);
@@ -107,7 +107,9 @@
       const [x, y] = at(point);
       if (x > -50 && y > -50 && x < wide + 50 && y < high + 50) inside.push(place);
     });
-    const side = inside.length <= MOST_PICTURES && scale > 2 * Math.min(wide, high) ? 52 : 0;
+    // Where so few are in view there is room for pictures in the place of marks.
+    pictured = inside.length <= MOST_PICTURES;
+    const side = pictured ? 52 : 0;
     const r = points.length < 1000 ? RADIUS + 1 : RADIUS;
     for (const place of inside) {
       const [x, y] = at(points[place]);
@@ -135,7 +137,7 @@
 
   function nearest(x, y) {
     let best = -1;
-    let least = (scale > 2 * Math.min(wide, high) ? 30 : NEAR) ** 2;
+    let least = (pictured ? 30 : NEAR) ** 2;
     points.forEach((point, place) => {
       if (!seen(point)) return;
       const [px, py] = at(point);
@@ -205,7 +207,7 @@
     const xs = points.map((point) => point[X]), ys = points.map((point) => point[Y]);
     const middle = (list) => (list.reduce((a, b) => Math.max(a, b), -1) + list.reduce((a, b) => Math.min(a, b), 1)) / 2;
     const span = (list) => Math.max(.05, list.reduce((a, b) => Math.max(a, b), -1) - list.reduce((a, b) => Math.min(a, b), 1));
-    scale = points.length ? Math.min((wide - 40) / span(xs), (high - 40) / span(ys)) : 1;
+    scale = points.length ? Math.min((wide - 80) / span(xs), (high - 80) / span(ys)) : 1;
     left = wide / 2 - (points.length ? middle(xs) : 0) * scale;
     top = high / 2 + (points.length ? middle(ys) : 0) * scale;
     redraw();

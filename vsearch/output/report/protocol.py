@@ -33,6 +33,7 @@ HEAT = 30
 
 _CONFUSIONS = 40  # the most frequent ones that are listed
 _WANTED = 4  # of what was wanted, for a query
+_LEAST_BINS, _MOST_BINS = 20, 60  # of cosines
 _LOG_FROM = 20  # times the least k, from which on the greatest one asks for a logarithm
 
 
@@ -98,6 +99,7 @@ def _metrics(results: Mapping[int, Result], models: Sequence[Evaluated]) -> str:
     for metric in metrics:
         found = [result.metrics.get(metric) for result in results.values()]
         plotted = [(one.value, one.low, one.high) if one else None for one in found]
+        drawn = "" if metric.endswith("rank") else intervals(plotted)  # those begin with 1
         means = [
             Cell(f"<b>{figure(one.value)}</b> <small>{interval(one.low, one.high)}</small>",
                  one.value)
@@ -105,7 +107,7 @@ def _metrics(results: Mapping[int, Result], models: Sequence[Evaluated]) -> str:
             for one in found
         ]  # fmt: skip
         queries = count(max(one.n for one in found if one))
-        rows.append([_metric(metric), *means, Cell(intervals(plotted)), queries])
+        rows.append([_metric(metric), *means, Cell(drawn), queries])
     return table(columns, rows, label="Metrics")
 
 
@@ -123,12 +125,27 @@ def _curve(ident: str, results: Mapping[int, Result], models: Sequence[Evaluated
     if not series:
         return ""
     ks = [k for one in series for k, _ in one.points]
-    title = "Recall by how many are looked at"
+    what = curve_metric(next(result for result in results.values() if result.curve))
+    title = f"{what.capitalize()} by how many are looked at"
     log = max(ks) >= _LOG_FROM * min(ks)
     return figure_of(
-        charts.lines(f"{ident}-curve", title, series, x="k", y="recall@k", log=log, unit=True),
+        charts.lines(f"{ident}-curve", title, series, x="k", y=f"{what}@k", log=log, unit=True),
         title,
     )
+
+
+def curve_metric(result: Result) -> str:
+    """Return which metric the curve is of, by its values: "recall", or "hit rate"."""
+    by_k = dict(result.curve)
+    for metric in ("recall", "hit_rate"):
+        both = [
+            (by_k[k], result.metrics[f"{metric}@{k}"].value)
+            for k in by_k
+            if f"{metric}@{k}" in result.metrics
+        ]
+        if both and all(math.isclose(one, other, abs_tol=1e-9) for one, other in both):
+            return metric.replace("_", " ")
+    return "recall"
 
 
 def _scores(ident: str, result: Result, model: Evaluated | None) -> str:
@@ -148,13 +165,24 @@ def _scores(ident: str, result: Result, model: Evaluated | None) -> str:
 
 
 def score_bins(scores: Scores) -> list[charts.Bins]:
-    """Return the histograms of the pairs that match and of others, each with an area of 1."""
-    edges = scores.edges.tolist()
+    """Return the histograms of the pairs that match and of others, each with an area of 1.
+
+    The bins are joined to be about as many as the smaller group bears (the Rice rule, 2 n^(1/3)).
+    """
+    groups = [("matching", scores.matching), ("others", scores.others)]
+    groups = [(name, counts) for name, counts in groups if counts.sum()]
+    if not groups:
+        return []
+    fewest = min(int(counts.sum()) for _, counts in groups)
+    wanted = min(_MOST_BINS, max(_LEAST_BINS, 2 * fewest ** (1 / 3)))
+    step = math.ceil(len(scores.edges[1:]) / wanted)
+    edges = [*scores.edges[:-1:step].tolist(), float(scores.edges[-1])]
     return [
-        charts.Bins(what, edges, charts.densities(edges, counts.tolist()))
-        for what, counts in (("matching", scores.matching), ("others", scores.others))
-        if counts.sum()
-    ]
+        charts.Bins(name, edges, charts.densities(edges, [
+            int(counts[at : at + step].sum()) for at in range(0, len(counts), step)
+        ]))
+        for name, counts in groups
+    ]  # fmt: skip
 
 
 def _classes(classes: Sequence[ClassRow]) -> str:

@@ -17,7 +17,7 @@ N = 80
 
 def asked(
     seed: int, queries: list[int] | None = None, *, classes: int = 7
-) -> tuple[Labels, np.ndarray, Result, Result]:  # type: ignore[type-arg]  # float32
+) -> tuple[Labels, np.ndarray, Result, Result]:
     random = np.random.default_rng(seed)
     truth = labels(random, N, classes)
     embeddings = vectors(random, N)

@@ -48,7 +48,7 @@ SHOWN = r""""'></script><script>alert(1)<!--<b>&amp;$data\n\x1b\xe9\u202e.png"""
 FACTS = Facts({}, {}, {}, 0, {}, {}, 0, 0, None, None, None, None)
 EMPTY = Analysis(
     "/index", None, "2025-01-02T03:04:05+00:00", 0, 20, False, 0, 0, 0, FACTS, None,
-    Duplicates(0, 0, (), 0, 0, (), (), 0, ()), Outliers((), 0, (), 0, 1.5, 0, 0), None,
+    Duplicates(0, 0, (), 0, 0, (), (), 0, ()), Outliers((), 0, (), 0, 0.0, 0, 0, ()), None,
     Coverage((), None, ()), Map((), 0, "t-SNE"),
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ def full(pictures: list[Picture]) -> Analysis:
             (Group((red, gone), True, ("dog", HOSTILE), ("train",)),),
         ),
         outliers=Outliers((Outlier(red, 2.5, nearest),), 1, (Outlier(blue, 1.7, nearest, HOSTILE),),
-                          1, 1.5, 20, 1),
+                          1, 1.5, 20, 1, (blue,)),
         suspects=Suspects((Suspect(red, "dog", HOSTILE, 0.1, 0.8, 0.7, True, nearest),), 1, 2, 1, 2,
                           0.9, (Confusion("dog", HOSTILE, 1),)),
         coverage=Coverage((Radius(1, 1.0, 0.5), Radius(2, 0.5, 0.875)), Radius(2, 0.6, 0.82),

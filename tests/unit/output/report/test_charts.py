@@ -57,6 +57,13 @@ def test_a_line_goes_through_its_points(log: bool) -> None:
     assert found[0][1] > found[-1][1]  # upwards is up
 
 
+def test_what_is_below_zero_is_in_the_chart() -> None:
+    svg = lines("c", "t", [Line("a", [(1, -0.5), (2, 0.5)])], x="k", y="cosine")
+    (frame,) = (one for one in parsed(svg).iter("rect") if one.get("height"))
+    top, height = float(frame.get("y", "")), float(frame.get("height", ""))
+    assert all(top - 0.01 <= y <= top + height + 0.01 for _, y in drawn(svg, 0))
+
+
 def test_each_of_several_lines_is_named_and_no_name_lies_over_another() -> None:
     series = [Line(f"model {one}", [(1, 0.5), (10, 0.99 - one / 1000)], one) for one in range(6)]
     svg = lines("c", "Recall", series, x="k", y="recall@k", unit=True)

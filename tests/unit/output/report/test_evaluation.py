@@ -31,7 +31,6 @@ from vsearch.evaluation.results import (
     Scores,
 )
 from vsearch.output.report.evaluation import write_evaluation
-from vsearch.output.report.latency import percentiles
 from vsearch.output.report.protocol import HEAT, confusions, score_bins
 from vsearch.records import ModelIdentity
 
@@ -209,14 +208,14 @@ def test_the_worst_queries_are_seen(pictures: dict[str, str], tmp_path: Path) ->
 
 def test_confusion_is_whole_or_the_most_frequent(tmp_path: Path) -> None:
     few = [f"class {one}" for one in range(HEAT)]
-    confusion = {(one, one): 3 for one in few} | {(few[0], few[1]): 1}
+    confusion = {(one, one): 5 for one in few} | {(few[0], few[1]): 1}
     page = written(evaluation(of(result(confusion=confusion))), tmp_path / "page.html")
     cells = [
         one for one in page.all("td") if (one.get("class") or "").startswith(("right", "wrong"))
     ]
     assert len(cells) == HEAT**2
     levels = [one["class"] for one in cells[:3]]
-    assert levels == ["right h6", "wrong h2", "wrong h0"]  # 3 and 1 of 4, in eighths
+    assert levels == ["right h7", "wrong h2", "wrong h0"]  # 5 and 1 of 6, in eighths, rounded up
     confusion["one", "more"] = 2
     page = written(evaluation(of(result(confusion=confusion))), tmp_path / "page.html")
     assert "Most frequent confusions" in page.texts["h3"]
@@ -261,9 +260,41 @@ def test_score_bins_are_of_equal_area() -> None:
     ]  # fmt: skip
 
 
-def test_percentiles() -> None:
-    assert percentiles([float(one) for one in range(101)]) == [50, 95, 99]
-    assert percentiles([]) == []
+def test_score_bins_are_no_finer_than_few_pairs_bear() -> None:
+    edges = np.linspace(-1, 1, 257)
+    counts = np.zeros(256, np.int64)
+    counts[100:148] = 1
+    for many in (1, 1000, 10**6):
+        found = score_bins(Scores(edges, counts * many, counts * 10**7))
+        for bins in found:
+            widths = np.diff(bins.edges)
+            assert float((widths * bins.heights).sum()) == pytest.approx(1)
+            assert (bins.edges[0], bins.edges[-1]) == (-1, 1)
+            assert len(bins.heights) == {1: 20, 1000: 52, 10**6: 52}[many]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"recall@5": 0.8, "hit_rate@5": 0.9}, "Recall by how many are looked at"),
+        ({"recall@5": 0.7, "hit_rate@5": 0.8}, "Hit rate by how many are looked at"),
+        ({"mrr": 0.7}, "Recall by how many are looked at"),
+    ],
+)
+def test_the_curve_says_of_what_it_is(metrics: dict[str, float], said: str, tmp_path: Path) -> None:
+    estimates = {name: Estimate(value, 0, 1, 9) for name, value in metrics.items()}
+    found = result(metrics=estimates, curve=((1, 0.5), (5, 0.8)))
+    page = written(evaluation(of(found)), tmp_path / "page.html")
+    assert page.texts["figcaption"] == [said]
+
+
+def test_percentiles_of_times(tmp_path: Path) -> None:
+    times = tuple(float(one) for one in range(101))
+    page = written(
+        evaluation(of(result(), latency=Latency((), times, 25.0))), tmp_path / "page.html"
+    )
+    assert [one for one in page.texts["td"] if one.endswith(".0")] == ["50.0", "95.0", "99.0"]
+    assert {"p50 50", "p95 95", "p99 99"} <= set(page.texts["text"])
 
 
 def test_the_same_evaluation_makes_the_same_page(pictures: dict[str, str], tmp_path: Path) -> None:

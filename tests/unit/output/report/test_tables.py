@@ -77,10 +77,10 @@ def test_figures_for_reading() -> None:
     ("metric", "said"),
     [
         ("recall@10", "among the first 10;"),
-        ("map@r", "R being how many are relevant"),
-        ("mAP@R", "R being how many are relevant"),
+        ("map@r", "by R, which"),
+        ("mAP@R", "by R, which"),
         ("ndcg@5", "of the first 5,"),
-        ("top5", "among the 5 most likely"),
+        ("top5_accuracy", "among the 5 most likely"),
         ("eer", "less is better"),
         ("hit_rate@1", "among the first 1"),
     ],
