@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.evaluation.ranking import Ranking, ranked
 from vsearch.evaluation.results import Scores
+from vsearch.evaluation.verification import BINS, histogram
 from vsearch.vectors import best
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 BLOCK_BYTES = 32 << 20  # of cosines; what is made of them on the way takes three times that
-BINS = 4096  # of cosines, over [-1, 1]: fine enough for the area under a ROC curve
 GROUPS = 50  # of queries, of which the cosines are counted apart: what a bootstrap draws from
 LOOKED_AT = 8192  # items of a gallery, of whose cosines with each query the distribution is told
 _SHOWN_BINS = 256  # of the distribution that is shown
@@ -130,18 +130,18 @@ def retrieve(
             curves[first:end, place] = curve(ranking, k)
         group = np.arange(first, end) % groups
         looked_at = scores[:, ::stride]
-        of_all = _counts(looked_at, np.repeat(group, looked_at.shape[1]), groups)
+        of_all = histogram(looked_at, np.repeat(group, looked_at.shape[1]), groups)
         rows = np.repeat(np.arange(end - first), [len(one) for one in asked.relevant[first:end]])
         columns = np.concatenate([np.empty(0, np.int64), *asked.relevant[first:end]])
         if asked.without is not None:
             own = asked.without[first:end]
             left = np.flatnonzero((own >= 0) & (own % stride == 0))
-            of_all -= _counts(scores[left, own[left]], group[left], groups)
+            of_all -= histogram(scores[left, own[left]], group[left], groups)
             kept = columns != own[rows]
             rows, columns = rows[kept], columns[kept]
         cosines, seen = scores[rows, columns], columns % stride == 0
-        of_matching = _counts(cosines, group[rows], groups)
-        of_all -= _counts(cosines[seen], group[rows[seen]], groups)
+        of_matching = histogram(cosines, group[rows], groups)
+        of_all -= histogram(cosines[seen], group[rows[seen]], groups)
         with lock:
             np.add(matching, of_matching, out=matching)
             np.add(others, stride * of_all, out=others)
@@ -158,22 +158,6 @@ def _finish(work: Iterable[None]) -> None:
     """Wait for all of it, and raise what one of it raised."""
     for _ in work:
         pass
-
-
-def _counts(cosines: NDArray[np.float32], group: Integers, groups: int) -> Integers:
-    """Return how many cosines of each group are in each of BINS bins over [-1, 1].
-
-    `group` has as many elements. Cosines that are not finite are in no bin.
-    """
-    import numpy as np
-
-    cosines = cosines.reshape(-1)
-    finite = np.isfinite(cosines)
-    if not finite.all():
-        cosines, group = cosines[finite], group[finite]
-    bins = np.clip(((cosines + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
-    counts = np.bincount(group * BINS + bins, minlength=groups * BINS)
-    return counts.reshape(groups, BINS)
 
 
 def at(

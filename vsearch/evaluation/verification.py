@@ -6,7 +6,7 @@ ROC curve is the straight line that all their orders are on average. `counted` m
 `histogram` counts in bins of cosines, block by block, for more pairs than can be kept.
 
 What bins cost: pairs of one bin count as tied. The ROC-AUC is off by at most `auc_error`, the
-threshold by a bin's width (2^-15), the rates by no more than the share of either kind of pairs that
+threshold by a bin's width (2^-11), the rates by no more than the share of either kind of pairs that
 the bin of the threshold holds.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
-BINS = 1 << 16
+BINS = 4096
 
 
 def counted(
@@ -41,20 +41,22 @@ def counted(
     return values.astype(np.float64), matching.astype(np.int64), others.astype(np.int64)
 
 
-def histogram(cosines: NDArray[np.floating[Any]]) -> Integers:
-    """Return how many `cosines`, of any shape, are in each of BINS equal bins of [-1, 1]: (BINS,).
+def histogram(cosines: NDArray[np.floating[Any]], group: Integers, groups: int) -> Integers:
+    """Return how many cosines of each group are in each of BINS equal bins of [-1, 1].
 
-    To be summed up over blocks. What rounding put outside counts as -1 or 1; what is not finite is
-    left out.
+    `cosines` are of any shape, `group` is in [0, groups) and has the same; the counts are
+    (groups, BINS), to be summed up over blocks. What rounding put outside counts as -1 or 1; what
+    is not finite is left out.
     """
     import numpy as np
 
-    flat = cosines.reshape(-1)
-    finite = np.isfinite(flat)
+    cosines, group = cosines.reshape(-1), group.reshape(-1)
+    finite = np.isfinite(cosines)
     if not finite.all():
-        flat = flat[finite]
-    places = np.clip((flat + 1) * (BINS / 2), 0, BINS - 1).astype(np.int32)
-    return np.bincount(places, minlength=BINS).astype(np.int64)
+        cosines, group = cosines[finite], group[finite]
+    bins = np.clip(((cosines + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
+    counts = np.bincount(group * BINS + bins, minlength=groups * BINS)
+    return counts.astype(np.int64).reshape(groups, BINS)
 
 
 def centers() -> Floats:

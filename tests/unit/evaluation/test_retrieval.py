@@ -7,7 +7,7 @@ import pytest
 from made_truths import Vectors, gallery, vectors
 from numpy.typing import NDArray
 
-from vsearch.evaluation import ranking, retrieval
+from vsearch.evaluation import ranking, retrieval, verification
 from vsearch.evaluation.gallery import Gallery
 from vsearch.evaluation.retrieval import Asked, at, came_first, retrieve, worst_first
 
@@ -69,7 +69,7 @@ def test_of_a_large_gallery_some_are_looked_at_and_stand_for_all(
     scores = embeddings @ embeddings.T
     others = scores[of[:, None] != of]
     assert found.others.sum() == pytest.approx(len(others), rel=0.02)
-    centres = (np.arange(retrieval.BINS) + 0.5) * 2 / retrieval.BINS - 1
+    centres = verification.centers()
     mean = (found.others.sum(axis=0) * centres).sum() / found.others.sum()
     assert mean == pytest.approx(others.mean(), abs=0.005)
 

@@ -22,9 +22,9 @@ from vsearch.evaluation.classification import (
 from vsearch.evaluation.estimates import means, statistic
 from vsearch.evaluation.protocols.retrieving import retrieved
 from vsearch.evaluation.results import Came, ClassRow, Estimate, Example, Result
-from vsearch.evaluation.retrieval import BINS, Asked, at
+from vsearch.evaluation.retrieval import Asked, at
 from vsearch.evaluation.significance import interval_of
-from vsearch.evaluation.verification import equal_error_rate, roc_auc
+from vsearch.evaluation.verification import centers, equal_error_rate, roc_auc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -235,7 +235,7 @@ def _verification(found: Retrieved) -> dict[str, Estimate]:
     """Return how well cosines tell pairs of one class from others; groups of queries are drawn."""
     import numpy as np
 
-    centers = (np.arange(BINS) + 0.5) * 2 / BINS - 1
+    values = centers()
     pairs = int(found.matching.sum() + found.others.sum())
     ones = np.ones(len(found.matching), dtype=np.int64)
 
@@ -248,7 +248,7 @@ def _verification(found: Retrieved) -> dict[str, Estimate]:
 
     return {
         "roc_auc": drawn(roc_auc),
-        "eer": drawn(lambda matching, others: equal_error_rate(centers, matching, others)[0]),
+        "eer": drawn(lambda matching, others: equal_error_rate(values, matching, others)[0]),
     }
 
 
