@@ -307,6 +307,7 @@ class Index:
             {str(reason): count for reason, count in self._catalog.skip_counts().items()},
             sum(sizes.values()),
             max((found.st_mtime for found in catalog if found), default=0.0),
+            self._name if self._set else "",
         )
 
     def _other(self, one: VectorSet, sizes: Mapping[Path, int]) -> SetStatus:
@@ -314,7 +315,7 @@ class Index:
         place = place_of(self.folder, one.name)
         size = sum(size for file, size in sizes.items() if file.parent == place)
         return SetStatus(
-            one.model, one.state == "kept", one.rows, counts.images, counts.lacking, size
+            one.model, one.state == "kept", one.rows, counts.images, counts.lacking, size, one.name
         )
 
     def skipped(self) -> list[tuple[str, SkipReason, str]]:
