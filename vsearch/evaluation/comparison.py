@@ -21,7 +21,7 @@ LOWER_IS_BETTER = ("eer", "ece", "median_rank", "latency_")
 
 def is_better_lower(metric: str) -> bool:
     """Whether less of a metric is better; of its full name or within its protocol."""
-    return metric.rpartition(".")[2].startswith(LOWER_IS_BETTER)
+    return any(part.startswith(LOWER_IS_BETTER) for part in (metric, metric.partition(".")[2]))
 
 
 def compare(models: Sequence[Evaluated]) -> Iterator[Comparison]:

@@ -27,7 +27,7 @@ _RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
 }
 _REQUIREMENT = re.compile(
-    r"\s*(?:(?P<protocol>\w+)\.)?(?P<metric>[\w@]+)\s*(?P<relation>>=|<=|>|<)\s*(?P<bound>\S+)\s*"
+    r"\s*(?:(?P<protocol>\w+)\.)?(?P<metric>[\w@.]+)\s*(?P<relation>>=|<=|>|<)\s*(?P<bound>\S+)\s*"
 )
 SIGNIFICANT = 0.05
 """How likely, at most, any drop may be told of a model that is as good as before."""
@@ -100,8 +100,8 @@ def check(requirements: Sequence[Requirement], models: Sequence[Evaluated]) -> I
 def _full_name(requirement: Requirement, known: Mapping[str, float]) -> str:
     asked, metric = requirement.protocol, requirement.metric
     for name in known:
-        protocol, _, last = name.rpartition(".")
-        if last == metric and asked in (None, protocol):
+        protocol, _, own = name.partition(".")
+        if (own or name) == metric and asked in (None, protocol):
             return name
     whole = f"{asked}.{metric}" if asked else metric
     raise UsageError(

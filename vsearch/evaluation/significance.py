@@ -102,23 +102,6 @@ def interval_of(
     return _percentiles(_statistics(statistic, counts, seed, resamples))
 
 
-def paired_of(
-    difference: Callable[[Integers], float],
-    counts: Integers,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Paired:
-    """Return the difference of a statistic that is no mean over queries, as `paired` does.
-
-    `difference` gets how many of each kind of units were drawn (u,), as in `interval_of`; a unit is
-    a query with what both models say of it.
-    """
-    seen = float(difference(counts))
-    drawn = _statistics(difference, counts, seed, resamples)
-    return _compared(seen, drawn, int(counts.sum()))
-
-
 def _units(values: Floats, clusters: NDArray[Any] | None) -> tuple[Floats, Integers]:
     """Return the sum of the values and how many they are, without nan, of what is drawn: (m,)."""
     import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def model(
     *,
     name: str = "one",
     latency: Latency | None = None,
-    **others: Estimate,
+    others: Mapping[str, Estimate] | None = None,
 ) -> Evaluated:
     """Return a model with these values of recall@1 by query, and other metrics as they are."""
     per_query = {"recall@1": np.asarray(values, dtype=np.float64)}
@@ -32,7 +33,7 @@ def model(
         len(values),
         len(values),
         0,
-        means(per_query) | others,
+        means(per_query) | dict(others or {}),
         tuple(f"query {number}" for number in range(len(values))),
         per_query,
     )
@@ -68,10 +69,13 @@ HALF = np.arange(100) % 2.0
         ("latency_p95_ms<2", False),
         ("latency_cold_p50_ms<=300", True),
         ("throughput_qps>=99", True),
+        ("text_to_image.tar@0.001>=0.4", True),
+        ("tar@0.001<0.4", False),
     ],
 )
 def test_a_requirement_is_met_or_not(text: str, passed: bool) -> None:
-    timed = model(HALF, latency=Latency((300.0,), (1.0, 2.0, 3.0), 100.0))
+    tar = {"tar@0.001": Estimate(0.4, 0.3, 0.5, 100)}
+    timed = model(HALF, latency=Latency((300.0,), (1.0, 2.0, 3.0), 100.0), others=tar)
     (gate,) = check([Requirement.parsed(text)], [timed])
     assert gate.passed is passed
     assert gate.requirement == text.strip()
@@ -106,7 +110,7 @@ def test_a_metric_that_there_is_not_is_named_with_those_there_are() -> None:
 
 def test_a_metric_without_a_value_meets_nothing() -> None:
     nan = float("nan")
-    none = model(HALF, eer=Estimate(nan, nan, nan, 0))
+    none = model(HALF, others={"eer": Estimate(nan, nan, nan, 0)})
     for text in ("eer<=1", "eer>=0", "eer>0", "eer<9"):
         (gate,) = check([Requirement.parsed(text)], [none])
         assert not gate.passed
@@ -175,7 +179,7 @@ def test_other_queries_are_compared_by_the_interval(tmp_path: Path) -> None:
 
 def test_of_some_metrics_less_is_better(tmp_path: Path) -> None:
     def with_eer(value: float) -> Evaluated:
-        return model(HALF, eer=Estimate(value, value - 0.01, value + 0.01, 100))
+        return model(HALF, others={"eer": Estimate(value, value - 0.01, value + 0.01, 100)})
 
     before = read_earlier(earlier(tmp_path / "before.json", with_eer(0.2)))
     up, down = (list(check_baseline(before, [with_eer(value)], 0.01)) for value in (0.3, 0.1))
@@ -246,7 +250,9 @@ def test_what_is_no_baseline_is_told(
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     nan = float("nan")
-    one = model(HALF, eer=Estimate(nan, nan, nan, 0), latency=Latency((1.0,), (2.0,), 3.0))
+    one = model(
+        HALF, others={"eer": Estimate(nan, nan, nan, 0)}, latency=Latency((1.0,), (2.0,), 3.0)
+    )
     path = earlier(tmp_path / "e.json", one)
     (found,) = read_earlier(path)
     result = found.results["text_to_image"]

@@ -24,7 +24,7 @@ from vsearch.evaluation.protocols.retrieving import retrieved
 from vsearch.evaluation.results import Came, ClassRow, Estimate, Example, Result
 from vsearch.evaluation.retrieval import Asked, at
 from vsearch.evaluation.significance import interval_of
-from vsearch.evaluation.verification import centers, equal_error_rate, roc_auc
+from vsearch.evaluation.verification import centers, equal_error_rate, roc_auc, true_accept_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 """Of the weighted vote: Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance
 Discrimination", 2018, with the 20 neighbours of Caron et al. (DINO), 2021."""
+FAR = 1e-3  # of pairs that do not match, accepted: by convention, where TAR is told
 WANTED = 4  # pictures that are shown of what was wanted
 _TOGETHER = 1024  # pictures in one product
 _RESAMPLES = 500  # each takes a millisecond
@@ -248,6 +249,7 @@ def _verification(found: Retrieved) -> dict[str, Estimate]:
 
     return {
         "roc_auc": drawn(roc_auc),
+        f"tar@{FAR:g}": drawn(lambda matching, others: true_accept_rate(matching, others, FAR)),
         "eer": drawn(lambda matching, others: equal_error_rate(values, matching, others)[0]),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_truths import gallery, labels, nothing, vectors
-from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score, roc_curve
 
 from vsearch.evaluation.protocols.labels import NEIGHBOURS, TEMPERATURE, image_to_image, zero_shot
 from vsearch.evaluation.results import Result
@@ -62,6 +62,8 @@ def test_pairs_of_one_class_are_told_from_others_as_scikit_learn_says() -> None:
     exact = roc_auc_score((of[:, None] == of)[apart], (embeddings @ embeddings.T)[apart])
     assert found.metrics["roc_auc"].value == pytest.approx(exact, abs=2e-3)  # bins of .0005
     assert found.metrics["roc_auc"].n == N * (N - 1)
+    fars, tars, _ = roc_curve((of[:, None] == of)[apart], (embeddings @ embeddings.T)[apart])
+    assert found.metrics["tar@0.001"].value == pytest.approx(np.interp(1e-3, fars, tars), abs=2e-3)
     assert found.metrics["roc_auc"].low < exact < found.metrics["roc_auc"].high
 
 
