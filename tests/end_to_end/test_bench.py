@@ -30,7 +30,7 @@ from end_to_end.command import Run, environment
         ),
         pytest.param(
             ["--compare", "no\nsuch"],
-            r"the figures cannot be read (No such file or directory), from 'no\\nsuch'; name a file"
+            r"the figures cannot be read (No such file or directory), from 'no\nsuch'; name a file"
             " that `vsearch bench --json` has written",
             id="no file",
         ),

@@ -103,8 +103,9 @@ class Labelling:
     `source` is "truth" (a file, `place`), "keywords" (in the pictures' files) or "folders" (the one
     each lies in). `classes` are all classes, the most frequent first. `labelled` and `unlabelled`
     pictures are in the index; `missing` ones are named by the truth and are not, of which
-    `missing_paths` are the first few. `several` pictures had several keywords; each is of the rarest.
-    `splits` counts the pictures in each split, in the order of the truth; empty where there are none.
+    `missing_paths` are the first few. `several` pictures had several keywords; each is of the
+    rarest that enough pictures have. `splits` counts the pictures in each split, in the order of
+    the truth; empty where there are none.
 
     `imbalance` is how many times as many pictures the largest class has as the smallest. `evenness`
     is Pielou's J: the entropy of the classes by that of as many equal ones, 1 where all are equal;
@@ -162,11 +163,11 @@ class Group:
 class Duplicates:
     """Pictures that are there more than once.
 
-    `groups` are groups with so many `pictures` in them, `listed` the largest. Where there are splits,
-    `across` groups have pictures in several of them: `leaking` pictures that are in another split,
-    too, by pair of splits in `leaks` (how many pairs of pictures, "exact" and "near"), and the
-    `pairs` themselves, exact ones first, then those of the highest cosine, all but where they are
-    more than MOST_PAIRS. `conflicting` groups have pictures of several labels; `conflicts` lists
+    `groups` are groups with so many `pictures` in them, `listed` the largest. Where there are
+    splits, `across` groups have pictures in several of them. `leaking` pictures are in another
+    split, too; `leaks` counts the pairs of such by their splits, and `pairs` are the pairs
+    themselves, exact ones first, then those of the highest cosine: all of them, up to MOST_PAIRS.
+    `conflicting` groups have pictures of several labels; `conflicts` lists
     them, the largest first, those of one content before others.
     """
 
@@ -202,9 +203,9 @@ MOST_PAIRS = 100_000
 class Outlier:
     """A picture that lies apart.
 
-    `score` is how many times as far apart it is from its neighbours as these are from theirs (the
-    local outlier factor of Breunig et al., 2000): 1 is as all others, 2 clearly apart. `nearest`
-    are those it is nearest to. `among` is the class it was looked at in, for odd ones out; None:
+    `score` is how many times as far it is from its neighbours as is usual, among all pictures and
+    among these neighbours (the geometric mean, see `outliers`): about 1 for most. `nearest` are
+    those it is nearest to. `among` is the class it was looked at in, for odd ones out; None:
     all pictures.
     """
 
@@ -218,10 +219,11 @@ class Outlier:
 class Outliers:
     """Pictures apart from all others (`listed`), and apart from their class (`odd`).
 
-    `found` and `odd_found` are of a score of `threshold` or more; the lists show the highest scores,
-    at most as many as were asked for, and go on below the threshold. `neighbours` is how many of each
-    picture's were looked at; 0 where there are too few pictures. `featureless` pictures are of a
-    single colour or nearly; they are not looked at.
+    `found` are of a score of `threshold` or more, `odd_found` of that of their class. The lists
+    show the highest scores, at most as many as were asked for, and go on below the threshold.
+    `neighbours` is how many of each picture's were looked at; 0 where there are too few pictures
+    (then the threshold is 0, too). `featureless`
+    pictures are of a single colour or nearly, `blank` the first of them; they are not looked at.
     """
 
     listed: tuple[Outlier, ...]
@@ -231,6 +233,7 @@ class Outliers:
     threshold: float
     neighbours: int
     featureless: int
+    blank: tuple[Picture, ...]
 
 
 # Labels that may be wrong
@@ -241,8 +244,8 @@ class Suspect:
     """A picture whose label may be wrong: it is `given` one and looks like another, `proposed`.
 
     The probabilities are those a classifier gives that has not seen the picture, nor any near
-    duplicate of it. `margin` ranks: by how much the proposed one is more probable than the given
-    one, each held against what is usual for its class. `confident`: confident learning counts it as
+    duplicate of it. `margin`, by which they are ranked, is by how much the proposed one is more
+    probable than the given one, in [-1, 1]. `confident`: confident learning counts it as
     an error. `nearest` are its neighbours, near duplicates left out.
     """
 
@@ -270,9 +273,9 @@ class Suspects:
     """Labels that may be wrong, by confident learning (Northcutt, Jiang, Chuang 2021).
 
     `listed` are ranked, and may go on beyond the `found` that are confident. `tested` pictures of
-    `classes` classes took part, `left_out` labelled ones did not: their class has too few. `accuracy`
-    is the share of given labels that the classifier agrees with: where it is low, suspects are
-    worth little. `confusions` are the most frequent kinds of error.
+    `classes` classes took part, `left_out` labelled ones did not: their class has too few.
+    `accuracy` is the share of given labels that the classifier agrees with: where it is low,
+    suspects are worth little. `confusions` are the most frequent kinds of error.
     """
 
     listed: tuple[Suspect, ...]
@@ -342,8 +345,8 @@ class Point:
 class Map:
     """The embeddings in two dimensions: by `method`, `points` of `of` pictures.
 
-    Where not all are shown, each class is there in proportion, but never without any, and so are all
-    that other lists name.
+    Where not all are shown, each class is there in proportion, but never without any, and so is
+    what other lists name, as far as there is room.
     """
 
     points: tuple[Point, ...]
@@ -357,9 +360,9 @@ class Analysis:
 
     `index` is the index's folder; `pictures` files were looked at, of `contents` different
     contents; `damaged` of the files have an embedding that cannot be read, and count only as
-    facts, labels and exact copies. `filtered`: not the whole index was looked at. `created` is ISO 8601 with an offset.
-    `top` is how many were listed, `seed` what chance came from. None stands where there is nothing
-    to tell: no labels, or fewer than two classes.
+    facts, labels and exact copies. `filtered`: not the whole index was looked at. `created` is ISO
+    8601 with an offset. `top` is how many were listed, `seed` what chance came from. None stands
+    where there is nothing to tell: no labels, or fewer than two classes.
     """
 
     index: str

@@ -25,6 +25,7 @@ PLACES = {
     "browse": ("browse", "browse"),
     "duplicates": ("duplicates", "duplicates"),
     "evaluate": ("evaluate", "evaluate"),
+    "analyze": ("analyze", "analyze"),
     "split": ("split", "split"),
     "status": ("status", "status"),
     "forget": ("upkeep", "forget"),

@@ -209,7 +209,7 @@ def evaluate(
     from vsearch.output.evaluation.junit import require_junit, write_junit
     from vsearch.output.evaluation.markdown import require_markdown, write_markdown
     from vsearch.output.evaluation.table import form_of, print_evaluation, say_gates
-    from vsearch.output.report.evaluation import require_report
+    from vsearch.output.report.outline import require_report
     from vsearch.output.terminal import say
 
     requirements = [Requirement.parsed(one) for one in require or ()]

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vsearch.duplicates.near import SKETCH, axes, connected, sketched, stars
+from vsearch.duplicates.near import SKETCH, Pairs, axes, connected, pairs, sketched, stars
 from vsearch.errors import ImageError
 from vsearch.images.alignment import Plane, bits_between_parts, luminances
 from vsearch.images.isolation.decoders import Decoders
@@ -174,6 +174,30 @@ def hanging_together(
         hashes[damaged] = 0
         everyone = np.ones(len(rows), dtype=bool)
         return connected(sketches, hashes, everyone, pictures, progress), hashes
+
+
+def near_pairs(
+    index: Index,
+    rows: NDArray[np.int64],
+    *,
+    workers: int,
+    pixel_limit: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Iterator[Pairs]:
+    """Yield all pairs among these `rows` (n,) of an index that are near, as places in `rows`.
+
+    Files are looked at only where the index does not know a perceptual hash; then `workers` decode
+    at a time, at most `pixel_limit` pixels each. What is damaged is near to nothing. `progress` is
+    told how many of all rows are done; very large groups are not told whole (see `near.pairs`).
+    """
+    with Decoders(pixel_limit) as decoders:
+        pictures = _Pictures(index, rows, None, decoders, workers, crops=False)
+        sketches, damaged = _sketches(index, rows)
+        hashes, are_known = index.perceptual_hashes(rows)
+        hashes[damaged], are_known[damaged] = 0, True
+        for some in pairs(sketches, hashes, are_known, pictures):
+            progress(int(some.first[-1]) + 1, len(rows))
+            yield some
 
 
 def is_as_recorded(entry: Entry) -> bool:

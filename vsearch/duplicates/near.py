@@ -52,6 +52,8 @@ BITS_CONFIRMING = 75
 COSINE_OF_CAUTION = 0.7
 COSINE_OF_CROPS = 0.8
 BITS_OF_CROPS = 16
+ENOUGH = 1000
+"""Near pictures before one, from which on `pairs` looks for no more after it."""
 
 SKETCH = 64  # dimensions of a sketch; 0.84 of mini's energy, 1.5 times the pairs to be looked at
 _BANDS = HASH_BYTES // 2  # of 16 bits; BITS_ALONE < 2 x _BANDS, see above
@@ -100,6 +102,19 @@ class Star:
     cosines: NDArray[np.float32]
     bits: NDArray[np.int64]
     crops: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of near pictures: positions `first` (n,) < `second` (n,), in order, none twice.
+
+    `cosines` (n,) and `bits` (n,), 0 to 256, are between the two.
+    """
+
+    first: Positions
+    second: Positions
+    cosines: NDArray[np.float32]
+    bits: NDArray[np.int64]
 
 
 def axes(moment: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -191,8 +206,8 @@ def connected(
         queries = queries[: search.affordable(queries, everyone)]
         # What hangs together already need not be looked at: a thousand frames of a film cost no
         # more than a thousand pictures.
-        for pairs in search.parts(queries, everyone, together):
-            for first, second in pairs.tolist():
+        for some in search.parts(queries, everyone, together):
+            for first, second in some.tolist():
                 one, other = int(together[first]), int(together[second])
                 if one == other:
                     continue
@@ -206,6 +221,35 @@ def connected(
     for group in members.values():
         together[group] = min(group)
     return together
+
+
+def pairs(
+    sketches: NDArray[np.float32],
+    hashes: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+    pictures: Pictures,
+) -> Iterator[Pairs]:
+    """Yield all pairs of near pictures, in order, some at a time; arguments are those of `stars`.
+
+    All but in very large groups: where ENOUGH pictures before one are near to it, those after it
+    are not looked for; n pictures that are all alike would come to n * n / 2 pairs.
+    """
+    import numpy as np
+
+    search = _Search(sketches, hashes.copy(), known.copy(), pictures)
+    everything = np.ones(len(hashes), dtype=bool)
+    before = np.zeros(len(hashes), dtype=np.int64)  # near ones before each
+    start = 0
+    while start < len(hashes):
+        end = min(start + _QUERIES, len(hashes))
+        queries = np.flatnonzero(before[start:end] < ENOUGH) + start
+        count = search.affordable(queries, everything)
+        end = end if count == len(queries) else int(queries[count])
+        first, second = search.pairs(queries[:count], everything)
+        before += np.bincount(second, minlength=len(before))
+        for part in range(0, len(first), _PAIRS):
+            yield search.described(first[part : part + _PAIRS], second[part : part + _PAIRS])
+        start = end
 
 
 class _Search:
@@ -269,6 +313,11 @@ class _Search:
         queries = queries[self._able[queries]]
         yield from self._by_hash(queries, free)
         yield from self._by_embedding(queries, free, together)
+
+    def described(self, first: Positions, second: Positions) -> Pairs:
+        """Return these pairs with their cosines and bits."""
+        cosines = self._pictures.cosines(first, second)
+        return Pairs(first, second, cosines, distances(self._hashes[first], self._hashes[second]))
 
     def star(self, kept: int, near: Positions) -> Star:
         """Return the star of these, with their cosines and bits."""

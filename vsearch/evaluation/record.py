@@ -4,8 +4,9 @@
      "models": [{"model": {...}, "set", "latency": {...},
                  "protocols": {NAME: {"title", "queries", "gallery", "left_out",
                      "metrics": {METRIC: {"value", "low", "high", "n"}},
-                     "curve": [[k, value], ...], "classes": [...], "confusion": [...],
-                     "worst": [...], "scores": {...}, "ids": [...],
+                     "curve": [[k, value], ...], "curve_of": "recall", "classes": [...],
+                     "confusion": [...], "worst": [...], "worst_by": METRIC, "scores": {...},
+                     "ids": [...],
                      "per_query": {METRIC: [...]}}}}],
      "comparisons": [...], "gates": [...]}
 
@@ -108,7 +109,7 @@ def read_earlier(path: Path) -> list[Earlier]:
     ):
         raise SourceError(f"a later vsearch wrote it, {path}; bring this one up to date")
     try:
-        return [
+        models = [
             Earlier(
                 str(model["model"]["name"]),
                 {
@@ -130,6 +131,9 @@ def read_earlier(path: Path) -> list[Earlier]:
         ]
     except (KeyError, TypeError, AttributeError, ValueError):
         raise _damaged(path) from None
+    if not models:
+        raise _damaged(path)
+    return models
 
 
 def _damaged(path: Path) -> SourceError:
@@ -166,12 +170,14 @@ def _result(result: Result) -> dict[str, Any]:
         "left_out": result.left_out,
         "metrics": {name: asdict(one) for name, one in result.metrics.items()},
         "curve": result.curve,
+        "curve_of": result.curve_of,
         "classes": [asdict(one) for one in result.classes],
         "confusion": [
             {"truth": truth, "predicted": predicted, "count": count}
             for (truth, predicted), count in (result.confusion or {}).items()
         ],
         "worst": [asdict(one) for one in result.worst],
+        "worst_by": result.worst_by,
         "scores": _scores(result.scores) if result.scores else None,
         "ids": result.ids,
         "per_query": {name: values.tolist() for name, values in (result.per_query or {}).items()},

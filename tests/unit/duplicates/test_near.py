@@ -20,6 +20,7 @@ from vsearch.duplicates.near import (
     COSINE_OF_CROPS,
     SKETCH,
     axes,
+    pairs,
     sketched,
     stars,
 )
@@ -172,6 +173,49 @@ def test_the_same_groups_as_by_the_rule(count: int, dim: int) -> None:
     for seed in range(3):
         vectors, hashes = made_up(count, seed, dim)
         assert found(vectors, hashes) == plain(vectors, hashes)
+
+
+def found_pairs(vectors: Vectors, hashes: Hashes) -> list[tuple[int, int, int]]:
+    sketches = sketched(vectors, axes((vectors.T @ vectors).astype(np.float64)))
+    known = np.ones(len(hashes), dtype=bool)
+    listed = []
+    for some in pairs(sketches, hashes, known, Made(vectors, hashes)):
+        expected = (vectors[some.first] * vectors[some.second]).sum(axis=1)
+        assert some.cosines == pytest.approx(expected, abs=1e-5)
+        listed += list(
+            zip(some.first.tolist(), some.second.tolist(), some.bits.tolist(), strict=True)
+        )
+    return listed
+
+
+def plain_pairs(vectors: Vectors, hashes: Hashes) -> list[tuple[int, int, int]]:
+    """The rule, pair by pair."""
+    listed = []
+    for first, second in itertools.combinations(range(len(hashes)), 2):
+        (bits,) = distances(hashes[[first]], hashes[second]).tolist()
+        confirmed = vectors[first] @ vectors[second] >= COSINE and bits <= BITS_CONFIRMING
+        if bits <= BITS_ALONE or confirmed:
+            listed.append((first, second, bits))
+    return listed
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 400])
+def test_the_same_pairs_as_by_the_rule(count: int) -> None:
+    vectors, hashes = made_up(count, 3)
+    expected = plain_pairs(vectors, hashes)
+    assert found_pairs(vectors, hashes) == expected
+    assert count < 400 or len(expected) > 100
+
+
+def test_of_very_many_that_are_alike_not_all_pairs_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(near, "ENOUGH", 10)
+    monkeypatch.setattr(near, "_QUERIES", 1)
+    vectors, hashes = made_up(1, 0)
+    hashes[0] = np.arange(HASH_BYTES)
+    listed = found_pairs(vectors.repeat(50, axis=0), hashes.repeat(50, axis=0))
+    assert [pair[:2] for pair in listed] == [(i, j) for i in range(10) for j in range(i + 1, 50)]
 
 
 @pytest.mark.parametrize("together", [1, 5, near._TOGETHER])

@@ -51,6 +51,7 @@ def test_bins_are_closed_above() -> None:
     assert diagram.edges.tolist() == [0, 0.5, 1]
 
 
+@pytest.mark.filterwarnings("error")  # nor do they warn of 0 / 0
 def test_no_predictions_have_no_error() -> None:
     assert np.isnan(expected_calibration_error(np.empty(0), np.empty(0, bool)))
 

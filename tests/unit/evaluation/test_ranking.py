@@ -88,7 +88,7 @@ def cases(*, graded: bool = True, missing: bool = True, ties: bool = True) -> tu
         n = 1 + len(made) // 143
         scores = chance.permutation(n) if not ties else chance.integers(0, chance.integers(1, 5), n)
         gains = (chance.random(n) < chance.random()) * chance.integers(1, 4 if graded else 2, n)
-        lost = chance.integers(1, 4 if graded else 2, max(0, chance.integers(-3, 3)))
+        lost = chance.integers(1, 4 if graded else 2, max(0, int(chance.integers(-3, 3))))
         if not missing:
             lost = lost[:0]
         if gains.any() or len(lost):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-
 from made_truths import Vectors, gallery, vectors
 from numpy.typing import NDArray
 
@@ -16,10 +13,9 @@ from vsearch.evaluation.retrieval import Asked, at, came_first, retrieve, worst_
 
 
 @pytest.fixture(params=[1, 7, 1000], ids=["one query", "7 queries", "all"])
-def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """How many queries a block has, in a gallery of 60."""
+def _block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of so many queries, in a gallery of 60."""
     monkeypatch.setattr(retrieval, "BLOCK_BYTES", request.param * 60 * 4)
-    yield request.param
 
 
 def asked(embeddings: Vectors, *, without: bool) -> tuple[Asked, NDArray[np.int64]]:
@@ -29,8 +25,9 @@ def asked(embeddings: Vectors, *, without: bool) -> tuple[Asked, NDArray[np.int6
     return Asked(tuple(map(str, range(len(embeddings)))), embeddings, relevant, without=own), of
 
 
+@pytest.mark.usefixtures("_block")
 @pytest.mark.parametrize("without", [False, True])
-def test_blocks_come_to_what_all_at_once_does(block: int, without: bool) -> None:
+def test_blocks_come_to_what_all_at_once_does(without: bool) -> None:
     random = np.random.default_rng(0)
     embeddings = vectors(random, 60, kinds=20)
     one, of = asked(embeddings, without=without)

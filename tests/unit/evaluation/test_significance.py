@@ -44,6 +44,14 @@ def test_an_interval_is_that_of_plain_resampling(kind: str, size: int) -> None:
     assert answer == pytest.approx(expected, abs=0.006)
 
 
+def test_clusters_of_unequal_size_that_are_few_kinds_are_still_drawn_whole() -> None:
+    clusters = np.append(np.arange(200), np.repeat(np.arange(200, 300), 3))
+    values = (clusters >= 200).astype(float)  # the large ones hit, the small ones miss
+    expected = plain(values, clusters, 2000)
+    assert interval(values, clusters, resamples=4000) == pytest.approx(expected, abs=0.006)
+    assert expected[1] - expected[0] > 0.1
+
+
 COVERED = [
     pytest.param(lambda chance: chance.random(100), 0.5, id="uniform"),
     pytest.param(lambda chance: (chance.random(200) < 0.6) * 1.0, 0.6, id="hits"),
@@ -142,6 +150,13 @@ def test_it_is_the_same_the_other_way_round() -> None:
     assert other.p == pytest.approx(one.p, abs=0.05)
 
 
+def test_what_is_as_far_from_zero_counts_whatever_was_rounded_off() -> None:
+    tenths = np.append([1.0, 2.0, 3.0], np.zeros(97))  # exact in binary, unlike 0.1
+    for seed in range(20):
+        exact = paired(tenths, np.zeros(100), seed=seed).p
+        assert paired(tenths / 10, np.zeros(100), seed=seed).p == exact
+
+
 def test_equal_models_differ_by_nothing() -> None:
     values = np.random.default_rng(8).random(50)
     answer = paired(values, values.copy())
@@ -213,11 +228,13 @@ def test_a_statistic_that_is_a_mean_has_the_interval_of_the_mean() -> None:
     values = chance.random(400)
     kinds = np.array([0.0, 1.0])
     counts = np.array([130, 270])
-    of_values = interval_of(lambda drawn: drawn @ values / 400, np.ones(400, np.int64))
+    of_values = interval_of(lambda drawn: float(drawn @ values / 400), np.ones(400, np.int64))
     assert of_values == pytest.approx(interval(values), abs=0.004)
-    of_kinds = interval_of(lambda drawn: drawn @ kinds / 400, counts)
+    of_kinds = interval_of(lambda drawn: float(drawn @ kinds / 400), counts)
     assert of_kinds == pytest.approx(interval(np.repeat(kinds, counts)), abs=0.006)
-    difference = paired_of(lambda drawn: drawn @ (values - 0.48) / 400, np.ones(400, np.int64))
+    difference = paired_of(
+        lambda drawn: float(drawn @ (values - 0.48) / 400), np.ones(400, np.int64)
+    )
     plain_difference = paired(values, np.full(400, 0.48))
     assert difference.difference == pytest.approx(plain_difference.difference)
     assert difference.p == pytest.approx(plain_difference.p, abs=0.03)

@@ -98,6 +98,21 @@ def test_what_can_be_told_by_hand(
     assert (roc_auc(matching, others), rate, tar) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("scores", "match", "expected"),
+    [
+        pytest.param([1, 2, 3, 4], [0, 0, 1, 1], 3, id="apart"),
+        pytest.param([1, 2, 3, 4], [0, 1, 0, 1], 3, id="crossing at a point"),
+        pytest.param([1, 2, 2, 2, 3], [0, 0, 1, 1, 1], 2, id="within a tie"),
+    ],
+)
+def test_from_the_threshold_on_as_many_are_wrongly_accepted_as_refused(
+    scores: list[int], match: list[int], expected: float
+) -> None:
+    _, threshold = equal_error_rate(*counted(np.array(scores, float), np.array(match, bool)))
+    assert threshold == expected
+
+
 def test_without_pairs_of_both_kinds_there_is_no_value() -> None:
     values, some, none = np.array([0.5]), np.array([3]), np.array([0])
     for matching, others in ((some, none), (none, some), (none, none)):

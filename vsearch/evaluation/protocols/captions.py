@@ -75,7 +75,7 @@ def text_to_image(
         asked,
         pictures,
         {**at(k, ranking.recall_at, "recall"), "mrr": ranking.reciprocal_rank},
-        ranking.recall_at,
+        curve_of="recall",
         worst_by="mrr",
         query=lambda place: Example(
             0,
@@ -131,7 +131,7 @@ def image_to_text(
             "map": ranking.average_precision,
             "r_precision": ranking.r_precision,
         },
-        ranking.hit_rate_at,
+        curve_of="hit_rate",
         worst_by="map",
         query=lambda place: Example(
             0,

@@ -125,7 +125,7 @@ def image_to_image(
             "mrr": ranking.reciprocal_rank,
             "ndcg": ranking.ndcg_at,
         },
-        ranking.hit_rate_at,
+        curve_of="hit_rate",
         worst_by="map@r",
         query=lambda place: Example(
             0,

@@ -73,7 +73,7 @@ def search(
             "mrr": ranking.reciprocal_rank,
             "r_precision": ranking.r_precision,
         },
-        ranking.recall_at,
+        curve_of="recall",
         worst_by="map",
         query=lambda place: Example(
             0,

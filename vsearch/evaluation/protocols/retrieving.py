@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vsearch.evaluation.estimates import means, statistic
-from vsearch.evaluation.ranking import first_rank
+from vsearch.evaluation.ranking import first_rank, hit_rate_at, recall_at
 from vsearch.evaluation.results import Result
 from vsearch.evaluation.retrieval import came_first, retrieve, worst_first
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vsearch.evaluation.gallery import Gallery
-    from vsearch.evaluation.ranking import Ranking
     from vsearch.evaluation.results import Came, Example
     from vsearch.evaluation.retrieval import Asked, Measures, Progress, Retrieved
 
     Floats = NDArray[np.float64]
 
+_CURVES = {"recall": recall_at, "hit_rate": hit_rate_at}
 WORST = 12  # queries that are shown
 SHOWN = 8  # items that came, of each of them
 
@@ -33,8 +33,8 @@ def retrieved(
     asked: Asked,
     gallery: Gallery,
     measures: Measures,
-    curve: Callable[[Ranking, int], Floats],
     *,
+    curve_of: Literal["recall", "hit_rate"],
     worst_by: str,
     query: Callable[[int], Example],
     item: Callable[[int, float, bool], Came],
@@ -55,7 +55,7 @@ def retrieved(
         asked,
         gallery,
         {**measures, "rank": first_rank},
-        curve,
+        _CURVES[curve_of],
         workers=workers,
         progress=lambda done, total: progress(title, done, total),
         each=each,
@@ -88,7 +88,9 @@ def retrieved(
         per_query=found.values,
         clusters=asked.clusters,
         curve=found.curve,
+        curve_of=curve_of,
         worst=tuple(worst),
+        worst_by=worst_by,
         scores=found.scores(cutoff),
     )
     return result, found

@@ -8,12 +8,14 @@ stays text.
 from __future__ import annotations
 
 import io
+import logging
 import math
 import re
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree  # noqa: S405  # reads only what matplotlib has just written
+from xml.etree import ElementTree as ET
 
 from vsearch.output.preview import shortened
 from vsearch.output.terminal import printable
@@ -38,6 +40,28 @@ _VARIABLES = {
 }  # fmt: skip
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
+
+
+@contextmanager
+def _looks() -> Iterator[None]:
+    """Draw as this module says, whatever a person has set matplotlib to, and in silence."""
+    import matplotlib as mpl
+
+    settings = dict(mpl.rcParamsDefault)
+    del settings["backend"]  # a figure brings its own
+    settings["svg.fonttype"] = "none"
+    settings["svg.hashsalt"] = "vsearch"  # the same names within the SVG each time
+    settings["text.parse_math"] = False
+    log = logging.getLogger("matplotlib")
+    before = log.level
+    log.setLevel(logging.ERROR)  # a cache of fonts that it must build, or cannot write
+    try:
+        with mpl.rc_context(settings), warnings.catch_warnings():
+            # Its own fonts have not every letter; the browser, which will draw them, has.
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
+            yield
+    finally:
+        log.setLevel(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +90,7 @@ class Mark:
     x: float
 
 
+@_looks()
 def lines(
     ident: str,
     title: str,
@@ -95,7 +120,7 @@ def lines(
     if unit:
         axes.set_ylim(0, 1.02)
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=min(0.0, *(point[1] for line in series for point in line.points)))
     _mark(axes, marks)
     if len(series) > 1:
         _name_ends(axes, series)
@@ -103,6 +128,7 @@ def lines(
     return _svg(figure, ident, title, f"{y} by {x}. " + "; ".join(ends))
 
 
+@_looks()
 def histogram(
     ident: str,
     title: str,
@@ -139,16 +165,22 @@ def histogram(
     return _svg(figure, ident, title, f"{y} by {x}. " + "; ".join(told))
 
 
+@_looks()
 def columns(ident: str, title: str, names: Sequence[str], counts: Sequence[int], *, y: str) -> str:
     """Return a chart of columns in order, for so many that only some can be named below them."""
     figure, axes = _axes("", y)
     axes.bar(range(len(counts)), list(counts), width=0.85, color=SERIES[0])
-    step = math.ceil(len(names) / 8) if names else 1
+    step = math.ceil(len(names) / 6) if names else 1
     places = range(0, len(names), step)
     axes.set_xticks(list(places), [_short(names[place]) for place in places])
     axes.set_xlim(-0.6, max(len(names), 4) - 0.4)
     told = (f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
     return _svg(figure, ident, title, f"{y}. " + "; ".join(told))
+
+
+def few_digits(value: float) -> str:
+    """Return a value for reading beside a mark: three digits, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def densities(edges: Sequence[float], counts: Sequence[int]) -> list[float]:
@@ -198,12 +230,15 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
 
 def _logarithmic(axes: Axes, values: Sequence[float]) -> None:
     """Let x go by its logarithm, with numbers a person reads at 1, 2 and 5 times powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axes.set_xscale("log")
     low, high = min(values), max(values)
-    wide = high > 100 * low
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    if high < 8 * low:  # too little for powers of ten: some round numbers
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    else:
+        subs = (1.0,) if high > 100 * low else (1.0, 2.0, 5.0)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 
@@ -240,7 +275,7 @@ def _name_ends(axes: Axes, series: Sequence[Line]) -> None:
 
 
 def _apart(heights: Sequence[float], top: float) -> Iterator[float]:
-    """Yield ascending heights moved so that each is `_GAP` from the next, and the last below top."""
+    """Yield ascending heights, each moved to be `_GAP` from the next, and the last below top."""
     lowest = -math.inf
     moved = []
     for height in heights:
@@ -252,15 +287,18 @@ def _apart(heights: Sequence[float], top: float) -> Iterator[float]:
 
 
 def _name_peaks(axes: Axes, series: Sequence[Bins]) -> None:
-    """Write each histogram's name above its peak."""
+    """Write each histogram's name above its peak, away from the peaks right or left of it."""
     left, right = axes.get_xlim()
-    for place, bins in enumerate(series):
-        at, height = _peak(bins)
-        share = (at - left) / (right - left)
+    peaks = [_peak(bins) for bins in series]
+    for place, (at, height) in enumerate(peaks):
+        others = [other for other, _ in peaks[:place] + peaks[place + 1 :]]
+        near = [other for other in others if abs(other - at) < 0.2 * (right - left)]
+        # Of two at the same place, the first goes left.
+        before = near and (at < near[0] or (at == near[0] and place == 0))
         axes.annotate(
-            bins.name, (at, height), xytext=(0, 3), textcoords="offset points", size=12,
+            series[place].name, (at, height), xytext=(0, 3), textcoords="offset points", size=12,
             color=SERIES[place % len(SERIES)], va="bottom",
-            ha="left" if share < 0.15 else "right" if share > 0.85 else "center",
+            ha=("right" if before else "left") if near else "center",
         )  # fmt: skip
 
 
@@ -270,7 +308,7 @@ def _peak(bins: Bins) -> tuple[float, float]:
 
 
 def _short(name: str) -> str:
-    return shortened(printable(name), _NAME).replace("$", r"\$")  # else it would be mathematics
+    return shortened(printable(name), _NAME)
 
 
 def _said(point: tuple[float, float]) -> str:
@@ -279,16 +317,12 @@ def _said(point: tuple[float, float]) -> str:
 
 def _svg(figure: Figure, ident: str, title: str, description: str) -> str:
     """Return a figure as SVG for a page, with a title and a description for who cannot see it."""
-    import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     file = io.BytesIO()
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "vsearch"}
-    with mpl.rc_context(settings), warnings.catch_warnings():
-        # Its own fonts have not every letter; the browser, which will draw them, has.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
-    root = ElementTree.fromstring(file.getvalue())  # noqa: S314  # matplotlib's own
+    figure.set_canvas(FigureCanvasSVG(figure))
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    root = ET.fromstring(file.getvalue())  # noqa: S314  # matplotlib's own
     for child in list(root):  # what is said of the file, and a style for the whole page
         if child.tag == f"{_SVG}metadata" or child.find(f"{_SVG}style") is not None:
             root.remove(child)
@@ -300,15 +334,15 @@ def _svg(figure: Figure, ident: str, title: str, description: str) -> str:
         "aria-labelledby": f"{ident}-title {ident}-description",
     })  # fmt: skip
     for tag, text in (("desc", description), ("title", title)):
-        element = ElementTree.Element(tag, {"id": f"{ident}-{tag.replace('desc', 'description')}"})
+        element = ET.Element(tag, {"id": f"{ident}-{tag.replace('desc', 'description')}"})
         element.text = printable(text)
         root.insert(0, element)
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
-def _rewrite(root: ElementTree.Element, ident: str) -> None:
+def _rewrite(root: ET.Element, ident: str) -> None:
     """Make an SVG part of a page: see the module's docstring. Its names get `ident` before them."""
-    text = ElementTree.tostring(root, encoding="unicode")
+    text = ET.tostring(root, encoding="unicode")
     used = set(re.findall(r"(?:url\(|href=\")#([\w.-]+)", text))
     for element in root.iter():
         element.tag = element.tag.removeprefix(_SVG)

@@ -12,33 +12,63 @@
   const by = document.getElementById("by");
   const legend = document.querySelector("#legend ul");
   const COLORS = 6, SHAPES = 3;  // what has a higher place is grey: no eye tells more apart
-  const RADIUS = 4, NEAR = 14, MOST_PICTURES = 120, CLOSEST = 400;
+  const RADIUS = 4, NEAR = 14, MOST_PICTURES = 60, CLOSEST = 60;
   const sheets = [];
+  const stamps = new Map();
   let field = data.labels.length || !data.splits.length ? LABEL : SPLIT;
   let hidden = new Set();
   let scale = 1, left = 0, top = 0;  // pixels a unit of the map has; where its centre is
-  let pointed = -1, kept = -1, wide = 1, high = 1, colors = [], waiting = false;
+  let pointed = -1, kept = -1, wide = 1, high = 1, colors = [], kinds = [], pictured = false, waiting = false;
 
   const names = () => (field === LABEL ? data.labels : data.splits);
   const seen = (point) => !hidden.has(point[field]);
   const at = (point) => [left + point[X] * scale, top - point[Y] * scale];
 
   function look() {
+    stamps.clear();
     const style = getComputedStyle(document.documentElement);
     colors = Array.from({ length: COLORS }, (_, place) => style.getPropertyValue(`--series-${place}`));
-    colors.grey = style.getPropertyValue("--soft");
+    colors.grey = style.getPropertyValue("--grey");
     colors.text = style.getPropertyValue("--text");
     colors.page = style.getPropertyValue("--tile");
   }
 
-  const colorOf = (place) => (place < 0 || place >= COLORS * SHAPES ? colors.grey : colors[place % COLORS]);
+  // Gives the most frequent names a colour and a shape each; others that are shown get those of
+  // names that are not, as long as there are any.
+  function settleKinds() {
+    const many = COLORS * SHAPES;
+    const free = Array.from({ length: many }, (_, kind) => kind).filter((kind) => kind >= names().length || hidden.has(kind));
+    kinds = names().map((_, place) => (place < many ? place : hidden.has(place) || !free.length ? -1 : free.shift()));
+  }
 
-  function shape(pen, place, x, y, r) {
-    const kind = place < 0 || place >= COLORS * SHAPES ? 0 : Math.floor(place / COLORS);
+  const kindOf = (place) => (place < 0 ? (names().length ? -1 : 0) : kinds[place]);
+  const colorOf = (kind) => (kind < 0 ? colors.grey : colors[kind % COLORS]);
+
+  function shape(pen, kind, x, y, r) {
+    const form = kind < 0 ? 0 : Math.floor(kind / COLORS);
     pen.beginPath();
-    if (kind === 0) pen.arc(x, y, r, 0, 2 * Math.PI);
-    else if (kind === 1) pen.rect(x - r * .9, y - r * .9, r * 1.8, r * 1.8);
+    if (form === 0) pen.arc(x, y, r, 0, 2 * Math.PI);
+    else if (form === 1) pen.rect(x - r * .9, y - r * .9, r * 1.8, r * 1.8);
     else { pen.moveTo(x, y - r * 1.2); pen.lineTo(x + r * 1.15, y + r * .85); pen.lineTo(x - r * 1.15, y + r * .85); pen.closePath(); }
+  }
+
+  // A mark is drawn once for each kind, and copied to where its points are: five times as quick.
+  function stamp(place, r) {
+    const kind = kindOf(place);
+    if (!stamps.has(kind)) {
+      const ratio = window.devicePixelRatio || 1;
+      const mark = document.createElement("canvas");
+      mark.width = mark.height = 4 * r * ratio;
+      const pen = mark.getContext("2d");
+      pen.scale(ratio, ratio);
+      pen.fillStyle = colorOf(kind);
+      pen.strokeStyle = colors.page;
+      shape(pen, kind, 2 * r, 2 * r, r);
+      pen.fill();
+      pen.stroke();
+      stamps.set(kind, mark);
+    }
+    return stamps.get(kind);
   }
 
   function sheet(place) {
@@ -59,7 +89,9 @@
     if (!from.complete || !from.naturalWidth) return false;
     const cell = place % many;
     const by = side / Math.max(width, height);
-    pen.drawImage(from, cell % data.columns * data.side, Math.floor(cell / data.columns) * data.side, width, height,
+    // A pixel less on each side, into which the neighbours' colours have run.
+    pen.drawImage(from, cell % data.columns * data.side + 1, Math.floor(cell / data.columns) * data.side + 1,
+      Math.max(1, width - 2), Math.max(1, height - 2),
       x + (side - width * by) / 2, y + (side - height * by) / 2, width * by, height * by);
     return true;
   }
@@ -75,23 +107,19 @@
       const [x, y] = at(point);
       if (x > -50 && y > -50 && x < wide + 50 && y < high + 50) inside.push(place);
     });
-    const side = inside.length <= MOST_PICTURES && scale > 2 * Math.min(wide, high) ? 52 : 0;
-    const few = points.length < 1000;
-    pen.lineWidth = 1;
-    pen.strokeStyle = colors.page;
+    // Where so few are in view there is room for pictures in the place of marks.
+    pictured = inside.length <= MOST_PICTURES;
+    const side = pictured ? 52 : 0;
+    const r = points.length < 1000 ? RADIUS + 1 : RADIUS;
     for (const place of inside) {
       const [x, y] = at(points[place]);
-      pen.fillStyle = colorOf(points[place][field]);
       if (side) {
+        pen.fillStyle = colorOf(kindOf(points[place][field]));
         pen.fillRect(x - side / 2 - 2, y - side / 2 - 2, side + 4, side + 4);
         pen.fillStyle = colors.page;
         pen.fillRect(x - side / 2, y - side / 2, side, side);
         picture(pen, place, x - side / 2, y - side / 2, side);
-      } else {
-        shape(pen, points[place][field], x, y, few ? RADIUS + 1 : RADIUS);
-        pen.fill();
-        pen.stroke();
-      }
+      } else pen.drawImage(stamp(points[place][field], r), x - 2 * r, y - 2 * r, 4 * r, 4 * r);
     }
     for (const place of [kept, pointed]) {
       if (place < 0 || !seen(points[place])) continue;
@@ -109,7 +137,7 @@
 
   function nearest(x, y) {
     let best = -1;
-    let least = (scale > 2 * Math.min(wide, high) ? 30 : NEAR) ** 2;
+    let least = (pictured ? 30 : NEAR) ** 2;
     points.forEach((point, place) => {
       if (!seen(point)) return;
       const [px, py] = at(point);
@@ -124,12 +152,16 @@
     return told.filter((one) => one !== undefined);
   }
 
+  // Puts a point's small picture into a canvas of its shape, the longer side `side` pixels.
   function into(target, place, side) {
     const ratio = window.devicePixelRatio || 1;
-    target.width = target.height = side * ratio;
+    const by = side / Math.max(points[place][WIDTH], points[place][HEIGHT]);
+    const size = [points[place][WIDTH] * by, points[place][HEIGHT] * by];
+    [target.width, target.height] = size.map((one) => Math.round(one * ratio));
+    [target.style.width, target.style.height] = size.map((one) => `${one}px`);
     const pen = target.getContext("2d");
     pen.scale(ratio, ratio);
-    return picture(pen, place, 0, 0, side);
+    picture(pen, place, (size[0] - side) / 2, (size[1] - side) / 2, side);
   }
 
   // Shows the picture that is pointed at beside the pointer, and the one that is kept in its panel.
@@ -139,7 +171,7 @@
       const [x, y] = at(points[pointed]);
       const small = hover.querySelector("canvas");
       small.hidden = !points[pointed][WIDTH];
-      into(small, pointed, 120);
+      if (!small.hidden) into(small, pointed, 120);
       hover.querySelector("span").textContent = [...words(points[pointed]), points[pointed][NAME]].join("\n");
       const room = hover.getBoundingClientRect();
       // Presentation is set by the object model, which the page's policy allows.
@@ -175,7 +207,7 @@
     const xs = points.map((point) => point[X]), ys = points.map((point) => point[Y]);
     const middle = (list) => (list.reduce((a, b) => Math.max(a, b), -1) + list.reduce((a, b) => Math.min(a, b), 1)) / 2;
     const span = (list) => Math.max(.05, list.reduce((a, b) => Math.max(a, b), -1) - list.reduce((a, b) => Math.min(a, b), 1));
-    scale = points.length ? Math.min((wide - 40) / span(xs), (high - 40) / span(ys)) : 1;
+    scale = points.length ? Math.min((wide - 80) / span(xs), (high - 80) / span(ys)) : 1;
     left = wide / 2 - (points.length ? middle(xs) : 0) * scale;
     top = high / 2 + (points.length ? middle(ys) : 0) * scale;
     redraw();
@@ -195,6 +227,7 @@
     const room = canvas.getBoundingClientRect();
     const ratio = window.devicePixelRatio || 1;
     const before = [wide, high];
+    stamps.clear();
     [wide, high] = [room.width, room.height];
     canvas.width = Math.round(wide * ratio);
     canvas.height = Math.round(high * ratio);
@@ -221,20 +254,27 @@
         settle();
       });
       mark.width = mark.height = 28;
-      const pen = mark.getContext("2d");
-      pen.fillStyle = colorOf(place);
-      shape(pen, place, 14, 14, 9);
-      pen.fill();
+      mark.dataset.place = place;
       name.textContent = place < 0 ? (names().length ? "none" : "pictures") : names()[place];
       count.textContent = (counts.get(place) || 0).toLocaleString("en");
       label.append(box, mark, name, count);
       item.append(label);
       return item;
     }));
+    settle();
   }
 
   function settle() {
     pointed = -1;
+    settleKinds();
+    for (const mark of legend.querySelectorAll("canvas")) {
+      const kind = kindOf(Number(mark.dataset.place));
+      const pen = mark.getContext("2d");
+      pen.clearRect(0, 0, 28, 28);
+      pen.fillStyle = colorOf(kind);
+      shape(pen, kind, 14, 14, 9);
+      pen.fill();
+    }
     show();
     redraw();
   }
@@ -242,7 +282,6 @@
   function every(shown) {
     hidden = new Set(shown ? [] : [-1, ...names().keys()]);
     list();
-    settle();
   }
 
   // Goes to the nearest point that lies in a direction, within 45 degrees of it.
@@ -312,7 +351,7 @@
       }
     });
   }
-  canvas.addEventListener("pointerleave", settle);
+  canvas.addEventListener("pointerleave", () => { pointed = -1; show(); redraw(); });
   // The wheel turns the page until the map is in use.
   canvas.addEventListener("wheel", (event) => {
     if (document.activeElement !== canvas && !event.ctrlKey) return;
@@ -342,7 +381,7 @@
     field = by.value === "split" ? SPLIT : LABEL;
     every(true);
   });
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { look(); list(); redraw(); });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { look(); settle(); });
   new ResizeObserver(resize).observe(canvas);
   look();
   list();

@@ -14,7 +14,7 @@ from vsearch.output.page.write import part
 from vsearch.output.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vsearch.analysis.results import Map
 
@@ -62,7 +62,7 @@ def points(shown: Map, sizes: Sequence[tuple[int, int]], folder: str) -> dict[st
     rows = [
         [
             round(point.x, 4), round(point.y, 4),
-            labels.get(point.picture.label, -1), splits.get(point.picture.split, -1), *size,
+            _place(labels, point.picture.label), _place(splits, point.picture.split), *size,
             printable(os.path.basename(point.picture.path)),
             relative_url(point.picture.path, folder),
         ]
@@ -75,10 +75,14 @@ def points(shown: Map, sizes: Sequence[tuple[int, int]], folder: str) -> dict[st
     }
 
 
-def _by_frequency(names: Any) -> dict[str | None, int]:
+def _by_frequency(names: Iterable[str | None]) -> dict[str, int]:
     counted = Counter(one for one in names if one is not None)
     ranked = sorted(counted, key=lambda one: (-counted[one], one))
     return {one: place for place, one in enumerate(ranked)}
+
+
+def _place(places: dict[str, int], name: str | None) -> int:
+    return -1 if name is None else places[name]
 
 
 def as_data(data: object) -> str:

@@ -11,6 +11,9 @@ from vsearch.output.page.write import as_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+SERIES = 6
+"""Colours there are (style.css), by place; the next is the first again."""
+
 _STEP = 9  # pixels from one model's interval to the next
 
 
@@ -82,6 +85,21 @@ def figure(value: float) -> str:
     return f"{value:.3f}" if math.isfinite(value) else "–"
 
 
+def interval(low: float, high: float) -> str:
+    """Return the ends of an interval for reading; nothing for nan."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"{figure(low)} to {figure(high)}"
+
+
+def swatch(place: int) -> str:
+    """Return a dot in the colour of a model, by its place."""
+    return (
+        f'<svg class="swatch s{place % SERIES}" aria-hidden="true" focusable="false">'
+        '<circle cx="50%" cy="50%" r="40%"/></svg>'
+    )
+
+
 def share(value: float) -> Cell:
     """Return the cell of a figure in [0, 1], with a bar."""
     return Cell(f"{figure(value)} {bar(value)}", value if math.isfinite(value) else -1)
@@ -112,20 +130,21 @@ def bars(counts: Mapping[str, int], *, label: str, noun: str, total: int | None 
     return table(columns, rows, label=label)
 
 
-def intervals(found: Sequence[tuple[float, float, float]]) -> str:
+def intervals(found: Sequence[tuple[float, float, float] | None]) -> str:
     """Return (value, low, high) of each model, below each other, between 0 and 1.
 
     Empty where one of them lies outside: it would not be seen.
     """
-    if not all(0 <= side <= 1 for one in found for side in one):  # nan is neither
+    if not all(0 <= side <= 1 for one in found if one for side in one):  # nan is neither
         return ""
     marks = []
-    for place, (value, low, high) in enumerate(found):
+    for place, one in enumerate(found):
         y = _STEP * place + _STEP // 2 + 2
-        marks.append(
-            f'<g class="s{place % 6}"><line x1="{low:.2%}" x2="{high:.2%}" y1="{y}" y2="{y}"/>'
-            f'<circle cx="{value:.2%}" cy="{y}" r="3.5"/></g>'
-        )
+        if one:
+            marks.append(
+                f'<g class="s{place % SERIES}"><line x1="{one[1]:.2%}" x2="{one[2]:.2%}" '
+                f'y1="{y}" y2="{y}"/><circle cx="{one[0]:.2%}" cy="{y}" r="3.5"/></g>'
+            )
     height = _STEP * len(found) + 4
     grid = "".join(
         f'<line class="grid" x1="{at}%" x2="{at}%" y1="0" y2="{height}"/>'

@@ -46,17 +46,33 @@ def words_tile(words: str, *notes: str, kind: str = "") -> str:
     below = "".join(f"<span>{note}</span>" for note in notes if note)
     shown = escape(shortened(printable(words), _WORDS))
     return (
-        f'<li class="tile {kind}"><q class="caption" dir="auto" title="{as_text(words)}">{shown}</q>'
+        f'<li class="tile {kind}"><q dir="auto" title="{as_text(words)}">{shown}</q>'
         f'<span class="words">{below}</span></li>\n'
     )
 
 
-def row(tiles: Iterable[str], heading: str) -> str:
+def row(heading: str, tiles: Iterable[str]) -> str:
     """Return tiles beside each other below a heading (text); nothing where there are none."""
     inside = "".join(tiles)
     if not inside:
         return ""
-    return f'<div class="row"><h5>{as_text(heading)}</h5><ul class="tiles">\n{inside}</ul></div>\n'
+    above = f"<p>{as_text(heading)}</p>" if heading else ""
+    return f'<div class="row">{above}<ul class="tiles">\n{inside}</ul></div>\n'
+
+
+def example(heading: str, *rows: str) -> str:
+    """Return the list item of something seen: a heading (HTML), and rows of tiles."""
+    return f'<li class="example"><p>{heading}</p>\n<div class="rows">{"".join(rows)}</div></li>\n'
+
+
+def examples(heading: str, items: Iterable[str], *, narrow: bool = False) -> str:
+    """Return examples below a heading (text); nothing where there are none.
+
+    `narrow` ones have two tiles, and are put beside each other.
+    """
+    inside = "".join(items)
+    kind = "examples narrow" if narrow else "examples"
+    return f'<h3>{as_text(heading)}</h3>\n<ol class="{kind}">\n{inside}</ol>\n' if inside else ""
 
 
 def decoded(

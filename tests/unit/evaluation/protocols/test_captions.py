@@ -21,7 +21,7 @@ def asked(seed: int, *, calibration: Calibration = TOLD) -> tuple[Captions, Resu
     random = np.random.default_rng(seed)
     truth = captions(random, 30, 90)
     pictures = gallery(vectors(random, 30))
-    words = {text: one for text, one in zip(truth.captions, vectors(random, 90), strict=True)}
+    words = dict(zip(truth.captions, vectors(random, 90), strict=True))
     texts = np.stack([words[text] for text in truth.captions])
     names = [path[1:] for path in truth.paths]
     to_image = text_to_image(
@@ -34,7 +34,7 @@ def asked(seed: int, *, calibration: Calibration = TOLD) -> tuple[Captions, Resu
     return truth, to_image, to_text
 
 
-def check_text_to_image(truth: Captions, scores: np.ndarray, found: Result) -> None:  # type: ignore[type-arg]  # of any kind
+def check_text_to_image(truth: Captions, scores: np.ndarray, found: Result) -> None:
     ranks = np.array(
         [1 + (row > row[image]).sum() for row, image in zip(scores, truth.image_of, strict=True)]
     )
@@ -53,7 +53,7 @@ def check_text_to_image(truth: Captions, scores: np.ndarray, found: Result) -> N
     assert [one.value for one in found.worst] == sorted(1 / ranks)[:12]
 
 
-def check_image_to_text(truth: Captions, scores: np.ndarray, found: Result) -> None:  # type: ignore[type-arg]  # of any kind
+def check_image_to_text(truth: Captions, scores: np.ndarray, found: Result) -> None:
     assert found.per_query is not None
     texts = np.array(truth.captions)
     for image, column in enumerate(scores.T):

@@ -17,7 +17,7 @@ N = 80
 
 def asked(
     seed: int, queries: list[int] | None = None, *, classes: int = 7
-) -> tuple[Labels, np.ndarray, Result, Result]:  # type: ignore[type-arg]  # float32
+) -> tuple[Labels, np.ndarray, Result, Result]:
     random = np.random.default_rng(seed)
     truth = labels(random, N, classes)
     embeddings = vectors(random, N)
@@ -73,7 +73,7 @@ def test_the_neighbours_vote_as_plain_code_has_them_do() -> None:
     for place in range(N):
         scores = embeddings @ embeddings[place]
         near = [one for one in np.argsort(-scores) if one != place][:NEIGHBOURS]
-        weights = {name: 0.0 for name in names}
+        weights = dict.fromkeys(names, 0.0)
         for one in near:
             weights[of[one]] += float(np.exp(scores[one] / TEMPERATURE))
         predicted.append(max(names, key=weights.__getitem__))
