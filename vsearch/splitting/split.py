@@ -67,7 +67,7 @@ class Splitting:
     of them are near-duplicates, or equal. `largest` is the size of the largest. `few` are the
     classes that are in fewer groups than there are splits. `pairs` across splits were looked at in
     the proof, none of them near; but `flat` pictures have too little structure to be near to any,
-    unless their files are equal. `left_out` are the pictures that are not there, or have no embedding.
+    unless their files are equal. `left_out` are those that are not there, or have no embedding.
     """
 
     splits: Mapping[str, str]
