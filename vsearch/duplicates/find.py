@@ -155,7 +155,7 @@ def hanging_together(
     pixel_limit: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[Positions, NDArray[np.uint8]]:
-    """Return which of `rows` (n,), ascending, hang together through near pairs, and their hashes.
+    """Return which of `rows` (n,), ascending, must not part if near ones must not; their hashes.
 
     The place of the first of its own for each (n,), see `near.connected`, and (n, 32). Where the
     index does not know a hash the picture is decoded for it, as `find` does. Damaged embeddings are

@@ -14,8 +14,10 @@ A group is a star: each member is near to the one that is kept, never only to an
 pictures come in the order of preference, and each that is still free when its turn comes is kept
 and takes all that are near to it and free.
 
-Near is not transitive. What hangs together through any number of near pairs is told by `connected`,
-for those who must not part two that are near.
+Near is not transitive. What hangs together through any number of pairs is told by `connected`, for
+those who must not part two that are near. They lose nothing by keeping a few more together, so for
+them COSINE_OF_CAUTION is enough where the hashes agree: blurred and flat pictures move that far
+when they are recompressed.
 
 Both searches are exact, and neither ever holds n x n of anything:
 
@@ -47,6 +49,7 @@ BITS_ALONE = 31
 """The most bits at which the hashes alone say that two pictures are near; PDQ's own advice."""
 COSINE = 0.9
 BITS_CONFIRMING = 75
+COSINE_OF_CAUTION = 0.7
 COSINE_OF_CROPS = 0.8
 BITS_OF_CROPS = 16
 ENOUGH = 1000
@@ -187,12 +190,13 @@ def connected(
 ) -> Positions:
     """Return for each picture (n,) the position of the first that hangs together with it.
 
-    The connected components of the graph of all near pairs, exactly. Arguments as those of `stars`;
-    `progress` is told how many of all pictures are done.
+    The connected components of the graph of all pairs that are near, or would be if COSINE were
+    COSINE_OF_CAUTION, exactly. Arguments as those of `stars`; `progress` is told how many of all
+    pictures are done.
     """
     import numpy as np
 
-    search = _Search(sketches, hashes.copy(), known.copy(), pictures)
+    search = _Search(sketches, hashes.copy(), known.copy(), pictures, COSINE_OF_CAUTION)
     together = np.arange(len(hashes))
     members = {position: [position] for position in range(len(hashes))}
     everyone = np.ones(len(hashes), dtype=bool)
@@ -257,9 +261,11 @@ class _Search:
         hashes: NDArray[np.uint8],
         known: NDArray[np.bool_],
         pictures: Pictures,
+        cosine: float = COSINE,
     ) -> None:
         import numpy as np
 
+        self._cosine = cosine
         self._sketches = sketches
         self._hashes = hashes
         self._known = known
@@ -377,7 +383,7 @@ class _Search:
     def _by_embedding(
         self, queries: Positions, free: NDArray[np.bool_], together: Positions | None
     ) -> Iterator[NDArray[np.int64]]:
-        for first, second in self._alike(queries, free, COSINE):
+        for first, second in self._alike(queries, free, self._cosine):
             for part in range(0, len(first), _PAIRS):
                 one, other = first[part : part + _PAIRS], second[part : part + _PAIRS]
                 if together is not None:
@@ -418,7 +424,7 @@ class _Search:
         near[~unknown] = self._agree(first[~unknown], second[~unknown])
         # What is decoded for its hash is near by its embedding for sure.
         asked = unknown | near
-        near[asked] = self._pictures.cosines(first[asked], second[asked]) >= COSINE
+        near[asked] = self._pictures.cosines(first[asked], second[asked]) >= self._cosine
         asked = unknown & near
         if asked.any():
             self._learn(np.union1d(first[asked], second[asked]))
@@ -426,7 +432,14 @@ class _Search:
         return np.column_stack([first[near], second[near]])
 
     def _agree(self, first: Positions, second: Positions) -> NDArray[np.bool_]:
-        return distances(self._hashes[first], self._hashes[second]) <= BITS_CONFIRMING
+        import numpy as np
+
+        # As `distances`, but the forms of each of the few pictures that come first are made once.
+        few, places = np.unique(first, return_inverse=True)
+        words = forms(self._hashes[few]).view(np.uint64)[places]  # (n, 8, 4)
+        differing = np.bitwise_count(words ^ self._words[second][:, None, :])
+        bits = differing.sum(axis=2, dtype=np.int64).min(axis=1)
+        return np.asarray((bits <= BITS_CONFIRMING) & self._able[first] & self._able[second])
 
     def _learn(self, positions: Positions) -> None:
         new = positions[~self._known[positions]]

@@ -1,6 +1,6 @@
 """The proof that nothing leaks: every pair of pictures across splits is looked at, the plain way.
 
-It shares the thresholds with `duplicates.near`, and none of its search: no bands, no sketches.
+It shares with `duplicates.near` what near is, and none of its search: no bands, no sketches.
 Cosines are products of the whole embeddings. The bits that differ are products too: of hashes as
 +1 and -1, in each of the eight forms, 256 less twice the bits.
 """
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _QUERIES, _COLUMNS = 128, 4096  # multiplied at once: products of 16 MB
-_ROUNDED = 1e-5  # two ways to compute a cosine differ by less; a pair that close is neither
 
 
 def leaks(
@@ -52,7 +51,7 @@ def leaks(
                 products = turned @ _signs(hashes[columns]).T  # (q * 8, c)
                 most = products.reshape(len(rows), 8, len(columns)).max(axis=1)
                 bits = (BITS - most) / 2
-                near = (cosines >= COSINE + _ROUNDED) & (bits <= BITS_CONFIRMING)
+                near = (cosines >= COSINE) & (bits <= BITS_CONFIRMING)
                 near |= bits <= BITS_ALONE
                 near &= np.outer(hashes[rows].any(axis=1), hashes[columns].any(axis=1))
                 first, second = np.nonzero(near)

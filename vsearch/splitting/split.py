@@ -64,10 +64,10 @@ class Splitting:
     """What came of it: the name of the split of each picture, by path.
 
     `groups` are those of pictures that had to stay together, of one at least; in `groups_of_near`
-    of them are near-duplicates, or equal. `largest` is the size of the largest. `few` are the classes that
-    are in fewer groups than there are splits. `pairs` across splits were looked at in the proof,
-    none of them near; but `flat` pictures have too little structure to be near to any, unless their
-    files are equal. `left_out` are the pictures that are not there, or have no embedding.
+    of them are near-duplicates, or equal. `largest` is the size of the largest. `few` are the
+    classes that are in fewer groups than there are splits. `pairs` across splits were looked at in
+    the proof, none of them near; but `flat` pictures have too little structure to be near to any,
+    unless their files are equal. `left_out` are those that are not there, or have no embedding.
     """
 
     splits: Mapping[str, str]

@@ -16,6 +16,7 @@ from vsearch.duplicates.near import (
     BITS_CONFIRMING,
     BITS_OF_CROPS,
     COSINE,
+    COSINE_OF_CAUTION,
     COSINE_OF_CROPS,
     SKETCH,
     axes,
@@ -319,7 +320,8 @@ def _keeping(steps: list[tuple[int, int]]) -> Callable[[int, int], None]:
 def components(vectors: Vectors, hashes: Hashes) -> list[int]:
     """The first that each hangs together with, by repeating the rule until nothing changes."""
     bits = np.stack([distances(hashes, one) for one in hashes])
-    near_pairs = near.is_near(vectors @ vectors.T, bits)
+    agree = (vectors @ vectors.T >= COSINE_OF_CAUTION) & (bits <= BITS_CONFIRMING)
+    near_pairs = agree | (bits <= BITS_ALONE)
     leads = np.arange(len(hashes))
     while True:
         lower = np.where(near_pairs, leads[None, :], leads[:, None]).min(axis=1)
