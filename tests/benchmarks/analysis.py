@@ -227,11 +227,11 @@ def measured(args: argparse.Namespace) -> Iterator[dict[str, object]]:
                 pixel_limit=pixel_limit(cores()),
             )  # fmt: skip
 
-        for seed, (folder, of_seed) in enumerate(copies.items()):
+        for seed, (place, of_place) in enumerate(copies.items()):
             yield {
                 "seed": seed,
                 **suspects(labels, seed, partial(analysis, [base])),
-                **leaks(labels, of_seed, partial(analysis, [base, folder])),
+                **leaks(labels, of_place, partial(analysis, [base, place])),
                 **outliers(labels, strange, partial(analysis, [base, strange])),
             }
 

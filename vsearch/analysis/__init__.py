@@ -4,12 +4,15 @@
     results      what it comes to, as frozen values
     facts        sizes, formats, dates, cameras
     labelling    which picture has which label, and what becomes of the others; class balance
-    neighbours   exact nearest neighbours, in blocks
+    contents     the different contents of the index, and the files of each
+    groups       near pairs -> which contents are alike
     leakage      pictures that are there twice: within and across splits, with one label or several
-    outliers     pictures that lie apart from the others, by the density around their neighbours
+    neighbours   exact nearest neighbours, in blocks
+    outliers     pictures that lie apart from the others
+    classifier   how probable each class is for each picture, out of sample
     suspects     labels that may be wrong
     coverage     which few pictures stand for all; what to label next
-    embedding    a map in two dimensions
+    projection   a map in two dimensions
 
-All but `analyze`, `facts` and `labelling` are arrays in, arrays out. All of it is deterministic.
+All of it is deterministic: what chance there is comes from a seed.
 """

@@ -1,82 +1,110 @@
-"""Pictures that are there twice: their groups, and where they should not be."""
+"""Pictures that are there twice, and where they should not be."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+from vsearch.analysis.results import MOST_PAIRS, Duplicates, Group, Leak, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from vsearch.duplicates.near import Pairs
-
-NO_SIDE, SEVERAL = -1, -2
+    from vsearch.analysis.contents import Contents
+    from vsearch.analysis.groups import Alike
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """Which of n contents are near to which.
-
-    `groups` (n,) number the groups of those connected by pairs, in the order of their first ones,
-    which they are named by. `stand_ins` (n,) is for each one of its group that is near to itself,
-    or itself: no two of them are near. `crossing` are the pairs kept as they were asked for.
-    """
-
-    groups: NDArray[np.int64]
-    stand_ins: NDArray[np.int64]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    cosines: NDArray[np.float32]
-    bits: NDArray[np.int64]
-
-
-def alike(pairs: Iterable[Pairs], count: int, sides: NDArray[np.int64] | None) -> Alike:
-    """Return which of `count` contents are near to which, by their pairs, in order.
-
-    Of the pairs, those are kept that are on different `sides` (count,); None: no pairs. NO_SIDE is
-    none, SEVERAL different from all others.
-    """
-    import numpy as np
-
-    leaders = list(range(count))  # of each, one of its group before it, or itself
-    stand_ins = list(range(count))
-    kept: list[tuple[NDArray[np.int64], ...]] = []
-    kept_cosines: list[NDArray[np.float32]] = []
-    for some in pairs:
-        for one, other in zip(some.first.tolist(), some.second.tolist(), strict=True):
-            _join(leaders, one, other)
-            if stand_ins[one] == one and stand_ins[other] == other:
-                stand_ins[other] = one
-        if sides is not None:
-            one_side, other_side = sides[some.first], sides[some.second]
-            differ = (one_side != other_side) | (one_side == SEVERAL)
-            differ &= (one_side != NO_SIDE) & (other_side != NO_SIDE)
-            kept.append((some.first[differ], some.second[differ], some.bits[differ]))
-            kept_cosines.append(some.cosines[differ])
-    nothing = np.empty(0, np.int64)
-    first, second, bits = (
-        np.concatenate([nothing, *one]) for one in zip(*(kept or [(nothing,) * 3]), strict=True)
+def duplicates(contents: Contents, near: Alike, top: int) -> Duplicates:
+    """Return the groups of duplicates, and those across splits and labels."""
+    groups = list(_groups(contents, near))
+    across = sum(len(one.splits) > 1 for one in groups)
+    conflicts = [one for one in groups if len(one.labels) > 1]
+    leaks, pairs, leaking = _leaks(contents, near)
+    return Duplicates(
+        groups=len(groups),
+        pictures=sum(len(one.pictures) for one in groups),
+        listed=tuple(sorted(groups, key=lambda one: -len(one.pictures))[:top]),
+        across=across,
+        leaking=leaking,
+        leaks=leaks,
+        pairs=pairs,
+        conflicting=len(conflicts),
+        conflicts=tuple(
+            sorted(conflicts, key=lambda one: (not one.exact, -len(one.pictures)))[:top]
+        ),
     )
-    return Alike(
-        np.array([_leader(leaders, place) for place in range(count)], dtype=np.int64),
-        np.array(stand_ins, dtype=np.int64),
-        first, second, np.concatenate([np.empty(0, np.float32), *kept_cosines]), bits,
+
+
+def _groups(contents: Contents, near: Alike) -> Iterator[Group]:
+    import numpy as np
+
+    labelling = contents.known.labelling if contents.known else None
+    order = np.argsort(near.groups, kind="stable")
+    bounds = np.flatnonzero(np.diff(near.groups[order], prepend=-1, append=-1))
+    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        members = order[begin:end].tolist()
+        files = [file for content in members for file in contents.files_of(content)]
+        if len(files) < 2:
+            continue
+        pictures = tuple(contents.picture(file) for file in files)
+        labels = {one.label for one in pictures}
+        splits = {one.split for one in pictures}
+        yield Group(
+            pictures,
+            exact=len(members) == 1,
+            labels=tuple(sorted(one for one in labels if one is not None)),
+            splits=tuple(one for one in (labelling.splits if labelling else ()) if one in splits),
+        )
+
+
+def _leaks(contents: Contents, near: Alike) -> tuple[tuple[Leak, ...], tuple[Pair, ...], int]:
+    """Return the pairs across splits, by splits, themselves, and how many pictures are in any."""
+    if contents.known is None or not contents.known.labelling.splits:
+        return (), (), 0
+    number = {split: place for place, split in enumerate(contents.known.labelling.splits)}
+    counts: Counter[tuple[int, int, str]] = Counter()
+    pairs: list[Pair] = []
+    leaking: set[int] = set()
+    for one, other, why, cosine, bits in _crossing(contents, near):
+        first, second = number[contents.split(one) or ""], number[contents.split(other) or ""]
+        if first > second:
+            one, other, first, second = other, one, second, first
+        counts[first, second, why] += 1
+        leaking.update((one, other))
+        if len(pairs) < MOST_PAIRS:
+            pairs.append(Pair(contents.picture(one), contents.picture(other), why, cosine, bits))
+    names = list(number)
+    leaks = tuple(
+        Leak(
+            names[first], names[second],
+            counts[first, second, "exact"], counts[first, second, "near"],
+        )
+        for first, second in sorted({key[:2] for key in counts})
     )  # fmt: skip
+    return leaks, tuple(pairs), len(leaking)
 
 
-def _leader(leaders: list[int], place: int) -> int:
-    """Return the first of a group, and shorten the way to it."""
-    top = place
-    while leaders[top] != top:
-        top = leaders[top]
-    while leaders[place] != top:
-        leaders[place], place = top, leaders[place]
-    return top
+def _crossing(
+    contents: Contents, near: Alike
+) -> Iterator[tuple[int, int, Literal["exact", "near"], float | None, int | None]]:
+    """Yield the pairs of files in different splits, exact ones first, then by falling cosine."""
+    import numpy as np
 
+    def differ(one: int, other: int) -> bool:
+        splits = contents.split(one), contents.split(other)
+        return None not in splits and splits[0] != splits[1]
 
-def _join(leaders: list[int], one: int, other: int) -> None:
-    one, other = sorted((_leader(leaders, one), _leader(leaders, other)))
-    leaders[other] = one
+    for content in np.flatnonzero(np.diff(contents.starts) > 1).tolist():
+        files = contents.files_of(content)
+        whole = bool(contents.vectors[content].any())
+        for one in files:
+            for other in range(one + 1, files.stop):
+                if differ(one, other):
+                    yield one, other, "exact", 1.0 if whole else None, 0 if whole else None
+    for place in np.lexsort((near.second, near.first, -near.cosines)).tolist():
+        first, second = int(near.first[place]), int(near.second[place])
+        for one in contents.files_of(first):
+            for other in contents.files_of(second):
+                if differ(one, other):
+                    cosine, bits = float(near.cosines[place]), int(near.bits[place])
+                    yield one, other, "near", min(cosine, 1.0), bits

@@ -9,14 +9,58 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vsearch.analysis.results import Map, Point
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
+
+    from vsearch.analysis.contents import Contents
 
 TSNE, PCA = "t-SNE", "principal components"
 _COMPONENTS = 50  # that are kept of the embeddings, as van der Maaten and Hinton do
 _PERPLEXITY = 30.0
 _LEAST = 8  # points; fewer are laid out by principal components
+
+
+def laid_out(
+    contents: Contents,
+    whole: NDArray[np.bool_],
+    named: set[str],
+    count: int,
+    seed: int,
+    progress: Callable[[str, int, int], None],
+) -> Map:
+    """Return the map of at most `count` of the contents that are `whole` (n,).
+
+    `named` are paths of pictures that are to be on it.
+    """
+    import numpy as np
+
+    places = np.flatnonzero(whole)
+    if not count or not len(places):
+        return Map((), len(places), PCA)
+    progress("map", 0, 1)
+    pictures = [contents.shown(content) for content in places.tolist()]
+    numbers = contents.classes()
+    chosen = sampled(
+        np.array([one.path in named for one in pictures]),
+        np.array([numbers.get(one.label or "", -1) for one in pictures], dtype=np.int64),
+        count,
+        seed,
+    )
+    positions, method = projected(contents.vectors[places[chosen]], seed)
+    progress("map", 1, 1)
+    return Map(
+        tuple(
+            Point(pictures[one], x, y)
+            for one, (x, y) in zip(chosen.tolist(), positions.tolist(), strict=True)
+        ),
+        len(places),
+        method,
+    )
 
 
 def projected(vectors: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float64], str]:
