@@ -226,7 +226,7 @@ def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> N
     captions = vsearch("split", PHOTOS / "captions.csv", "--fractions", "70,30")
     assert captions.returncode == 0
     assert captions.stderr.startswith(
-        b"there is no index; indexing 48 pictures for the time being\n"
+        b"there is no index; embedding all 48 for the time being (`vsearch index"
     )
     assert captions.stdout.startswith(b"image,caption,split\r\n")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +11,8 @@ from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
 from vsearch.cli.values import PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from vsearch.index import Index
-    from vsearch.indexing.events import Event
-    from vsearch.indexing.temporary import Lacking
     from vsearch.splitting.split import Plan, Splitting
     from vsearch.truth.sheet import Sheet
 
@@ -202,62 +198,26 @@ def _split(
     """
     from contextlib import ExitStack
 
+    from vsearch.cli.encoders import model_for_index
+    from vsearch.cli.temporary import index_with
     from vsearch.config import cores
     from vsearch.index import Index
+    from vsearch.models.open import open_encoder
     from vsearch.output.splitting import SplitProgress
     from vsearch.splitting.split import Machine
     from vsearch.splitting.split import split as split_index
 
     with ExitStack() as opened:
-        index = opened.enter_context(
-            Index(folder)
-            if as_it_is
-            else _index_of(list(dict.fromkeys(pictures)), folder, pixel_limit)
-        )
+        if as_it_is:
+            index = opened.enter_context(Index(folder))
+        else:
+            model = model_for_index(folder, None, offline=True, device="auto")
+            encoder, _ = open_encoder(model, "auto")
+            paths = list(dict.fromkeys(pictures))
+            place = opened.enter_context(
+                index_with(paths, folder, encoder, pixel_limit=pixel_limit, quiet=False)
+            )
+            index = opened.enter_context(Index(place, encoder.identity))
         with SplitProgress() as progress:
             machine = Machine(cores(), pixel_limit, progress.show)
             return split_index(index, sheet, pictures, labels, plan, machine)
-
-
-@contextmanager
-def _index_of(paths: list[str], known: Path, pixel_limit: int) -> Iterator[Index]:
-    """Open an index of these pictures, with the model of the `known` one."""
-    from contextlib import ExitStack
-
-    from vsearch.cli.encoders import model_for_index
-    from vsearch.config import cores
-    from vsearch.errors import ModelMismatch
-    from vsearch.index import Index
-    from vsearch.indexing.events import Tally
-    from vsearch.indexing.run import Options
-    from vsearch.indexing.temporary import Lacking, index_of
-    from vsearch.models.open import open_encoder
-    from vsearch.output.progress import IndexingOutput
-    from vsearch.output.terminal import count_of, say
-    from vsearch.splitting.split import nothing_there
-
-    encoder, _ = open_encoder(model_for_index(known, None, offline=True, device="auto"), "auto")
-    tally, output = Tally(), IndexingOutput(quiet=False)
-
-    def show(event: Event | Lacking) -> None:
-        if isinstance(event, Lacking):
-            lacks = (
-                "there is no index"
-                if event.folder is None
-                else f"{count_of(event.count, 'picture')} not in the index {event.folder}"
-            )
-            say(f"{lacks}; indexing {count_of(event.pictures, 'picture')} for the time being")
-        else:
-            tally.add(event)
-            output.show(event, tally)
-
-    with ExitStack() as opened:
-        with output:
-            folder = opened.enter_context(
-                index_of(paths, known, encoder, Options(cores(), pixel_limit), show)
-            )
-        try:
-            index = opened.enter_context(Index(folder, encoder.identity))
-        except ModelMismatch:  # nothing at all could be embedded
-            raise nothing_there(paths[0]) from None
-        yield index

@@ -315,7 +315,8 @@ class _Sections:
     def _duplicates(self) -> None:
         twice, known = self._analysis.duplicates, self._analysis.labelling
         self._heading(
-            f"Duplicates: {count_of(twice.groups, 'group')} of {count_of(twice.pictures, 'picture')}"
+            f"Duplicates: {count_of(twice.groups, 'group')} of "
+            f"{count_of(twice.pictures, 'picture')}"
             if twice.groups
             else "Duplicates: none"
         )

@@ -27,7 +27,7 @@ _MEANINGS = {
     "rare ones count as much as frequent ones",
     "micro_f1": "the harmonic mean of precision and recall over all pictures",
     "roc_auc": "how often a pair that matches has a higher cosine than one that does not",
-    "tar@0.001": "the share of matching pairs found where one in a thousand others is taken for one",
+    "tar@0.001": "the share of matching pairs found where one in 1,000 others is taken for one",
     "eer": "the share of errors at the cosine where as many matching pairs are missed as others "
     "are taken for matching; less is better",
     "ece": "how far stated probabilities are from what comes true; less is better "
