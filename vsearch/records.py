@@ -212,7 +212,7 @@ class RootStatus:
 
 @dataclass(frozen=True, slots=True)
 class SetStatus:
-    """The embeddings of a model that the index does not answer with.
+    """The embeddings of a model that the index does not answer with: the vector set of that `name`.
 
     `kept` when it did so before, else they are being built. `rows` embeddings, with which `images`
     files could be answered; `lacking` are the pictures without one. `bytes` is the size on disk.
@@ -224,11 +224,14 @@ class SetStatus:
     images: int
     lacking: int
     bytes: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What an index holds. It answers with the embeddings of `model`; `others` lie beside them.
+    """What an index holds. It answers with the embeddings of `model`, which are in `vector_set`.
+
+    `others` lie beside them.
 
     `images` are files with an embedding, `lacking` pictures that have none by this model, `rows`
     embeddings, of which `live_rows` belong to a file that is still there; `graph_rows` are covered
@@ -249,6 +252,7 @@ class Status:
     skipped: dict[str, int]
     bytes: int
     changed_at: float
+    vector_set: str = ""
 
 
 @dataclass(frozen=True, slots=True)

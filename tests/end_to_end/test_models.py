@@ -68,6 +68,40 @@ def names(done: subprocess.CompletedProcess[bytes]) -> list[str]:
     ]
 
 
+def test_two_models_are_compared_over_the_same_queries(
+    vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
+) -> None:
+    """Random weights find nothing, and that is more than chance; each set of an index is told."""
+    online = cache | {"HF_ENDPOINT": hub.url}
+    index, captions = tmp_path / "index", PHOTOS / "captions.csv"
+    assert vsearch("index", PHOTOS, "--index", index).returncode == 0
+    asked = ("evaluate", captions, "--json", "--no-latency", "--index", index)
+    done = vsearch(*asked, "--model", "mini", "--model", f"{NAME}@fp32", environ=online)
+    assert done.returncode == 0, done.stderr
+    assert b"48 of 48 pictures not in the index" in done.stderr  # by the second model
+    found = json.loads(done.stdout)
+    told = {one["metric"]: one for one in found["comparisons"]}
+    recall = told["text_to_image.recall@5"]
+    assert (recall["model"], recall["other"]) == (f"{NAME}@fp32", "mini")
+    assert recall["difference"] < -0.5
+    assert recall["p"] < 0.01
+    assert not any(metric.startswith("graph") for metric in told)
+
+    changed = vsearch("index", "--index", index, "--model", f"{NAME}@fp32", environ=online)
+    assert changed.returncode == 0, changed.stderr
+    done = vsearch(*asked, "--model", "mini", environ=cache)  # whose embeddings are kept
+    assert (done.returncode, done.stderr) == (0, b"")
+    (model,) = json.loads(done.stdout)["models"]
+    assert (model["set"], model["model"]["name"]) == ("whole", "mini")
+    assert model["protocols"] == found["models"][0]["protocols"]
+    done = vsearch(*asked, "--set", "whole-2", environ=cache)
+    (model,) = json.loads(done.stdout)["models"]
+    assert (model["set"], model["model"]["name"]) == ("whole-2", f"{NAME}@fp32")
+    status = json.loads(vsearch("status", "--json", "--index", index).stdout)
+    assert status["vector_set"] == "whole-2"
+    assert [one["name"] for one in status["others"]] == ["whole"]
+
+
 def test_from_a_name_to_an_answer(
     vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vsearch.duplicates.near import SKETCH, axes, sketched, stars
+from vsearch.duplicates.near import SKETCH, Pairs, axes, connected, pairs, sketched, stars
 from vsearch.errors import ImageError
 from vsearch.images.alignment import Plane, bits_between_parts, luminances
 from vsearch.images.isolation.decoders import Decoders
@@ -145,6 +145,59 @@ def find(
             }
             if group := _group(index, int(rows[star.kept]), near, condition, keep):
                 yield group
+
+
+def hanging_together(
+    index: Index,
+    rows: NDArray[np.int64],
+    *,
+    workers: int,
+    pixel_limit: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[Positions, NDArray[np.uint8]]:
+    """Return which of `rows` (n,), ascending, must not part if near ones must not; their hashes.
+
+    The place of the first of its own for each (n,), see `near.connected`, and (n, 32). Where the
+    index does not know a hash the picture is decoded for it, as `find` does. Damaged embeddings are
+    near to nothing.
+    """
+    import numpy as np
+
+    sketches, damaged = _sketches(index, rows)
+    hashes, known = index.perceptual_hashes(rows)
+    with Decoders(pixel_limit) as decoders:
+        pictures = _Pictures(index, rows, None, decoders, workers, crops=False)
+        unknown = np.flatnonzero(~known & ~damaged)
+        for start in range(0, len(unknown), _TOGETHER):
+            part = unknown[start : start + _TOGETHER]
+            hashes[part] = pictures.hashes(part)
+        hashes[damaged] = 0
+        everyone = np.ones(len(rows), dtype=bool)
+        return connected(sketches, hashes, everyone, pictures, progress), hashes
+
+
+def near_pairs(
+    index: Index,
+    rows: NDArray[np.int64],
+    *,
+    workers: int,
+    pixel_limit: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Iterator[Pairs]:
+    """Yield all pairs among these `rows` (n,) of an index that are near, as places in `rows`.
+
+    Files are looked at only where the index does not know a perceptual hash; then `workers` decode
+    at a time, at most `pixel_limit` pixels each. What is damaged is near to nothing. `progress` is
+    told how many of all rows are done; very large groups are not told whole (see `near.pairs`).
+    """
+    with Decoders(pixel_limit) as decoders:
+        pictures = _Pictures(index, rows, None, decoders, workers, crops=False)
+        sketches, damaged = _sketches(index, rows)
+        hashes, are_known = index.perceptual_hashes(rows)
+        hashes[damaged], are_known[damaged] = 0, True
+        for some in pairs(sketches, hashes, are_known, pictures):
+            progress(int(some.first[-1]) + 1, len(rows))
+            yield some
 
 
 def is_as_recorded(entry: Entry) -> bool:

@@ -14,6 +14,11 @@ A group is a star: each member is near to the one that is kept, never only to an
 pictures come in the order of preference, and each that is still free when its turn comes is kept
 and takes all that are near to it and free.
 
+Near is not transitive. What hangs together through any number of pairs is told by `connected`, for
+those who must not part two that are near. They lose nothing by keeping a few more together, so for
+them COSINE_OF_CAUTION is enough where the hashes agree: blurred and flat pictures move that far
+when they are recompressed.
+
 Both searches are exact, and neither ever holds n x n of anything:
 
 - By hash: "multi-index hashing" (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with
@@ -33,7 +38,7 @@ from typing import TYPE_CHECKING, Protocol
 from vsearch.images.perceptual import BITS, HASH_BYTES, distances, forms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -44,8 +49,11 @@ BITS_ALONE = 31
 """The most bits at which the hashes alone say that two pictures are near; PDQ's own advice."""
 COSINE = 0.9
 BITS_CONFIRMING = 75
+COSINE_OF_CAUTION = 0.7
 COSINE_OF_CROPS = 0.8
 BITS_OF_CROPS = 16
+ENOUGH = 1000
+"""Near pictures before one, from which on `pairs` looks for no more after it."""
 
 SKETCH = 64  # dimensions of a sketch; 0.84 of mini's energy, 1.5 times the pairs to be looked at
 _BANDS = HASH_BYTES // 2  # of 16 bits; BITS_ALONE < 2 x _BANDS, see above
@@ -94,6 +102,19 @@ class Star:
     cosines: NDArray[np.float32]
     bits: NDArray[np.int64]
     crops: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of near pictures: positions `first` (n,) < `second` (n,), in order, none twice.
+
+    `cosines` (n,) and `bits` (n,), 0 to 256, are between the two.
+    """
+
+    first: Positions
+    second: Positions
+    cosines: NDArray[np.float32]
+    bits: NDArray[np.int64]
 
 
 def axes(moment: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -160,6 +181,77 @@ def stars(
         start = end
 
 
+def connected(
+    sketches: NDArray[np.float32],
+    hashes: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+    pictures: Pictures,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Positions:
+    """Return for each picture (n,) the position of the first that hangs together with it.
+
+    The connected components of the graph of all pairs that are near, or would be if COSINE were
+    COSINE_OF_CAUTION, exactly. Arguments as those of `stars`; `progress` is told how many of all
+    pictures are done.
+    """
+    import numpy as np
+
+    search = _Search(sketches, hashes.copy(), known.copy(), pictures, COSINE_OF_CAUTION)
+    together = np.arange(len(hashes))
+    members = {position: [position] for position in range(len(hashes))}
+    everyone = np.ones(len(hashes), dtype=bool)
+    start = 0
+    while start < len(hashes):
+        queries = np.arange(start, min(start + _QUERIES, len(hashes)))
+        queries = queries[: search.affordable(queries, everyone)]
+        # What hangs together already need not be looked at: a thousand frames of a film cost no
+        # more than a thousand pictures.
+        for some in search.parts(queries, everyone, together):
+            for first, second in some.tolist():
+                one, other = int(together[first]), int(together[second])
+                if one == other:
+                    continue
+                if len(members[one]) < len(members[other]):
+                    one, other = other, one
+                moved = members.pop(other)
+                together[moved] = one
+                members[one] += moved
+        start = int(queries[-1]) + 1
+        progress(start, len(hashes))
+    for group in members.values():
+        together[group] = min(group)
+    return together
+
+
+def pairs(
+    sketches: NDArray[np.float32],
+    hashes: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+    pictures: Pictures,
+) -> Iterator[Pairs]:
+    """Yield all pairs of near pictures, in order, some at a time; arguments are those of `stars`.
+
+    All but in very large groups: where ENOUGH pictures before one are near to it, those after it
+    are not looked for; n pictures that are all alike would come to n * n / 2 pairs.
+    """
+    import numpy as np
+
+    search = _Search(sketches, hashes.copy(), known.copy(), pictures)
+    everything = np.ones(len(hashes), dtype=bool)
+    before = np.zeros(len(hashes), dtype=np.int64)  # near ones before each
+    start = 0
+    while start < len(hashes):
+        end = min(start + _QUERIES, len(hashes))
+        queries = np.flatnonzero(before[start:end] < ENOUGH) + start
+        count = search.affordable(queries, everything)
+        end = end if count == len(queries) else int(queries[count])
+        first, second = search.pairs(queries[:count], everything)
+        before += np.bincount(second, minlength=len(before))
+        for part in range(0, len(first), _PAIRS):
+            yield search.described(first[part : part + _PAIRS], second[part : part + _PAIRS])
+        start = end
+
+
 class _Search:
     """Finding pairs (first, second) of near pictures with first < second."""
 
@@ -169,9 +261,11 @@ class _Search:
         hashes: NDArray[np.uint8],
         known: NDArray[np.bool_],
         pictures: Pictures,
+        cosine: float = COSINE,
     ) -> None:
         import numpy as np
 
+        self._cosine = cosine
         self._sketches = sketches
         self._hashes = hashes
         self._known = known
@@ -204,11 +298,26 @@ class _Search:
         """Return the pairs of `queries` with all `free` after them, ordered, none twice."""
         import numpy as np
 
-        queries = queries[self._able[queries]]
-        found = [*self._by_hash(queries, free), *self._by_embedding(queries, free)]
+        found = self.parts(queries, free)
         pairs = np.concatenate([np.empty((0, 2), np.int64), *found])
         ordered = np.unique(pairs, axis=0)
         return ordered[:, 0], ordered[:, 1]
+
+    def parts(
+        self, queries: Positions, free: NDArray[np.bool_], together: Positions | None = None
+    ) -> Iterator[NDArray[np.int64]]:
+        """Yield those pairs (n, 2) as they are found, some of them twice.
+
+        Those of which `together` (n,) says the same need not be among them.
+        """
+        queries = queries[self._able[queries]]
+        yield from self._by_hash(queries, free)
+        yield from self._by_embedding(queries, free, together)
+
+    def described(self, first: Positions, second: Positions) -> Pairs:
+        """Return these pairs with their cosines and bits."""
+        cosines = self._pictures.cosines(first, second)
+        return Pairs(first, second, cosines, distances(self._hashes[first], self._hashes[second]))
 
     def star(self, kept: int, near: Positions) -> Star:
         """Return the star of these, with their cosines and bits."""
@@ -272,11 +381,15 @@ class _Search:
             yield np.column_stack([queries[form[close] // 8], second[close]])
 
     def _by_embedding(
-        self, queries: Positions, free: NDArray[np.bool_]
+        self, queries: Positions, free: NDArray[np.bool_], together: Positions | None
     ) -> Iterator[NDArray[np.int64]]:
-        for first, second in self._alike(queries, free, COSINE):
+        for first, second in self._alike(queries, free, self._cosine):
             for part in range(0, len(first), _PAIRS):
-                yield self._confirmed(first[part : part + _PAIRS], second[part : part + _PAIRS])
+                one, other = first[part : part + _PAIRS], second[part : part + _PAIRS]
+                if together is not None:
+                    apart = together[one] != together[other]
+                    one, other = one[apart], other[apart]
+                yield self._confirmed(one, other)
 
     def _alike(
         self, queries: Positions, free: NDArray[np.bool_], least: float
@@ -311,7 +424,7 @@ class _Search:
         near[~unknown] = self._agree(first[~unknown], second[~unknown])
         # What is decoded for its hash is near by its embedding for sure.
         asked = unknown | near
-        near[asked] = self._pictures.cosines(first[asked], second[asked]) >= COSINE
+        near[asked] = self._pictures.cosines(first[asked], second[asked]) >= self._cosine
         asked = unknown & near
         if asked.any():
             self._learn(np.union1d(first[asked], second[asked]))
@@ -319,7 +432,14 @@ class _Search:
         return np.column_stack([first[near], second[near]])
 
     def _agree(self, first: Positions, second: Positions) -> NDArray[np.bool_]:
-        return distances(self._hashes[first], self._hashes[second]) <= BITS_CONFIRMING
+        import numpy as np
+
+        # As `distances`, but the forms of each of the few pictures that come first are made once.
+        few, places = np.unique(first, return_inverse=True)
+        words = forms(self._hashes[few]).view(np.uint64)[places]  # (n, 8, 4)
+        differing = np.bitwise_count(words ^ self._words[second][:, None, :])
+        bits = differing.sum(axis=2, dtype=np.int64).min(axis=1)
+        return np.asarray((bits <= BITS_CONFIRMING) & self._able[first] & self._able[second])
 
     def _learn(self, positions: Positions) -> None:
         new = positions[~self._known[positions]]

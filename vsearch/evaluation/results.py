@@ -49,7 +49,7 @@ class Example:
     The query is `words` or a picture (`path`), of the class `label` where there are classes. What
     was wanted are pictures (`wanted`) or captions (`wanted_words`), the first few of them. `rank`
     is where the first that is relevant came, counted from 1, the mean over all orders of equals;
-    `value` is the metric by which the query is among the worst (average precision or MAP@R).
+    `value` is the metric by which the query is among the worst (`Result.worst_by`).
     """
 
     rank: float
@@ -94,8 +94,9 @@ class Result:
     "nearest_neighbour", "search", "graph"), `title` says it in words. `queries` were asked of a
     `gallery` of so many items; `left_out` queries more had nothing relevant in it. `ids` name the
     queries, `per_query` holds the value of each for every metric that is a mean over queries (nan
-    where it has none). `curve` is recall@k by k. `worst` are the worst queries, the worst first.
-    `confusion` counts pictures by true and predicted class.
+    where it has none); queries with the same number in `clusters` are not independent. `curve` is
+    the metric `curve_of` by k. `worst` are the worst queries by the metric `worst_by`, the worst
+    first. `confusion` counts pictures by true and predicted class.
     """
 
     name: str
@@ -106,8 +107,11 @@ class Result:
     metrics: Mapping[str, Estimate]
     ids: tuple[str, ...] = ()
     per_query: Mapping[str, NDArray[np.float64]] | None = None
+    clusters: NDArray[np.int64] | None = None
     curve: tuple[tuple[int, float], ...] = ()
+    curve_of: Literal["recall", "hit_rate"] = "recall"
     worst: tuple[Example, ...] = ()
+    worst_by: str = ""
     scores: Scores | None = None
     classes: tuple[ClassRow, ...] = ()
     confusion: Mapping[tuple[str, str], int] | None = None

@@ -7,7 +7,7 @@ import stat
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from vsearch.errors import IndexLocked, ModelMismatch, SkipReason
+from vsearch.errors import IndexLocked, ModelMismatch, SkipReason, StoreError
 from vsearch.index.catalog import Catalog, Known, VectorSet
 from vsearch.index.folder import FIRST_SET, place_of
 from vsearch.index.graph import Graph, GraphUnusable, graph_rows, load_graph
@@ -37,13 +37,18 @@ class Index:
     the vectors it was opened with when a writer switches to others and drops them.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open the index in `folder`. Raises IndexMissing, IndexDamaged or StoreError."""
+    def __init__(self, folder: Path, vector_set: str | ModelIdentity | None = None) -> None:
+        """Open the index in `folder`, to answer with the embeddings of its active set.
+
+        Or of the `vector_set` of that name or model, whatever state it is in. Raises IndexMissing,
+        IndexDamaged, StoreError, or ModelMismatch where there are embeddings, but by other models.
+        """
         self.folder = folder
+        self._wanted = vector_set
         with ExitStack() as opened:
             self._catalog = Catalog(folder, write=False)
             opened.callback(self._catalog.close)
-            found = pinned(folder, self._catalog, self._active)
+            found = pinned(folder, self._catalog, self._chosen)
             self._set = found[0][0] if found else None
             nothing = Matrix(place_of(folder, FIRST_SET) / "matrix.f32", 0, 0, [])
             self._matrix = found[0][1] if found else nothing
@@ -54,9 +59,29 @@ class Index:
         self.model = self._set.model if self._set else None
         self._name = self._set.name if self._set else FIRST_SET
 
-    def _active(self) -> list[VectorSet]:
-        one = self._catalog.active()
-        return [one] if one else []
+    def _chosen(self) -> list[VectorSet]:
+        if self._wanted is None:
+            one = self._catalog.active()
+            return [one] if one else []
+        sets = self._catalog.sets()
+        if not sets and not isinstance(self._wanted, str):
+            return []
+        for one in sets:
+            if isinstance(self._wanted, str):
+                found = one.name == self._wanted
+            else:
+                found = one.model.comparable(self._wanted)
+            if found:
+                return [one]
+        known = ", ".join(f"{one.name} by {one.model.name}" for one in sets) or "none"
+        if isinstance(self._wanted, str):
+            raise StoreError(
+                f"no such vector set, {self._wanted!r}, in {self.folder}; there is {known}"
+            )
+        raise ModelMismatch(
+            f"no embeddings by the model {self._wanted.name!r}, in {self.folder}; there is "
+            f"{known}, and `vsearch index --model NAME` makes others"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +98,11 @@ class Index:
                 f"{version}, in {self.folder}; search with that one, or run `vsearch index` with "
                 "the other to change the index to it"
             )
+
+    @property
+    def vector_set(self) -> str:
+        """The name of the set it answers with."""
+        return self._name
 
     @property
     def rows(self) -> int:
@@ -204,6 +234,29 @@ class Index:
                         return found
         return None
 
+    def rows_of(self, paths: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each of the files at `paths` (n,): (n,), -1 where there is none.
+
+        For many: all that `entry` says of how they may be named holds, and it costs a walk through
+        the index.
+        """
+        import numpy as np
+
+        known = {os.path.join(entry.root, entry.path): entry.row for entry in self.entries()}
+        folders: dict[str, str] = {}  # the real one of each that was named
+
+        def row(path: str) -> int:
+            folder, name = os.path.split(os.path.abspath(path))
+            if (found := known.get(os.path.join(folder, name))) is not None:
+                return found
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            if (found := known.get(os.path.join(folders[folder], name))) is not None:
+                return found
+            return known.get(os.path.realpath(path), -1)
+
+        return np.array([row(path) for path in paths], dtype=np.int64)
+
     def roots(self) -> list[Root]:
         """Return the roots, by path."""
         return self._catalog.roots()
@@ -254,6 +307,7 @@ class Index:
             {str(reason): count for reason, count in self._catalog.skip_counts().items()},
             sum(sizes.values()),
             max((found.st_mtime for found in catalog if found), default=0.0),
+            self._name if self._set else "",
         )
 
     def _other(self, one: VectorSet, sizes: Mapping[Path, int]) -> SetStatus:
@@ -261,7 +315,7 @@ class Index:
         place = place_of(self.folder, one.name)
         size = sum(size for file, size in sizes.items() if file.parent == place)
         return SetStatus(
-            one.model, one.state == "kept", one.rows, counts.images, counts.lacking, size
+            one.model, one.state == "kept", one.rows, counts.images, counts.lacking, size, one.name
         )
 
     def skipped(self) -> list[tuple[str, SkipReason, str]]:

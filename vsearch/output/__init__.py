@@ -7,7 +7,9 @@
       table.py     the table
       preview.py   the pictures, as a grid
       graphics.py  which kind of pictures the terminal shows
+    page/        what every page is: one file, no network
     gallery/     answers as a page
+    report/      evaluations and analyses as pages
     sheet.py     answers as a contact sheet
     delivery.py  what else becomes of them
     progress.py  indexing as it goes on, and its closing line

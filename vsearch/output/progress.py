@@ -11,6 +11,7 @@ from vsearch.output.terminal import console, count_of, is_terminal, printable, s
 
 if TYPE_CHECKING:
     from collections import Counter
+    from pathlib import Path
 
     from rich.progress import Progress
 
@@ -118,6 +119,19 @@ class IndexingOutput:
             self._bar.console.print(printable(message), style="yellow", soft_wrap=True)
         else:
             say(message)
+
+
+def say_temporary(folder: Path | None, lacking: int, pictures: int) -> None:
+    """Say why pictures are indexed for the time being: the index in `folder` lacks some of them."""
+    why = (
+        f"{lacking:,} of {count_of(pictures, 'picture')} not in the index {folder} as they are now"
+        if folder
+        else "there is no index"
+    )
+    say(
+        f"{why}; embedding all {pictures:,} for the time being (`vsearch index FOLDER` would keep "
+        "that)"
+    )
 
 
 def now() -> str:

@@ -119,10 +119,19 @@ def relevance(evidence: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    answers = ANSWERS * math.sqrt(max(rows, 1))
-    before = math.log(answers / (max(rows, 1) - answers))
     # The logistic function, without its overflow far below zero.
-    return np.asarray(0.5 + 0.5 * np.tanh((evidence + before) / 2))
+    return np.asarray(0.5 + 0.5 * np.tanh((evidence + _before(rows)) / 2))
+
+
+def cutoff(known: Logistic, rows: int) -> float:
+    """Return the cosine from which on a picture is no weak answer, in an index of `rows`."""
+    return (math.log(WEAK / (1 - WEAK)) - _before(rows) - known.bias) / known.slope
+
+
+def _before(rows: int) -> float:
+    """Return the logarithm of the odds that a picture is an answer, before it is looked at."""
+    answers = ANSWERS * math.sqrt(max(rows, 1))
+    return math.log(answers / (max(rows, 1) - answers))
 
 
 def _middle(ordered: NDArray[np.float64]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from vsearch.duplicates.near import (
     BITS_CONFIRMING,
     BITS_OF_CROPS,
     COSINE,
+    COSINE_OF_CAUTION,
     COSINE_OF_CROPS,
     SKETCH,
     axes,
+    pairs,
     sketched,
     stars,
 )
@@ -172,6 +175,49 @@ def test_the_same_groups_as_by_the_rule(count: int, dim: int) -> None:
         assert found(vectors, hashes) == plain(vectors, hashes)
 
 
+def found_pairs(vectors: Vectors, hashes: Hashes) -> list[tuple[int, int, int]]:
+    sketches = sketched(vectors, axes((vectors.T @ vectors).astype(np.float64)))
+    known = np.ones(len(hashes), dtype=bool)
+    listed = []
+    for some in pairs(sketches, hashes, known, Made(vectors, hashes)):
+        expected = (vectors[some.first] * vectors[some.second]).sum(axis=1)
+        assert some.cosines == pytest.approx(expected, abs=1e-5)
+        listed += list(
+            zip(some.first.tolist(), some.second.tolist(), some.bits.tolist(), strict=True)
+        )
+    return listed
+
+
+def plain_pairs(vectors: Vectors, hashes: Hashes) -> list[tuple[int, int, int]]:
+    """The rule, pair by pair."""
+    listed = []
+    for first, second in itertools.combinations(range(len(hashes)), 2):
+        (bits,) = distances(hashes[[first]], hashes[second]).tolist()
+        confirmed = vectors[first] @ vectors[second] >= COSINE and bits <= BITS_CONFIRMING
+        if bits <= BITS_ALONE or confirmed:
+            listed.append((first, second, bits))
+    return listed
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 400])
+def test_the_same_pairs_as_by_the_rule(count: int) -> None:
+    vectors, hashes = made_up(count, 3)
+    expected = plain_pairs(vectors, hashes)
+    assert found_pairs(vectors, hashes) == expected
+    assert count < 400 or len(expected) > 100
+
+
+def test_of_very_many_that_are_alike_not_all_pairs_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(near, "ENOUGH", 10)
+    monkeypatch.setattr(near, "_QUERIES", 1)
+    vectors, hashes = made_up(1, 0)
+    hashes[0] = np.arange(HASH_BYTES)
+    listed = found_pairs(vectors.repeat(50, axis=0), hashes.repeat(50, axis=0))
+    assert [pair[:2] for pair in listed] == [(i, j) for i in range(10) for j in range(i + 1, 50)]
+
+
 @pytest.mark.parametrize("together", [1, 5, near._TOGETHER])
 @pytest.mark.parametrize("count", [0, 1, 2, 60, 700])
 def test_crops_are_what_the_rule_says(
@@ -265,3 +311,62 @@ def test_sketches_bound_the_cosine_from_above() -> None:
     sketches = sketched(vectors, axes((vectors.T @ vectors).astype(np.float64)))
     assert sketches.shape == (300, SKETCH + 1)
     assert (sketches @ sketches.T - vectors @ vectors.T).min() > -1e-5
+
+
+def _keeping(steps: list[tuple[int, int]]) -> Callable[[int, int], None]:
+    return lambda done, total: steps.append((done, total))
+
+
+def components(vectors: Vectors, hashes: Hashes) -> list[int]:
+    """The first that each hangs together with, by repeating the rule until nothing changes."""
+    bits = np.stack([distances(hashes, one) for one in hashes])
+    agree = (vectors @ vectors.T >= COSINE_OF_CAUTION) & (bits <= BITS_CONFIRMING)
+    near_pairs = agree | (bits <= BITS_ALONE)
+    leads = np.arange(len(hashes))
+    while True:
+        lower = np.where(near_pairs, leads[None, :], leads[:, None]).min(axis=1)
+        lower = np.minimum(lower, leads)
+        if (lower == leads).all():
+            return [int(one) for one in leads]
+        leads = lower
+
+
+@pytest.mark.parametrize("size", [1, 7, 256])
+@pytest.mark.parametrize("count", [1, 2, 60, 400])
+def test_what_hangs_together_is_what_the_rule_says(
+    count: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_QUERIES", size), ("_COLUMNS", 5 * size), ("_PAIRS", 3 * size)):
+        monkeypatch.setattr(near, name, value)
+    for seed in range(3):
+        vectors, hashes = made_up(count, seed)
+        made = Made(vectors, hashes)
+        steps: list[tuple[int, int]] = []
+        sketches = sketched(vectors, axes((vectors.T @ vectors).astype(np.float64)))
+        together = near.connected(
+            sketches, hashes, np.ones(count, dtype=bool), made, _keeping(steps)
+        )
+        expected = components(vectors, hashes)
+        assert together.tolist() == expected
+        assert steps[-1] == (count, count)
+        if count == 400:
+            stars_alone = [kept for kept, _ in found(vectors, hashes)]
+            assert len(set(expected)) < len(stars_alone)  # a chain is one, but several stars
+
+
+def test_a_chain_hangs_together_and_nothing_does_in_an_empty_index() -> None:
+    random = np.random.default_rng(9)
+    one = random.integers(0, 256, HASH_BYTES, dtype=np.uint8)
+    chain = [one]
+    for step in range(3):
+        bits = np.unpackbits(chain[-1])
+        bits[25 * step : 25 * step + 25] ^= 1
+        chain.append(np.packbits(bits))
+    order = [3, 0, 2, 1]
+    hashes = np.stack([chain[place] for place in order] + [255 - random.permutation(one)])
+    vectors = np.eye(5, 8, dtype=np.float32)
+    for rows, expected in ((5, [0, 0, 0, 0, 4]), (0, [])):
+        found_together = near.connected(
+            vectors[:rows], hashes[:rows], np.ones(rows, dtype=bool), Made(vectors, hashes)
+        )
+        assert found_together.tolist() == expected

@@ -335,7 +335,9 @@ def test_status_tells_of_other_models(tmp_path: Path) -> None:
         assert [one.embedded for one in known.values()] == [False] * 4
     assert (status.model, status.images, status.lacking, status.rows) == (MODEL, 2, 2, 2)
     assert [root.images for root in status.roots] == [2]
-    assert status.others == (SetStatus(OTHER, False, rows=2, images=3, lacking=1, bytes=32),)
+    assert status.others == (
+        SetStatus(OTHER, False, rows=2, images=3, lacking=1, bytes=32, name="whole-2"),
+    )
     with IndexWriter(tmp_path, OTHER) as writer:
         add(writer, "b", W)
         writer.commit()
@@ -343,4 +345,6 @@ def test_status_tells_of_other_models(tmp_path: Path) -> None:
     with Index(tmp_path) as index:
         status = index.status()
     assert (status.model, status.images, status.lacking, status.rows) == (OTHER, 4, 0, 3)
-    assert status.others == (SetStatus(MODEL, True, rows=2, images=2, lacking=2, bytes=24),)
+    assert status.others == (
+        SetStatus(MODEL, True, rows=2, images=2, lacking=2, bytes=24, name="whole"),
+    )

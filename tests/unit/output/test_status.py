@@ -174,12 +174,14 @@ def test_as_json_it_is_every_field_in_one_line(capsys: pytest.CaptureFixture[str
                     "dim": 512,
                 },
                 "kept": False, "rows": 1198, "images": 1200, "lacking": 3800, "bytes": 2453504,
+                "name": "",
             },
         ],
         "labels": {"sea": 1000, "Böot\x1b": 2},
         "skipped": {"empty file": 2, "damaged image": 11},
         "bytes": 1_700_000,
         "changed_at": 0.0,
+        "vector_set": "",
     }  # fmt: skip
 
 

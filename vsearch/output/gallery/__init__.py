@@ -1,5 +1,5 @@
 """A page with the pictures inside, which opens anywhere and asks no network for anything.
 
 write.py    matches -> the page
-page.html   the page; match.html  one match on it; style.css and script.js  put into it
+body.html   the page; match.html  one match on it; style.css and script.js  put into it
 """

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from html import escape
-from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
-from vsearch.errors import UsageError
-from vsearch.files.whole import require_place, whole
 from vsearch.output.links import relative_url
+from vsearch.output.page.write import as_text, page_file, page_text, part, picture, require_page
 from vsearch.output.preview import shortened
 from vsearch.output.terminal import count_of, printable, size
 
@@ -28,8 +24,7 @@ LONGEST = 480
 NAME = 60
 """Columns of a name, in three lines of a tile; of a longer one the middle is left out."""
 
-_NOUN, _KIND = "gallery", "vsearch"  # what messages call it
-_MARK = b'<meta name="generator" content="vsearch gallery">'
+_NOUN = "gallery"  # what messages call it
 
 
 def require_gallery(target: Path) -> None:
@@ -38,9 +33,7 @@ def require_gallery(target: Path) -> None:
     Raises UsageError for a name that is no page's, and where something else is there; OSError that
     names `target` where nothing can be written.
     """
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"a gallery is a page, not {os.fspath(target)!r}; name it .html")
-    require_place(target, _is_gallery, noun=_NOUN, kind=_KIND)
+    require_page(target, _NOUN)
 
 
 def write_gallery(
@@ -66,47 +59,25 @@ def write_gallery(
     pictures = thumbnails(
         [match.path for match in matches], LONGEST, workers=workers, pixel_limit=pixel_limit
     )
-    match_form, style, script = (
-        Template(_part("match.html")),
-        _part("style.css"),
-        _part("script.js"),
-    )
-    before, after = _page(title, len(matches), style, script)
-    with (
-        whole(target, _is_gallery, folder=False, replace=True, noun=_NOUN, kind=_KIND) as place,
-        place.open("w", encoding="utf-8") as file,
-    ):
+    match_form = Template(part("gallery", "match.html"))
+    before, after = _page(title, len(matches))
+    with page_file(target, _NOUN) as file:
         file.write(before)
-        for done, (match, picture) in enumerate(zip(matches, pictures, strict=True), start=1):
-            shown = None if picture is None else (webp(picture), *picture.size)
+        for done, (match, thumbnail) in enumerate(zip(matches, pictures, strict=True), start=1):
+            shown = None if thumbnail is None else (webp(thumbnail), *thumbnail.size)
             file.write(match_form.substitute(_fields(match, folder, shown)))
             progress(done, len(matches))
         file.write(after)
 
 
-def _part(name: str) -> str:
-    return resources.files("vsearch.output.gallery").joinpath(name).read_text("utf-8")
-
-
-def _page(title: str, count: int, style: str, script: str) -> tuple[str, str]:
+def _page(title: str, count: int) -> tuple[str, str]:
     """Return what comes before the matches and after them."""
-    page = Template(_part("page.html")).substitute(
-        title=escape(printable(title)),
-        count=count_of(count, "picture"),
-        style=style,
-        script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        matches="\0",
+    body = Template(part("gallery", "body.html")).substitute(
+        title=as_text(title), count=count_of(count, "picture"), matches="\0"
     )
-    before, _, after = page.partition("\0")
+    style, script = part("gallery", "style.css"), part("gallery", "script.js")
+    before, _, after = page_text(_NOUN, title, body, style=style, script=script).partition("\0")
     return before, after
-
-
-def _hash(text: str) -> str:
-    """Return what lets a browser run this and no other text (Content Security Policy 3, 2.3.1)."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _fields(match: Match, folder: str, shown: tuple[bytes, int, int] | None) -> dict[str, str]:
@@ -116,28 +87,18 @@ def _fields(match: Match, folder: str, shown: tuple[bytes, int, int] | None) -> 
     if match.size is not None:
         facts.append(size(match.size))
     if match.date:
-        facts.append(escape(printable(match.date[:10])))
+        facts.append(as_text(match.date[:10]))
     return {
         "kind": "weak" if match.weak else "match",
         "rank": str(match.rank),
         "name": name,
         "shown": shown_name,
-        "path": escape(printable(match.path)),
+        "path": as_text(match.path),
         "link": escape(relative_url(match.path, folder)),
-        "picture": _picture(name, shown),
+        "picture": picture(name, shown),
         "bar": _bar(match),
         "facts": "".join(f"<span>{fact}</span>" for fact in facts),
     }
-
-
-def _picture(name: str, shown: tuple[bytes, int, int] | None) -> str:
-    if shown is None:
-        return '<span class="empty">cannot be shown</span>'
-    data, width, height = shown
-    return (
-        f'<img alt="{name}" width="{width}" height="{height}" loading="lazy" '
-        f'src="data:image/webp;base64,{base64.b64encode(data).decode()}">'
-    )
 
 
 def _bar(match: Match) -> str:
@@ -149,12 +110,3 @@ def _bar(match: Match) -> str:
         f'<meter value="{match.relevance:.4f}" aria-label="relevance"></meter>'
         f"{match.relevance:.0%}{weak}</span>"
     )
-
-
-def _is_gallery(path: Path) -> bool:
-    """Whether there is a gallery, by its first bytes."""
-    try:
-        with path.open("rb") as file:
-            return _MARK in file.read(512)
-    except OSError:  # a folder, or what may not be read
-        return False

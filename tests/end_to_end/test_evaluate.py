@@ -1,0 +1,237 @@
+"""`vsearch evaluate` on the example photographs: figures, gates, files, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from end_to_end.command import PHOTOS, Run
+
+CAPTIONS, LABELS = PHOTOS / "captions.csv", PHOTOS / "labels.csv"
+
+
+def evaluated(run: Run, *arguments: str | Path, index: Path) -> dict[str, Any]:
+    """Return the JSON of one evaluation, which read no picture."""
+    done = run("evaluate", *arguments, "--json", "--no-latency", "--index", index)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def metrics(found: dict[str, Any], protocol: str, model: int = 0) -> dict[str, float]:
+    measured = found["models"][model]["protocols"][protocol]["metrics"]
+    return {name: one["value"] for name, one in measured.items()}
+
+
+def test_captions_with_an_index_and_without_one(vsearch: Run, photos_index: Path) -> None:
+    found = evaluated(vsearch, CAPTIONS, index=photos_index)
+    assert (found["kind"], found["pictures"], found["format"]) == ("captions", 48, 1)
+    assert list(found["models"][0]["protocols"]) == ["text_to_image", "image_to_text", "graph"]
+    done = vsearch("evaluate", CAPTIONS, "--json", "--no-latency", "--index", "nowhere")
+    assert done.returncode == 0
+    assert done.stderr.decode() == (
+        "there is no index; embedding all 48 for the time being (`vsearch index FOLDER` would keep "
+        "that)\n"
+    )
+    other = json.loads(done.stdout)
+    for protocol in ("text_to_image", "image_to_text"):
+        assert metrics(other, protocol) == pytest.approx(metrics(found, protocol), abs=1e-6)
+
+
+def test_the_figures_are_those_of_searching_for_each_caption(
+    vsearch: Run, photos_index: Path
+) -> None:
+    with CAPTIONS.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    done = vsearch(
+        "search", "--queries", "-", "-k", "48", "--index", photos_index,
+        stdin="\n".join(f"text:{row['caption']}" for row in rows).encode(),
+    )  # fmt: skip
+    ranks = []
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    for number, row in enumerate(rows, start=1):
+        came = [Path(one["path"]).name for one in answers if one["line"] == number]
+        ranks.append(1 + came.index(row["image"]))
+    found = metrics(evaluated(vsearch, CAPTIONS, index=photos_index), "text_to_image")
+    assert found["recall@1"] == pytest.approx(sum(rank == 1 for rank in ranks) / 48, abs=1e-6)
+    assert found["recall@5"] == pytest.approx(sum(rank <= 5 for rank in ranks) / 48, abs=1e-6)
+    assert found["mrr"] == pytest.approx(sum(1 / rank for rank in ranks) / 48, abs=1e-6)
+
+
+def test_labels(vsearch: Run, photos_index: Path) -> None:
+    found = evaluated(vsearch, LABELS, "-k", "1", "-k", "3", index=photos_index)
+    assert list(found["models"][0]["protocols"]) == [
+        "image_to_image", "nearest_neighbour", "zero_shot", "graph",
+    ]  # fmt: skip
+    measured = metrics(found, "image_to_image")
+    assert {"hit_rate@1", "hit_rate@3", "map@r", "roc_auc", "eer"} <= measured.keys()
+    assert "hit_rate@5" not in measured
+    zero_shot = found["models"][0]["protocols"]["zero_shot"]
+    assert sum(one["count"] for one in zero_shot["confusion"]) == 48
+    assert sum(one["support"] for one in zero_shot["classes"]) == 48
+    few = evaluated(vsearch, LABELS, "--sample", "10", index=photos_index)
+    assert few["models"][0]["protocols"]["zero_shot"]["queries"] == 10
+
+
+def test_class_folders_are_labels(vsearch: Run, tmp_path: Path) -> None:
+    with LABELS.open(newline="", encoding="utf-8") as file:
+        for row in list(csv.DictReader(file))[:12]:
+            (tmp_path / "set" / row["label"]).mkdir(parents=True, exist_ok=True)
+            shutil.copy(PHOTOS / row["path"], tmp_path / "set" / row["label"])
+    done = vsearch("evaluate", tmp_path / "set", "--json", "--no-latency", "-q")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["pictures"] == 12
+
+
+def test_queries_with_graded_answers(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "queries.csv"
+    truth.write_text(
+        "query,path,grade\n"
+        "an orange flower,IMG_0007.jpg,3\n"
+        "an orange flower,IMG_0042.jpg,1\n"
+        f"{PHOTOS / 'IMG_0010.jpg'},IMG_0010_q30.jpg,1\n"
+    )
+    found = evaluated(vsearch, truth, "--images", PHOTOS, index=photos_index)
+    measured = metrics(found, "search")
+    assert measured["ndcg@5"] == 1
+    assert measured["mrr"] == 1
+    assert found["models"][0]["protocols"]["search"]["gallery"] == 47  # not the query itself
+    done = vsearch(
+        "evaluate", truth, "--images", PHOTOS, "--json", "--no-latency", "--index", "nowhere"
+    )
+    without = json.loads(done.stdout)  # all that is in the folder is searched
+    assert metrics(without, "search") == pytest.approx(measured, abs=1e-6)
+    assert without["models"][0]["protocols"]["search"]["gallery"] == 47
+
+
+def test_gates_make_the_exit_code_and_files(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    done = vsearch(
+        "evaluate", CAPTIONS, "--no-latency", "--index", photos_index,
+        "--require", "recall@1>=0.5", "--require", "image_to_text.hit_rate@7<0.1",
+        "--junit", "j.xml", "--markdown", "m.md", "--report", "r.html", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("failed: image_to_text.hit_rate@7 is 0.")
+    assert done.stderr.count(b"\n") == 1
+    assert b"mini\ttext_to_image.recall@7\t" in done.stdout
+    assert ET.parse(tmp_path / "j.xml").getroot().attrib["failures"] == "1"  # noqa: S314  # ours
+    assert "**1 of 2 gates passed.**" in (tmp_path / "m.md").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert page.count("data:image/webp") > 20  # the worst queries, with what came
+
+
+def test_an_earlier_evaluation_is_a_baseline(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "before.json"
+    found = evaluated(vsearch, LABELS, index=photos_index)
+    path.write_text(json.dumps(found))
+    same = evaluated(vsearch, LABELS, "--baseline", path, "--max-drop", "0", index=photos_index)
+    assert len(same["gates"]) > 20
+    assert all(gate["passed"] for gate in same["gates"])
+    protocol = found["models"][0]["protocols"]["zero_shot"]
+    protocol["per_query"]["top1_accuracy"] = [1.0] * 48
+    protocol["metrics"]["top1_accuracy"]["value"] = 1.0
+    path.write_text(json.dumps(found))
+    done = vsearch("evaluate", LABELS, "--no-latency", "--index", photos_index, "--baseline", path)
+    assert done.returncode == 1
+    line = "failed: zero_shot.top1_accuracy is worse by 0.3542 (1 before, 0.6458 now, p 0.0005"
+    assert done.stderr.decode().startswith(line)
+
+
+def test_pictures_that_are_missing_are_named(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    truth = tmp_path / "some.csv"
+    truth.write_text("path,label\nIMG_0001.jpg,a\nIMG_0002.jpg,a\ngone.jpg,a\n")
+    asked = ("evaluate", truth, "--images", PHOTOS, "--no-latency", "--index", photos_index)
+    done = vsearch(*asked)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith("vsearch: 1 of 3 pictures are not there, or cannot be")
+    assert os.fsencode(PHOTOS / "gone.jpg") in done.stderr
+    done = vsearch(*asked, "--allow-missing", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["models"][0]["protocols"]["image_to_image"]["queries"] == 2
+
+
+def test_a_picture_that_cannot_be_read_is_missing(vsearch: Run, tmp_path: Path) -> None:
+    shutil.copy(PHOTOS / "IMG_0001.jpg", tmp_path)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    (tmp_path / "t.csv").write_text("image,caption\nIMG_0001.jpg,a castle\nbroken.jpg,nothing\n")
+    done = vsearch("evaluate", tmp_path / "t.csv", "--no-latency")
+    assert done.returncode == 2
+    told = done.stderr.decode().splitlines()
+    assert any(line.startswith("skipped: ") and "damaged image" in line for line in told)
+    assert told[-1].startswith("vsearch: 1 of 2 pictures are not there, or cannot be used")
+
+
+def test_only_a_split(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "split.csv"
+    rows = LABELS.read_text().splitlines()
+    truth.write_text(
+        "\n".join(
+            f"{row},{'split' if not place else 'test' if place % 4 == 0 else 'train'}"
+            for place, row in enumerate(rows)
+        )
+    )
+    asked = (truth, "--images", PHOTOS)
+    found = evaluated(vsearch, *asked, "--split", "test", index=photos_index)
+    assert (found["split"], found["pictures"]) == ("test", 12)
+    done = vsearch("evaluate", *asked, "--split", "dev", "--index", photos_index)
+    assert done.returncode == 2
+    assert b"test" in done.stderr
+
+
+def test_a_set_is_named(vsearch: Run, photos_index: Path) -> None:
+    found = evaluated(vsearch, LABELS, "--set", "whole", index=photos_index)
+    assert found["models"][0]["set"] == "whole"
+    done = vsearch("evaluate", LABELS, "--set", "regions", "--index", photos_index)
+    assert done.returncode == 2
+    assert b"no such vector set, 'regions'" in done.stderr
+
+
+def test_latency_is_measured(vsearch: Run, photos_index: Path) -> None:
+    done = vsearch(
+        "evaluate", CAPTIONS, "--json", "--index", photos_index,
+        "--require", "latency_p95_ms>0", "--require", "throughput_qps<=0.001",
+    )  # fmt: skip
+    assert done.returncode == 1
+    latency = json.loads(done.stdout)["models"][0]["latency"]
+    assert 0 < latency["latency_p50_ms"] <= latency["latency_p95_ms"] <= latency["latency_p99_ms"]
+    assert latency["latency_cold_p50_ms"] > latency["latency_p50_ms"]
+    assert done.stderr.decode().startswith("failed: throughput_qps is ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.csv"], "nowhere.csv"),
+        ([CAPTIONS, "--require", "recall@1"], "no requirement, 'recall@1'"),
+        ([CAPTIONS, "--require", "precision@1>=0"], "no such metric, 'precision@1'"),
+        ([CAPTIONS, "--baseline", "none.json"], "no such file, none.json"),
+        ([CAPTIONS, "--model", "mini", "--model", "mini"], "a model is named twice, 'mini'"),
+        ([CAPTIONS, "--model", "mini", "--set", "whole"], "--set has a model of its own"),
+        ([CAPTIONS, "--sample", "5"], "--sample is for labels"),
+        ([CAPTIONS, "--junit", "no/such/folder.xml"], "no/such"),
+        ([CAPTIONS, "--report", "page.txt"], "page.txt"),
+        ([PHOTOS], "class folders"),
+    ],
+    ids=lambda value: " ".join(map(str, value))[-40:] if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_one_line(
+    vsearch: Run, photos_index: Path, arguments: list[str | Path], said: str
+) -> None:
+    done = vsearch("evaluate", *arguments, "--no-latency", "--index", photos_index)
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
+    assert done.stderr.decode().splitlines()[-1].startswith("vsearch: ")
+    assert b"Traceback" not in done.stderr

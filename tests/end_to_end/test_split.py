@@ -1,0 +1,285 @@
+"""`vsearch split`: whole outputs, planted near-duplicates, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from end_to_end.command import PHOTOS, Run
+from fake_encoder import PixelEncoder
+from photographs import LIMIT
+from PIL import Image, ImageEnhance, ImageOps
+
+from vsearch.duplicates.find import hanging_together
+from vsearch.images.perceptual import NO_STRUCTURE, perceptual_hash
+from vsearch.index import Index
+from vsearch.indexing.run import Options, update
+from vsearch.splitting import split as module
+from vsearch.splitting.split import Leak, Machine, Plan, Splitting
+from vsearch.splitting.split import split as split_index
+from vsearch.truth.read import pictures_of, read_sheet
+
+
+def resized(picture: Image.Image) -> Image.Image:
+    return picture.resize((picture.width // 2, picture.height // 2))
+
+
+def cropped(picture: Image.Image) -> Image.Image:
+    width, height = picture.size
+    return picture.crop((width * 0.015, height * 0.015, width * 0.985, height * 0.985))
+
+
+EDITS: dict[str, tuple[Callable[[Image.Image], Image.Image], int]] = {
+    "resized": (resized, 90),
+    "recompressed": (lambda one: one, 30),
+    "cropped": (cropped, 90),
+    "brighter": (lambda one: ImageEnhance.Brightness(one).enhance(1.3), 90),
+    "grey": (lambda one: ImageOps.grayscale(one).convert("RGB"), 90),
+    "mirrored": (ImageOps.mirror, 90),
+}
+
+
+def planted(root: Path, count: int) -> list[tuple[str, str]]:
+    """Make pictures in class folders, a fifth of them edits of others, and tell which of which.
+
+    They are parts of the example photographs, of a quarter of their area each. What is too flat
+    to be near to anything is not among them.
+    """
+    draw = random.Random(1)
+    tiles = []
+    for path in sorted(PHOTOS.glob("IMG_00??.jpg")):
+        with Image.open(path) as opened:
+            picture = ImageOps.exif_transpose(opened.convert("RGB"))
+        half = picture.width // 2, picture.height // 2
+        for place in range(4):
+            left, top = half[0] * (place % 2), half[1] * (place // 2)
+            tile = picture.crop((left, top, left + half[0], top + half[1]))
+            if perceptual_hash(np.asarray(tile)) != NO_STRUCTURE:
+                tiles.append(tile)
+    draw.shuffle(tiles)
+    originals = count * 4 // 5
+    names = []
+    for number, tile in enumerate(tiles[:originals]):
+        name = root / f"class {number % 3}" / f"{draw.randrange(10**9)}.png"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        tile.save(name)
+        names.append(str(name))
+    assert len(names) == originals
+    pairs = []
+    for number in range(count - originals):
+        original = draw.choice(names[:originals])
+        edit, quality = list(EDITS.values())[number % len(EDITS)]
+        with Image.open(original) as opened:
+            made = edit(opened.convert("RGB"))
+        copy = Path(original).parent / f"{draw.randrange(10**9)}.jpg"
+        made.save(copy, quality=quality)
+        pairs.append((original, str(copy)))
+    return pairs
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+def leaked(pairs: list[tuple[str, str]], splits: Mapping[str, str]) -> int:
+    return sum(splits[original] != splits[copy] for original, copy in pairs)
+
+
+def test_planted_near_duplicates_do_not_leak(vsearch: Run, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    pairs = planted(root, 130)
+    for seed in (0, 1):
+        out = tmp_path / "split.csv"
+        options = ("--out", out, "--fractions", "60,20,20", "--seed", str(seed), "--json")
+        done = vsearch("split", root, *options)
+        assert done.returncode == 0, done.stderr
+        splits = {str(tmp_path / row["path"]): row["split"] for row in rows_of(out)}
+        assert len(splits) == 130
+        assert leaked(pairs, splits) == 0
+        summary = json.loads(done.stdout)
+        counts = Counter(splits.values())
+        for name, share in (("train", 0.6), ("validation", 0.2), ("test", 0.2)):
+            of_split = summary["splits"][name]
+            assert of_split["pictures"] == counts[name]
+            assert abs(counts[name] - share * 130) <= 3
+            assert set(of_split["labels"]) == {"class 0", "class 1", "class 2"}
+            for label, count in of_split["labels"].items():
+                total = sum(part["labels"][label] for part in summary["splits"].values())
+                assert abs(count - share * total) <= 3
+        assert summary["near_duplicates_across_splits"] == 0
+        assert summary["groups"] <= 130 - len(pairs)
+
+
+def indexed(root: Path, index: Path) -> Path:
+    list(update(index, PixelEncoder(), [str(root)], Options(2, LIMIT)))
+    return index
+
+
+def run_on(index: Path, root: Path, plan: Plan) -> Splitting:
+    sheet = read_sheet(root)
+    with Index(index) as opened:
+        pictures = pictures_of(root, sheet)
+        return split_index(opened, sheet, pictures, {}, plan, Machine(2, LIMIT))
+
+
+def test_without_the_groups_it_leaks_and_the_proof_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, plan = tmp_path / "root", Plan({"train": 0.5, "test": 0.5})
+    pairs = planted(root, 60)
+    index = indexed(root, tmp_path / "index")
+    assert run_on(index, root, plan).groups_of_near > 0
+
+    def each_alone(*arguments: Any, **options: Any) -> tuple[Any, Any]:
+        near, hashes = hanging_together(*arguments, **options)
+        return np.arange(len(near)), hashes
+
+    monkeypatch.setattr(module, "hanging_together", each_alone)
+    with pytest.raises(
+        Leak, match=r"near-duplicates across splits, such as .*; nothing is written"
+    ):
+        run_on(index, root, plan)
+    monkeypatch.setattr(module, "leaks", lambda *_: (0, np.empty((0, 2), dtype=np.int64)))
+    assert leaked(pairs, run_on(index, root, plan).splits) > len(pairs) // 4
+
+
+def test_an_exact_copy_that_parts_is_a_leak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a picture has no structure, and is near to nothing."""
+    root, plan = tmp_path / "root", Plan({"train": 0.5, "test": 0.5})
+    root.mkdir()
+    for number in range(6):
+        Image.new("RGB", (64, 64), (40 * (number // 2), 9, 9)).save(root / f"{number}.png")
+    index = indexed(root, tmp_path / "index")
+    found = run_on(index, root, plan)
+    assert (found.flat, found.groups, found.groups_of_near) == (6, 3, 3)
+    splits = [split for _, split in sorted(found.splits.items())]
+    assert splits[::2] == splits[1::2]
+    monkeypatch.setattr(module, "groups_of", lambda _, count: [[one] for one in range(count)])
+    with pytest.raises(Leak, match=r"such as .*png and .*png"):
+        run_on(index, root, plan)
+
+
+def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "cases.csv", tmp_path / "out.csv"
+    names = sorted(path.name for path in PHOTOS.glob("IMG_00??.jpg"))[:24]
+    lines = [f"{name},{at % 2},{at // 4 if at else ''}" for at, name in enumerate(names)]
+    source.write_text("file,label,patient\n" + "\n".join(lines) + "\n")
+    options = ("--images", PHOTOS, "--index", photos_index, "--out", out, "--fractions", "50,50")
+    done = vsearch("split", source, *options, "--together", "patient")
+    assert done.returncode == 0, done.stderr
+    by_patient: dict[str, set[str]] = {}
+    for row in rows_of(out):
+        if row["patient"]:
+            by_patient.setdefault(row["patient"], set()).add(row["split"])
+    assert len(by_patient) == 6
+    assert all(len(splits) == 1 for splits in by_patient.values())
+    assert [row["file"] for row in rows_of(out)] == [str(PHOTOS / name) for name in names]
+
+    assert vsearch("split", source, *options, "--together", "day").returncode == 0
+    refused = vsearch("split", source, *options, "--together", "folder")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(
+        b"vsearch: of 24 pictures there are too few that need not stay together, 1 for 2 splits; "
+    )
+    unknown = vsearch("split", source, *options, "--together", "doctor")
+    assert unknown.stderr == (
+        b"vsearch: nothing to keep pictures together by, 'doctor'; there is: folder, day, file, "
+        b"label, patient\n"
+    )
+
+
+def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
+    done = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--fractions", "70,30")
+    assert done.returncode == 0
+    lines = done.stdout.decode().split("\r\n")
+    assert lines[0] == "path,label,split"
+    assert lines[1].startswith(f"{PHOTOS}/IMG_0001.jpg,building,")
+    assert len(lines) == 50
+    train = sum(line.endswith(",train") for line in lines)
+    told = done.stderr.decode().splitlines()
+    assert told[0] == "48 pictures in 46 groups; 2 groups of near-duplicates, kept together"
+    assert told[1:3] == [
+        f"  train       {train}  {train / 48:.1%}  wanted 70.0%",
+        f"  test        {48 - train}  {1 - train / 48:.1%}  wanted 30.0%",
+    ]
+    assert told[3].startswith("largest deviation of a class: ")
+    pairs = train * (48 - train)
+    assert told[-1] == f"no near-duplicate across splits: 0 of {pairs} pairs looked at"
+    again = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--fractions", "70,30")
+    assert again.stdout == done.stdout
+    other = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--seed", "5")
+    assert other.stdout != done.stdout
+    # Without a truth, all that the index has; without an index, one for the time being.
+    every = vsearch("split", "--index", photos_index, "--fractions", "70,30")
+    assert every.stdout.count(b"\r\n") == 49
+    captions = vsearch("split", PHOTOS / "captions.csv", "--fractions", "70,30")
+    assert captions.returncode == 0
+    assert captions.stderr.startswith(
+        b"there is no index; indexing 48 pictures for the time being\n"
+    )
+    assert captions.stdout.startswith(b"image,caption,split\r\n")
+
+
+def test_pictures_that_cannot_be_used_are_left_out(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "t.csv"
+    names = [PHOTOS / f"IMG_00{number}.jpg" for number in (10, 12, 13, 14, 15)]
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    paths = [*names, "gone.jpg", "bad.jpg"]
+    source.write_text("path,label\n" + "".join(f"{path},x\n" for path in paths))
+    done = vsearch("split", source, "--index", photos_index, "--fractions", "60,40")
+    assert done.returncode == 3
+    assert done.stdout.count(b"\r\n") == 6
+    told = done.stderr.decode()
+    assert f"left out, not there or without an embedding: 2 pictures: {tmp_path}/gone.jpg, " in told
+    source.write_text("path,label\ngone.jpg,x\n")
+    none = vsearch("split", source, "--index", photos_index)
+    assert none.returncode == 2
+    assert none.stderr.decode() == (
+        f"vsearch: none of its pictures is there and can be read, such as {tmp_path}/gone.jpg; add "
+        "--images DIR, the folder they are below\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--fractions", "80,10"],
+            "not two or three numbers above zero that sum to 100: --fractions",
+        ),
+        (
+            ["--fractions", "100,0"],
+            "not two or three numbers above zero that sum to 100: --fractions",
+        ),
+        (["--fractions", "nan,50"], "not two or three numbers above zero that sum to 100: "),
+        (["--json"], "--json prints the summary where the CSV would come; add --out FILE"),
+        (
+            ["--out", "labels.csv"],
+            "what is there already is no split of CSV with a column `split`, ",
+        ),
+        (["--out", "gone/x.csv"], "No such file or directory"),
+    ],
+)
+def test_refused(
+    options: list[str], message: str, vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.csv").write_text("path,label\na.jpg,x\n")
+    truth = PHOTOS / "labels.csv"
+    done = vsearch("split", truth, "--index", photos_index, *options, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert message in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert os.listdir(tmp_path) == ["labels.csv"]

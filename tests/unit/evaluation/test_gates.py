@@ -1,0 +1,283 @@
+"""Gates: what is required, and what is worse than before beyond chance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsearch.errors import SourceError, UsageError, VsearchError
+from vsearch.evaluation.comparison import compare
+from vsearch.evaluation.estimates import means
+from vsearch.evaluation.gates import Requirement, check, check_baseline, metrics_of
+from vsearch.evaluation.record import as_json, read_earlier
+from vsearch.evaluation.results import Estimate, Evaluated, Evaluation, Latency, Result
+from vsearch.records import ModelIdentity
+
+
+def model(
+    values: np.ndarray,
+    *,
+    name: str = "one",
+    latency: Latency | None = None,
+    others: Mapping[str, Estimate] | None = None,
+) -> Evaluated:
+    """Return a model with these values of recall@1 by query, and other metrics as they are."""
+    per_query = {"recall@1": np.asarray(values, dtype=np.float64)}
+    result = Result(
+        "text_to_image",
+        "captions ask for their pictures",
+        len(values),
+        len(values),
+        0,
+        means(per_query) | dict(others or {}),
+        tuple(f"query {number}" for number in range(len(values))),
+        per_query,
+    )
+    return Evaluated(ModelIdentity(name, "w", "p", 3), "whole", (result,), latency)
+
+
+def evaluation(*models: Evaluated) -> Evaluation:
+    created = "2026-01-01T12:00:00+00:00"
+    return Evaluation(
+        "captions.csv", "captions", None, 100, created, {"cores": 2}, models,
+        tuple(compare(models)),
+    )  # fmt: skip
+
+
+def earlier(path: Path, *models: Evaluated) -> Path:
+    path.write_text(json.dumps(as_json(evaluation(*models))))
+    return path
+
+
+HALF = np.arange(100) % 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        ("recall@1>=0.5", True),
+        ("recall@1 > 0.5", False),
+        ("recall@1<=0.5", True),
+        ("recall@1<0.5", False),
+        ("text_to_image.recall@1>=.51", False),
+        (" recall@1 >= 5e-1 ", True),
+        ("latency_p50_ms<=2", True),
+        ("latency_p95_ms<2", False),
+        ("latency_cold_p50_ms<=300", True),
+        ("throughput_qps>=99", True),
+        ("text_to_image.tar@0.001>=0.4", True),
+        ("tar@0.001<0.4", False),
+    ],
+)
+def test_a_requirement_is_met_or_not(text: str, passed: bool) -> None:
+    tar = {"tar@0.001": Estimate(0.4, 0.3, 0.5, 100)}
+    timed = model(HALF, latency=Latency((300.0,), (1.0, 2.0, 3.0), 100.0), others=tar)
+    (gate,) = check([Requirement.parsed(text)], [timed])
+    assert gate.passed is passed
+    assert gate.requirement == text.strip()
+
+
+def test_the_line_says_what_is_and_what_should_be() -> None:
+    (gate,) = check([Requirement.parsed("recall@1>=0.6")], [model(HALF)])
+    assert gate.line == "text_to_image.recall@1 is 0.5, and >= 0.6 is required"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "recall@1", "recall@1=0.6", "recall@1>=", "recall@1>=much", ">=1", "recall@1>=nan",
+     "recall@1>=inf", "a b>=1", "recall@1>=0.6 or so"],
+)  # fmt: skip
+def test_what_is_no_requirement_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="no requirement"):
+        Requirement.parsed(text)
+
+
+def test_a_requirement_brings_its_depth() -> None:
+    assert Requirement.parsed("recall@7>=0").depth == 7
+    assert Requirement.parsed("map@r>=0").depth is None
+    assert Requirement.parsed("recall@0>=0").depth is None
+
+
+def test_a_metric_that_there_is_not_is_named_with_those_there_are() -> None:
+    for text in ("precision@1>=0", "image_to_text.recall@1>=0"):
+        with pytest.raises(UsageError, match=r"no such metric.*text_to_image\.recall@1"):
+            list(check([Requirement.parsed(text)], [model(HALF)]))
+
+
+def test_a_metric_without_a_value_meets_nothing() -> None:
+    nan = float("nan")
+    none = model(HALF, others={"eer": Estimate(nan, nan, nan, 0)})
+    for text in ("eer<=1", "eer>=0", "eer>0", "eer<9"):
+        (gate,) = check([Requirement.parsed(text)], [none])
+        assert not gate.passed
+        assert "without a value" in gate.line
+
+
+def test_every_model_has_to_meet_it() -> None:
+    gates = list(
+        check([Requirement.parsed("recall@1>=0.6")], [model(HALF), model(HALF + 0.5, name="two")])
+    )
+    assert [gate.passed for gate in gates] == [False, True]
+    assert [" of one " in gates[0].line, " of two " in gates[1].line] == [True, True]
+
+
+def worse_by(count: int) -> np.ndarray:
+    """Return HALF, with so many of what was right wrong."""
+    values = HALF.copy()
+    values[np.flatnonzero(values)[:count]] = 0
+    return values
+
+
+@pytest.mark.parametrize(
+    ("now", "most", "passed", "said"),
+    [
+        (worse_by(0), 0.0, True, "is as it was"),
+        (worse_by(10), 0.01, False, "worse by 0.1"),
+        (worse_by(10), 0.2, True, "worse by 0.1"),
+        (worse_by(2), 0.01, True, "which may be chance"),
+        (1 - worse_by(0), 0.0, True, "is as it was"),
+        (HALF * 0 + 1, 0.0, True, "better by 0.5"),
+    ],
+    ids=["same", "ten of 100 lost", "allowed", "two of 100", "others right", "all right"],
+)  # fmt: skip
+def test_worse_than_before(
+    tmp_path: Path,
+    now: np.ndarray,
+    most: float,
+    passed: bool,
+    said: str,
+) -> None:
+    before = read_earlier(earlier(tmp_path / "before.json", model(HALF)))
+    (gate,) = check_baseline(before, [model(now)], most)
+    assert gate.passed is passed
+    assert said in gate.line
+    assert gate.requirement == "baseline text_to_image.recall@1"
+
+
+def test_queries_in_another_order_are_the_same_queries(tmp_path: Path) -> None:
+    path = earlier(tmp_path / "before.json", model(HALF))
+    found = json.loads(path.read_text())
+    result = found["models"][0]["protocols"]["text_to_image"]
+    result["ids"].reverse()
+    result["per_query"]["recall@1"].reverse()
+    path.write_text(json.dumps(found))
+    (gate,) = check_baseline(read_earlier(path), [model(worse_by(10))], 0.01)
+    assert not gate.passed
+
+
+def test_other_queries_are_compared_by_the_interval(tmp_path: Path) -> None:
+    many = read_earlier(earlier(tmp_path / "before.json", model(np.arange(1000) % 2.0)))
+    (gate,) = check_baseline(many, [model(HALF * 0.98)], 0.0)
+    assert gate.passed  # .50 is in the interval of .49 over 100 queries
+    (gate,) = check_baseline(many, [model(HALF * 0)], 0.0)
+    assert not gate.passed
+
+
+def test_of_some_metrics_less_is_better(tmp_path: Path) -> None:
+    def with_eer(value: float) -> Evaluated:
+        return model(HALF, others={"eer": Estimate(value, value - 0.01, value + 0.01, 100)})
+
+    before = read_earlier(earlier(tmp_path / "before.json", with_eer(0.2)))
+    up, down = (list(check_baseline(before, [with_eer(value)], 0.01)) for value in (0.3, 0.1))
+    assert [gate.passed for gate in up] == [True, False]
+    assert [gate.passed for gate in down] == [True, True]
+
+
+def test_many_metrics_do_not_make_chance_a_failure(tmp_path: Path) -> None:
+    """Of 60 models that are as good as before, some 5 % at most fail, over 20 metrics each."""
+    random = np.random.default_rng(0)
+    failed = 0
+    for _ in range(60):
+        old = {f"m@{one}": (random.random(60) < 0.5).astype(float) for one in range(1, 21)}
+        new = {name: (random.random(60) < 0.5).astype(float) for name in old}
+        ids = tuple(map(str, range(60)))
+        models = [
+            Evaluated(
+                ModelIdentity("one", "w", "p", 3),
+                "whole",
+                (Result("search", "", 60, 60, 0, means(values), ids, values),),
+            )
+            for values in (old, new)
+        ]
+        path = earlier(tmp_path / "before.json", models[0])
+        failed += not all(one.passed for one in check_baseline(read_earlier(path), models[1:], 0.0))
+    assert failed <= 7
+
+
+def test_another_kind_of_truth_cannot_be_compared(tmp_path: Path) -> None:
+    found = json.loads(earlier(tmp_path / "a.json", model(HALF)).read_text())
+    found["models"][0]["protocols"] = {}
+    (tmp_path / "a.json").write_text(json.dumps(found))
+    with pytest.raises(UsageError, match="another kind of truth"):
+        list(check_baseline(read_earlier(tmp_path / "a.json"), [model(HALF)], 0.01))
+
+
+def test_a_model_is_compared_with_the_one_of_its_name(tmp_path: Path) -> None:
+    both = [model(HALF, name="one"), model(HALF * 0, name="two")]
+    before = read_earlier(earlier(tmp_path / "before.json", *both))
+    (gate,) = check_baseline(before, [model(HALF * 0, name="two")], 0.0)
+    assert gate.passed
+    (gate,) = check_baseline(before, [model(HALF * 0, name="three")], 0.0)  # with the first
+    assert not gate.passed
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "said"),
+    [
+        (None, UsageError, "no such file"),
+        (b"", SourceError, "no evaluation"),
+        (b"\xff\xfe", SourceError, "no evaluation"),
+        (b"[]", SourceError, "no evaluation"),
+        (b"{}", SourceError, "no evaluation"),
+        (b'{"models": [{"model": {"name": "a"}, "protocols": {"x": 1}}]}', SourceError, "no eval"),
+        (b'{"models": []}', SourceError, "no evaluation"),
+        (b'{"format": 99, "models": []}', SourceError, "a later vsearch"),
+    ],
+)
+def test_what_is_no_baseline_is_told(
+    tmp_path: Path, content: bytes | None, error: type[VsearchError], said: str
+) -> None:
+    path = tmp_path / "before.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error, match=said):
+        read_earlier(path)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    nan = float("nan")
+    one = model(
+        HALF, others={"eer": Estimate(nan, nan, nan, 0)}, latency=Latency((1.0,), (2.0,), 3.0)
+    )
+    path = earlier(tmp_path / "e.json", one)
+    (found,) = read_earlier(path)
+    result = found.results["text_to_image"]
+    assert found.model == "one"
+    assert result.ids == one.results[0].ids
+    assert np.array_equal(result.per_query["recall@1"], HALF)
+    assert result.metrics["recall@1"] == 0.5
+    assert np.isnan(result.metrics["eer"])
+    assert json.loads(path.read_text())["models"][0]["latency"]["latency_p50_ms"] == 2.0
+
+
+def test_the_better_of_two_models_is_told_with_its_p() -> None:
+    models = [model(worse_by(10)), model(HALF, name="two")]
+    (told,) = compare(models)
+    assert (told.metric, told.model, told.other) == ("text_to_image.recall@1", "two", "one")
+    assert told.difference == pytest.approx(0.1)
+    assert 0 < told.low < 0.1 < told.high
+    assert told.p < 0.01
+    (same,) = compare([models[0], model(worse_by(10), name="two")])
+    assert (same.difference, same.p) == (0, 1)
+
+
+def test_all_metrics_have_a_full_name() -> None:
+    timed = model(HALF, latency=Latency((), (1.0,), 5.0))
+    assert set(metrics_of(timed)) == {
+        "text_to_image.recall@1", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms",
+        "throughput_qps",
+    }  # fmt: skip

@@ -1,0 +1,129 @@
+"""An evaluation for CI: JUnit XML, Markdown, lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from vsearch.errors import UsageError
+from vsearch.evaluation.results import (
+    Comparison,
+    Estimate,
+    Evaluated,
+    Evaluation,
+    Gate,
+    Latency,
+    Result,
+)
+from vsearch.output.evaluation.junit import require_junit, write_junit
+from vsearch.output.evaluation.markdown import require_markdown, write_markdown
+from vsearch.output.evaluation.table import print_evaluation, say_gates
+from vsearch.records import ModelIdentity
+
+HOSTILE = "a|b\n<script>`*_\x1b[31m\udcff"
+NAN = float("nan")
+
+
+def evaluation(*, gates: tuple[Gate, ...] = (), truth: str = "captions.csv") -> Evaluation:
+    metrics = {
+        "recall@1": Estimate(0.6667, 0.5208, 0.8125, 48),
+        "median_rank": Estimate(1.0, 1.0, 2.0, 48),
+        "eer": Estimate(NAN, NAN, NAN, 0),
+    }
+    result = Result("text_to_image", "captions ask for their pictures", 48, 48, 0, metrics)
+    latency = Latency((300.0,), (8.0, 9.0), 100.0)
+    return Evaluation(
+        truth, "captions", None, 48, "2026-01-01T12:00:00+00:00", {"cores": 2},
+        (
+            Evaluated(ModelIdentity("mini", "w", "p", 384), "whole", (result,), latency),
+            Evaluated(ModelIdentity("fast", "w", "p", 512), "whole", (result,)),
+        ),
+        (Comparison("text_to_image.recall@1", "fast", "mini", 0.1, 0.02, 0.18, 0.01),),
+        gates,
+    )  # fmt: skip
+
+
+PASSED = Gate("recall@1>=0.6", True, "text_to_image.recall@1 is 0.6667, and >= 0.6 is required")
+FAILED = Gate("recall@1>=0.7", False, f"recall@1 {HOSTILE}")
+
+
+def test_junit_has_a_case_for_each_gate(tmp_path: Path) -> None:
+    write_junit(evaluation(gates=(PASSED, FAILED), truth=HOSTILE), tmp_path / "j.xml")
+    suites = ET.parse(tmp_path / "j.xml").getroot()  # noqa: S314  # written a line above
+    assert suites.attrib == {"name": "vsearch evaluate", "tests": "2", "failures": "1"}
+    (suite,) = suites
+    assert suite.attrib["timestamp"] == "2026-01-01T12:00:00+00:00"
+    cases = {case.attrib["name"]: [child.tag for child in case] for case in suite}
+    assert cases == {"recall@1>=0.6": ["system-out"], "recall@1>=0.7": ["failure"]}
+    (failure,) = suite.iter("failure")
+    assert failure.attrib["message"] == r"recall@1 a|b\n<script>`*_\x1b[31m\xff"
+
+
+def test_markdown_shows_gates_metrics_and_comparisons(tmp_path: Path) -> None:
+    write_markdown(evaluation(gates=(PASSED, FAILED)), tmp_path / "m.md")
+    assert (tmp_path / "m.md").read_text() == (
+        "<!-- vsearch evaluate -->\n"
+        "### Evaluation of mini, fast\n\n"
+        "48 pictures of captions.csv; [95 % intervals].\n\n"
+        "**1 of 2 gates passed.**\n\n"
+        "- ❌ recall@1 a\\|b\\\\n\\<script\\>\\`\\*\\_\\\\x1b\\[31m\\\\xff\n"
+        "<details><summary>passed</summary>\n\n"
+        "- ✅ text\\_to\\_image.recall@1 is 0.6667, and \\>= 0.6 is required\n\n"
+        "</details>\n\n"
+        "| metric | mini | fast |\n"
+        "| --- | ---: | ---: |\n"
+        "| text\\_to\\_image.recall@1 | 0.667 [0.521, 0.812] | 0.667 [0.521, 0.812] |\n"
+        "| text\\_to\\_image.median\\_rank | 1.000 [1.000, 2.000] | 1.000 [1.000, 2.000] |\n"
+        "| text\\_to\\_image.eer | - | - |\n"
+        "| latency\\_p50\\_ms | 8.5 |  |\n"
+        "| latency\\_p95\\_ms | 8.9 |  |\n"
+        "| latency\\_p99\\_ms | 9.0 |  |\n"
+        "| latency\\_cold\\_p50\\_ms | 300.0 |  |\n"
+        "| latency\\_cold\\_p95\\_ms | 300.0 |  |\n"
+        "| latency\\_cold\\_p99\\_ms | 300.0 |  |\n"
+        "| throughput\\_qps | 100.0 |  |\n\n"
+        "| against the first model | difference | 95 % interval | p |\n"
+        "| --- | ---: | ---: | ---: |\n"
+        "| text\\_to\\_image.recall@1 of fast | +0.100 | +0.020 to +0.180 | 0.01 |\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("require", "write", "name"),
+    [(require_junit, write_junit, "a.xml"), (require_markdown, write_markdown, "a.md")],
+    ids=["junit", "markdown"],
+)  # fmt: skip
+def test_an_earlier_one_is_replaced_and_nothing_else(
+    tmp_path: Path,
+    require: object,
+    write: object,
+    name: str,
+) -> None:
+    assert callable(require)
+    assert callable(write)
+    target = tmp_path / name
+    for gates in (), (PASSED,):
+        require(target)
+        write(evaluation(gates=gates), target)
+    assert b"recall@1" in target.read_bytes()
+    target.write_text("mine")
+    with pytest.raises(UsageError, match="no report of vsearch's"):
+        require(target)
+    with pytest.raises(UsageError, match="no report of vsearch's"):
+        write(evaluation(), target)
+    assert target.read_text() == "mine"
+
+
+def test_lines_are_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    print_evaluation(evaluation(gates=(FAILED,)), "lines")
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines[:3] == [
+        ["mini", "text_to_image.recall@1", "0.6667", "0.5208", "0.8125"],
+        ["mini", "text_to_image.median_rank", "1.0000", "1.0000", "2.0000"],
+        ["mini", "text_to_image.eer", "", "", ""],
+    ]
+    assert ["mini", "latency_p50_ms", "8.5000", "", ""] in lines
+    say_gates(evaluation(gates=(PASSED, FAILED)))
+    assert capsys.readouterr().err == "failed: recall@1 a|b\\n<script>`*_\\x1b[31m\\xff\n"

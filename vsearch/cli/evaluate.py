@@ -1,0 +1,411 @@
+"""vsearch evaluate: how good a model is at finding your own pictures, and whether that will do."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from vsearch.cli import candidates
+from vsearch.cli.options import (
+    DeviceOption,
+    IndexOption,
+    MegapixelsOption,
+    OfflineOption,
+    pixels,
+)
+from vsearch.cli.temporary import index_with
+from vsearch.cli.values import PATH, Number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from vsearch.evaluation.gates import Requirement
+    from vsearch.evaluation.record import Earlier
+    from vsearch.evaluation.results import Evaluated, Evaluation, Gate
+    from vsearch.models.folder import ModelFolder
+
+WHAT = "What is evaluated"
+GATES = "Gates"
+OUTPUT = "Output"
+
+
+def evaluate(
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRUTH",
+            click_type=PATH,
+            help="Captions, labels, or queries with their answers: CSV, JSON (COCO, Karpathy), or "
+            "a folder of class folders.",
+            show_default=False,
+        ),
+    ],
+    # What is evaluated
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            click_type=PATH,
+            help="The folder that TRUTH's paths are below. Default: that of TRUTH.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", metavar="NAME", help="Only this split of TRUTH.", rich_help_panel=WHAT
+        ),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="The model; several are compared with the first. Default: the index's own.",
+            autocompletion=candidates.models,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    vector_set: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            metavar="NAME",
+            help="The vector set of the index, as `vsearch status --json` names it.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "-k",
+            "--k",
+            metavar="N",
+            min=1,
+            help="Metrics at N; may be repeated. Default: 1, 5, 10.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample",
+            metavar="N",
+            min=1,
+            help="With labels: only N pictures ask, drawn at random; all are there to be found.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of that drawing.", rich_help_panel=WHAT)
+    ] = 0,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Leave out pictures that are not there; else they are an error.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
+    no_latency: Annotated[
+        bool,
+        typer.Option("--no-latency", help="Measure no latency.", rich_help_panel=WHAT),
+    ] = False,
+    # Gates
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--require",
+            metavar="'METRIC>=X'",
+            help="Exit with 1 unless it holds; may be repeated. Also <=, > and <.",
+            rich_help_panel=GATES,
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline",
+            metavar="FILE.json",
+            click_type=PATH,
+            help="Exit with 1 where it is worse than this earlier evaluation.",
+            rich_help_panel=GATES,
+        ),
+    ] = None,
+    max_drop: Annotated[
+        float,
+        typer.Option(
+            "--max-drop",
+            metavar="X",
+            click_type=Number(min=0),
+            help="By so much any metric may be worse.",
+            rich_help_panel=GATES,
+        ),
+    ] = 0.01,
+    # Output
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.html",
+            click_type=PATH,
+            help="Write a page with all of it, and the worst queries as pictures.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            "--junit",
+            metavar="FILE.xml",
+            click_type=PATH,
+            help="Write the gates as JUnit XML.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            "--markdown",
+            metavar="FILE.md",
+            click_type=PATH,
+            help="Write it as Markdown, for a pull request.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say errors only.", rich_help_panel=OUTPUT)
+    ] = False,
+    # Other options
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
+    index_folder: IndexOption = None,
+    max_megapixels: MegapixelsOption = None,
+) -> None:
+    """Measure how good a model is at finding your own pictures.
+
+    \b
+    vsearch evaluate captions.csv              # words find pictures, and the reverse
+    vsearch evaluate labels.csv                # pictures find their class; zero-shot
+    vsearch evaluate ~/Pictures/by-class       # a folder of class folders
+    vsearch evaluate queries.csv --report page.html
+    vsearch evaluate split.csv --split test --model mini --model balanced
+    vsearch evaluate captions.csv --require 'recall@1>=0.6' --require 'latency_p95_ms<=50'
+    vsearch evaluate captions.csv --baseline before.json --max-drop 0.02
+
+    Pictures that the index has are not read; others are embedded for the time being. Exits with 1
+    when a gate fails.
+    """
+    from vsearch.evaluation.gates import Requirement
+    from vsearch.evaluation.record import read_earlier
+    from vsearch.output.evaluation.junit import require_junit, write_junit
+    from vsearch.output.evaluation.markdown import require_markdown, write_markdown
+    from vsearch.output.evaluation.table import form_of, print_evaluation, say_gates
+    from vsearch.output.report.outline import require_report
+    from vsearch.output.terminal import say
+
+    requirements = [Requirement.parsed(one) for one in require or ()]
+    earlier = read_earlier(baseline) if baseline else None
+    for target, can_be_written in (
+        (report, require_report),
+        (junit, require_junit),
+        (markdown, require_markdown),
+    ):
+        if target:
+            can_be_written(target)
+    try:
+        found = _evaluated(
+            _Asked(
+                truth,
+                images,
+                split,
+                models or (),
+                vector_set,
+                device,
+                offline,
+                index_folder,
+                depths=tuple(sorted({*(k or (1, 5, 10)), *_depths(requirements)})),
+                sample=sample,
+                seed=seed,
+                allow_missing=allow_missing,
+                latency=not no_latency,
+                max_megapixels=max_megapixels,
+                quiet=quiet,
+            ),
+            lambda models: _gates(models, requirements, earlier, max_drop),
+        )
+        print_evaluation(found, form_of(as_json=as_json))
+        if report:
+            _write_report(found, report, max_megapixels, quiet=quiet)
+        if junit:
+            write_junit(found, junit)
+        if markdown:
+            write_markdown(found, markdown)
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left half written")
+        raise typer.Exit(130) from None
+    say_gates(found)
+    if not all(gate.passed for gate in found.gates):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be evaluated, as it was given on the command line."""
+
+    truth: Path
+    images: Path | None
+    split: str | None
+    models: Sequence[str]
+    vector_set: str | None
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    offline: bool
+    index_folder: Path | None
+    depths: tuple[int, ...]
+    sample: int | None
+    seed: int
+    allow_missing: bool
+    latency: bool
+    max_megapixels: float | None
+    quiet: bool
+
+
+def _depths(requirements: Sequence[Requirement]) -> set[int]:
+    """Return each k that a requirement has, so that its metric is there."""
+    return {one.depth for one in requirements if one.depth}
+
+
+def _gates(
+    models: Sequence[Evaluated],
+    requirements: Sequence[Requirement],
+    earlier: Sequence[Earlier] | None,
+    max_drop: float,
+) -> tuple[Gate, ...]:
+    from vsearch.evaluation.gates import check, check_baseline
+
+    gates = list(check(requirements, models))
+    if earlier:
+        gates += check_baseline(earlier, models, max_drop)
+    return tuple(gates)
+
+
+def _evaluated(
+    asked: _Asked, gates: Callable[[Sequence[Evaluated]], tuple[Gate, ...]]
+) -> Evaluation:
+    """Evaluate every model on the truth, one after the other."""
+    from datetime import datetime
+
+    from vsearch.config import cores, index_location
+    from vsearch.errors import UsageError
+    from vsearch.evaluation.comparison import compare
+    from vsearch.evaluation.evaluate import Options, evaluate
+    from vsearch.evaluation.results import Evaluation
+    from vsearch.machine import facts
+    from vsearch.models.open import open_encoder
+    from vsearch.output.bar import Bar
+    from vsearch.truth.read import read
+    from vsearch.truth.values import Captions, Labels, Queries
+
+    truth = read(asked.truth, images=asked.images, split=asked.split)
+    if asked.sample and not isinstance(truth, Labels):
+        raise UsageError("--sample is for labels, of which every picture asks; leave it out")
+    if asked.vector_set and asked.models:
+        raise UsageError("--set has a model of its own; leave out --model")
+    if len(set(asked.models)) < len(asked.models):
+        raise UsageError(f"a model is named twice, {_twice(asked.models)!r}; name each once")
+    options = Options(
+        cores(),
+        pixels(asked.max_megapixels, cores()),
+        asked.depths,
+        asked.sample,
+        asked.seed,
+        asked.allow_missing,
+        asked.latency,
+    )
+    known = index_location(asked.index_folder)
+    found = []
+    for model in _models(asked, known):
+        encoder, _ = open_encoder(model, asked.device)
+        with ExitStack() as opened:
+            folder = known
+            if asked.vector_set is None:
+                folder = opened.enter_context(
+                    index_with(
+                        truth.paths,
+                        known,
+                        encoder,
+                        pixel_limit=options.pixel_limit,
+                        quiet=asked.quiet,
+                        instead=_all_below(truth.paths) if isinstance(truth, Queries) else None,
+                    )
+                )
+            bar = opened.enter_context(Bar(quiet=asked.quiet))
+            found.append(evaluate(truth, folder, asked.vector_set, encoder, options, bar.progress))
+    kind: Literal["captions", "labels", "queries"] = "queries"
+    if not isinstance(truth, Queries):
+        kind = "captions" if isinstance(truth, Captions) else "labels"
+    return Evaluation(
+        str(asked.truth),
+        kind,
+        asked.split,
+        len(truth.paths),
+        datetime.now().astimezone().isoformat(timespec="seconds"),
+        facts(),
+        tuple(found),
+        tuple(compare(found)),
+        gates(found),
+    )
+
+
+def _twice(names: Sequence[str]) -> str:
+    return next(name for place, name in enumerate(names) if name in names[:place])
+
+
+def _models(asked: _Asked, known: Path) -> Iterator[ModelFolder]:
+    """Yield the models that are to be evaluated."""
+    from vsearch.cli.encoders import model_for_index
+    from vsearch.config import models_location
+    from vsearch.index import Index
+    from vsearch.models.installed import Installed
+
+    if asked.vector_set is not None:
+        with Index(known, asked.vector_set) as index:
+            identity = index.model
+        if identity:
+            yield Installed(models_location()).by_identity(identity)
+        return
+    names: Sequence[str | None] = asked.models or (None,)
+    for name in names:
+        yield model_for_index(known, name, offline=asked.offline, device=asked.device)
+
+
+def _all_below(paths: Sequence[str]) -> list[str]:
+    """Return the folder that all pictures are below: it is searched, not only what is relevant."""
+    import os
+
+    return [os.path.commonpath([os.path.dirname(path) for path in paths])]
+
+
+def _write_report(
+    found: Evaluation, target: Path, max_megapixels: float | None, *, quiet: bool
+) -> None:
+    from vsearch.config import cores
+    from vsearch.output.bar import Bar
+    from vsearch.output.report.evaluation import write_evaluation
+
+    with Bar(quiet=quiet) as bar:
+        write_evaluation(
+            found,
+            target,
+            workers=cores(),
+            pixel_limit=pixels(max_megapixels, cores()),
+            progress=lambda done, total: bar.progress("report", done, total),
+        )

@@ -1,0 +1,263 @@
+"""vsearch split: training, validation and test sets that share no near-duplicates."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
+from vsearch.cli.values import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vsearch.index import Index
+    from vsearch.indexing.events import Event
+    from vsearch.indexing.temporary import Lacking
+    from vsearch.splitting.split import Plan, Splitting
+    from vsearch.truth.sheet import Sheet
+
+_NAMES = {2: ("train", "test"), 3: ("train", "validation", "test")}
+
+
+def split(
+    truth: Annotated[
+        Path | None,
+        typer.Argument(
+            click_type=PATH,
+            metavar="[TRUTH]",
+            help="A CSV of path,label or image,caption, COCO or Karpathy JSON, a folder of class "
+            "folders or of pictures. Default: all pictures of the index.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            click_type=PATH,
+            metavar="FILE",
+            help="The CSV to write; only an earlier split is replaced. Default: stdout.",
+        ),
+    ] = None,
+    fractions: Annotated[
+        str,
+        typer.Option(
+            "--fractions",
+            metavar="N,N,N",
+            help="Per cent of the pictures in train, validation and test; two: in train and test.",
+        ),
+    ] = "80,10,10",
+    together: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--together",
+            metavar="NAME",
+            help="Also keep together what is of one `folder`, of one `day` as the camera wrote it, "
+            "or has the same in this column of TRUTH. Repeatable.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Another number gives another split.")
+    ] = 0,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            click_type=PATH,
+            metavar="DIR",
+            help="The folder that paths in TRUTH are below. Default: its own, or images in that.",
+        ),
+    ] = None,
+    index_folder: IndexOption = None,
+    max_megapixels: MegapixelsOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON; needs --out.")
+    ] = False,
+) -> None:
+    """Split pictures into training, validation and test sets that share no near-duplicates.
+
+    \b
+    vsearch split labels.csv > split.csv
+    vsearch split labels.csv --out split.csv --fractions 70,15,15 --seed 7
+    vsearch split photos/ --out split.csv --together folder --together day
+    vsearch split cases.csv --out split.csv --together patient   # a column of it
+    vsearch evaluate split.csv --split test
+
+    Near-duplicates stay together, and classes keep their shares. Then all pairs across splits are
+    looked at once more: where one is near, nothing is written. Exits with 3 when pictures had to be
+    left out.
+    """
+    from vsearch.config import cores, index_location
+    from vsearch.errors import UsageError
+    from vsearch.output.splitting import print_csv, print_summary_json, say_summary
+    from vsearch.output.terminal import say
+    from vsearch.splitting.split import Plan, require_marks
+    from vsearch.truth.write import csv_with_splits, require_target, write
+
+    if as_json and out is None:
+        raise UsageError("--json prints the summary where the CSV would come; add --out FILE")
+    plan = Plan(_shares(fractions), tuple(together or ()), seed)
+    if out is not None:
+        require_target(out)
+    sheet, pictures, labels = _read(truth, images, index_folder)
+    require_marks(sheet, plan.together)
+    try:
+        found = _split(
+            sheet,
+            pictures,
+            labels,
+            plan,
+            pixels(max_megapixels, cores()),
+            index_location(index_folder),
+            as_it_is=truth is None,
+        )
+        content = csv_with_splits(
+            sheet, pictures, found.splits, None if out is None else out.absolute().parent
+        )
+        if out is None:
+            print_csv(content)
+        else:
+            write(out, content)
+    except KeyboardInterrupt:
+        say("interrupted; nothing is written")
+        raise typer.Exit(130) from None
+    say_summary(found)
+    if as_json:
+        print_summary_json(found, plan)
+    if found.left_out:
+        raise typer.Exit(3)
+
+
+def _shares(fractions: str) -> dict[str, float]:
+    """Return the shares by the names of the splits. Raises UsageError."""
+    from vsearch.errors import UsageError
+
+    try:
+        numbers = [float(part) for part in fractions.split(",")]
+    except ValueError:
+        numbers = []
+    total = sum(numbers)
+    whole = any(abs(total - one) < 1e-6 * one for one in (1, 100))
+    if len(numbers) not in _NAMES or not whole or not all(number > 0 for number in numbers):
+        raise UsageError(
+            f"not two or three numbers above zero that sum to 100: --fractions {fractions}; write "
+            "80,10,10 or 80,20"
+        )
+    names = _NAMES[len(numbers)]
+    return {name: number / total for name, number in zip(names, numbers, strict=True)}
+
+
+def _read(
+    truth: Path | None, images: Path | None, index_folder: Path | None
+) -> tuple[Sheet, list[str], Mapping[str, str]]:
+    """Return the rows of a truth, the picture of each, and the class of each picture that has one.
+
+    Without a truth, all pictures of the index.
+    """
+    import os
+
+    from vsearch.config import index_location
+    from vsearch.errors import UsageError
+    from vsearch.index import Index
+    from vsearch.truth.read import pictures_of, read_sheet, truth_of
+    from vsearch.truth.sheet import Columns, Sheet
+    from vsearch.truth.values import Labels
+
+    if truth is None:
+        with Index(index_location(index_folder)) as index:
+            paths = [os.path.join(entry.root, entry.path) for entry in index.entries()]
+        paths.sort(key=os.fsencode)
+        rows = [[path] for path in paths]
+        return Sheet(Columns(("path",), "pictures", 0, None), rows, range(len(rows))), paths, {}
+    sheet = read_sheet(truth)
+    if sheet.columns.kind == "queries":
+        raise UsageError(
+            f"queries cannot be split by their pictures, {truth}; name captions, labels or pictures"
+        )
+    pictures = pictures_of(truth, sheet, images)
+    if sheet.columns.kind == "pictures":
+        return sheet, pictures, {}
+    found = truth_of(truth, sheet, pictures)
+    labels = dict(zip(found.paths, found.labels, strict=True)) if isinstance(found, Labels) else {}
+    return sheet, pictures, labels
+
+
+def _split(
+    sheet: Sheet,
+    pictures: list[str],
+    labels: Mapping[str, str],
+    plan: Plan,
+    pixel_limit: int,
+    folder: Path,
+    *,
+    as_it_is: bool,
+) -> Splitting:
+    """Return the split of the pictures, by the index in `folder`.
+
+    Where it lacks some all are indexed for the time being, unless it is to be taken `as_it_is`.
+    """
+    from contextlib import ExitStack
+
+    from vsearch.config import cores
+    from vsearch.index import Index
+    from vsearch.output.splitting import SplitProgress
+    from vsearch.splitting.split import Machine
+    from vsearch.splitting.split import split as split_index
+
+    with ExitStack() as opened:
+        index = opened.enter_context(
+            Index(folder)
+            if as_it_is
+            else _index_of(list(dict.fromkeys(pictures)), folder, pixel_limit)
+        )
+        with SplitProgress() as progress:
+            machine = Machine(cores(), pixel_limit, progress.show)
+            return split_index(index, sheet, pictures, labels, plan, machine)
+
+
+@contextmanager
+def _index_of(paths: list[str], known: Path, pixel_limit: int) -> Iterator[Index]:
+    """Open an index of these pictures, with the model of the `known` one."""
+    from contextlib import ExitStack
+
+    from vsearch.cli.encoders import model_for_index
+    from vsearch.config import cores
+    from vsearch.errors import ModelMismatch
+    from vsearch.index import Index
+    from vsearch.indexing.events import Tally
+    from vsearch.indexing.run import Options
+    from vsearch.indexing.temporary import Lacking, index_of
+    from vsearch.models.open import open_encoder
+    from vsearch.output.progress import IndexingOutput
+    from vsearch.output.terminal import count_of, say
+    from vsearch.splitting.split import nothing_there
+
+    encoder, _ = open_encoder(model_for_index(known, None, offline=True, device="auto"), "auto")
+    tally, output = Tally(), IndexingOutput(quiet=False)
+
+    def show(event: Event | Lacking) -> None:
+        if isinstance(event, Lacking):
+            lacks = (
+                "there is no index"
+                if event.folder is None
+                else f"{count_of(event.count, 'picture')} not in the index {event.folder}"
+            )
+            say(f"{lacks}; indexing {count_of(event.pictures, 'picture')} for the time being")
+        else:
+            tally.add(event)
+            output.show(event, tally)
+
+    with ExitStack() as opened:
+        with output:
+            folder = opened.enter_context(
+                index_of(paths, known, encoder, Options(cores(), pixel_limit), show)
+            )
+        try:
+            index = opened.enter_context(Index(folder, encoder.identity))
+        except ModelMismatch:  # nothing at all could be embedded
+            raise nothing_there(paths[0]) from None
+        yield index

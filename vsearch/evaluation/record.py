@@ -1,0 +1,204 @@
+"""An evaluation as JSON, and what is read of an earlier one to compare with.
+
+    {"format": 1, "truth", "kind", "split", "pictures", "created", "machine",
+     "models": [{"model": {...}, "set", "latency": {...},
+                 "protocols": {NAME: {"title", "queries", "gallery", "left_out",
+                     "metrics": {METRIC: {"value", "low", "high", "n"}},
+                     "curve": [[k, value], ...], "curve_of": "recall", "classes": [...],
+                     "confusion": [...], "worst": [...], "worst_by": METRIC, "scores": {...},
+                     "ids": [...],
+                     "per_query": {METRIC: [...]}}}}],
+     "comparisons": [...], "gates": [...]}
+
+What is no number is null. `format` changes when a reader of before would go wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from vsearch.errors import SourceError, UsageError
+from vsearch.evaluation.latency import percentiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.evaluation.results import Evaluated, Evaluation, Latency, Result, Scores
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierResult:
+    """What one protocol came to then: metrics by name, and each query's values by its id."""
+
+    metrics: Mapping[str, float]
+    ids: tuple[str, ...]
+    per_query: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier evaluation of one model, by the names of its protocols."""
+
+    model: str
+    results: Mapping[str, EarlierResult]
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return all of it as `json.dumps` takes it."""
+    found: dict[str, Any] = _plain(
+        {
+            "format": FORMAT,
+            "truth": evaluation.truth,
+            "kind": evaluation.kind,
+            "split": evaluation.split,
+            "pictures": evaluation.pictures,
+            "created": evaluation.created,
+            "machine": dict(evaluation.machine),
+            "models": [_model(one) for one in evaluation.models],
+            "comparisons": [asdict(one) for one in evaluation.comparisons],
+            "gates": [asdict(one) for one in evaluation.gates],
+        }
+    )
+    return found
+
+
+def latency_metrics(latency: Latency) -> dict[str, float]:
+    """Return what gates and tables know of it, in milliseconds, and queries a second."""
+    found = dict[str, float]()
+    for name, values in (("latency", latency.warm), ("latency_cold", latency.cold)):
+        if values:
+            told = percentiles(values)
+            found |= {
+                f"{name}_p50_ms": told.p50,
+                f"{name}_p95_ms": told.p95,
+                f"{name}_p99_ms": told.p99,
+            }
+    return found | {"throughput_qps": latency.throughput}
+
+
+def read_earlier(path: Path) -> list[Earlier]:
+    """Return the models of an earlier evaluation, as `as_json` wrote it.
+
+    Raises UsageError where there is none, SourceError for what is none.
+    """
+    import numpy as np
+
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(
+            f"no such file, {path}; name what `vsearch evaluate --json` printed"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"it cannot be read ({error.strerror}), {path}; check it") from error
+    except ValueError:
+        raise _damaged(path) from None
+    if (
+        isinstance(found, dict)
+        and isinstance(found.get("format"), int)
+        and found["format"] > FORMAT
+    ):
+        raise SourceError(f"a later vsearch wrote it, {path}; bring this one up to date")
+    try:
+        models = [
+            Earlier(
+                str(model["model"]["name"]),
+                {
+                    name: EarlierResult(
+                        {
+                            metric: _number(one["value"])
+                            for metric, one in result["metrics"].items()
+                        },
+                        tuple(map(str, result["ids"])),
+                        {
+                            metric: np.array([_number(one) for one in values])
+                            for metric, values in result["per_query"].items()
+                        },
+                    )
+                    for name, result in model["protocols"].items()
+                },
+            )
+            for model in found["models"]
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise _damaged(path) from None
+    if not models:
+        raise _damaged(path)
+    return models
+
+
+def _damaged(path: Path) -> SourceError:
+    return SourceError(f"it is no evaluation, {path}; name what `vsearch evaluate --json` printed")
+
+
+def _number(value: Any) -> float:  # noqa: ANN401  # what JSON has there
+    if value is None:
+        return math.nan
+    return float(value)
+
+
+def _model(evaluated: Evaluated) -> dict[str, Any]:
+    latency = evaluated.latency
+    return {
+        "model": asdict(evaluated.model),
+        "set": evaluated.vector_set,
+        "latency": None
+        if latency is None
+        else {
+            **latency_metrics(latency),
+            "cold_ms": list(latency.cold),
+            "warm_ms": list(latency.warm),
+        },
+        "protocols": {result.name: _result(result) for result in evaluated.results},
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "title": result.title,
+        "queries": result.queries,
+        "gallery": result.gallery,
+        "left_out": result.left_out,
+        "metrics": {name: asdict(one) for name, one in result.metrics.items()},
+        "curve": result.curve,
+        "curve_of": result.curve_of,
+        "classes": [asdict(one) for one in result.classes],
+        "confusion": [
+            {"truth": truth, "predicted": predicted, "count": count}
+            for (truth, predicted), count in (result.confusion or {}).items()
+        ],
+        "worst": [asdict(one) for one in result.worst],
+        "worst_by": result.worst_by,
+        "scores": _scores(result.scores) if result.scores else None,
+        "ids": result.ids,
+        "per_query": {name: values.tolist() for name, values in (result.per_query or {}).items()},
+    }
+
+
+def _scores(scores: Scores) -> dict[str, Any]:
+    return {
+        "edges": scores.edges.tolist(),
+        "matching": scores.matching.tolist(),
+        "others": scores.others.tolist(),
+        "cutoff": scores.cutoff,
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever JSON may hold
+    """Return the value with null for what is no finite number, and numbers of 6 decimals."""
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

@@ -1,0 +1,167 @@
+"""An evaluation on the terminal: a table for each protocol, a column for each model."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from vsearch.evaluation.comparison import is_better_lower
+from vsearch.evaluation.gates import SIGNIFICANT
+from vsearch.evaluation.record import as_json, latency_metrics
+from vsearch.output.terminal import console, count_of, in_columns, is_terminal, printable, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from vsearch.evaluation.results import Comparison, Estimate, Evaluated, Evaluation
+
+Form = Literal["table", "lines", "json"]
+
+
+def form_of(*, as_json: bool) -> Form:
+    """Return the form: JSON where it was asked for, a table on a terminal, else lines."""
+    return "json" if as_json else "table" if is_terminal(sys.stdout) else "lines"
+
+
+def print_evaluation(evaluation: Evaluation, form: Form) -> None:
+    """Print it on stdout: as one JSON object, tables, or a line for each metric of each model.
+
+    A line holds model, metric, value, and the ends of its interval, separated by tabs.
+    """
+    if form == "json":
+        print(json.dumps(as_json(evaluation), ensure_ascii=True))
+    elif form == "lines":
+        for line in _lines(evaluation):
+            print("\t".join(in_columns(cell) for cell in line))
+    else:
+        _print_tables(evaluation)
+
+
+def say_gates(evaluation: Evaluation) -> None:
+    """Say on stderr which gates failed, a line each."""
+    for gate in evaluation.gates:
+        if not gate.passed:
+            say(f"failed: {gate.line}")
+
+
+def _lines(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
+    for model in evaluation.models:
+        for result in model.results:
+            for name, one in result.metrics.items():
+                figures = (_plain(one.value), _plain(one.low), _plain(one.high))
+                yield model.model.name, f"{result.name}.{name}", *figures
+        for name, value in _latency(model).items():
+            yield model.model.name, name, _plain(value), "", ""
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else ""
+
+
+def _latency(model: Evaluated) -> dict[str, float]:
+    return latency_metrics(model.latency) if model.latency else {}
+
+
+def _print_tables(evaluation: Evaluation) -> None:
+    from rich.text import Text
+
+    out = console()
+    names = [model.model.name for model in evaluation.models]
+    split = f", split {printable(evaluation.split)}" if evaluation.split else ""
+    out.print(
+        Text(f"{count_of(evaluation.pictures, 'picture')} of {printable(evaluation.truth)}{split}")
+    )
+    protocols = list(
+        dict.fromkeys(result.name for model in evaluation.models for result in model.results)
+    )
+    for protocol in protocols:
+        results = {
+            model.model.name: result
+            for model in evaluation.models
+            for result in model.results
+            if result.name == protocol
+        }
+        one = next(iter(results.values()))
+        left = f", {count_of(one.left_out, 'query', 'queries')} without" if one.left_out else ""
+        table = _table(names)
+        for metric in dict.fromkeys(name for result in results.values() for name in result.metrics):
+            cells = []
+            for name in names:
+                found = results[name].metrics.get(metric) if name in results else None
+                cells += [_value(metric, found), _interval(metric, found)]
+            table.add_row(metric, *cells)
+        out.print()
+        out.print(Text.assemble((protocol, "bold"), f"  {one.title}"))
+        asked = count_of(one.queries, "query", "queries")
+        out.print(Text(f"{asked}{left}, {count_of(one.gallery, 'item')} to find", style="dim"))
+        out.print(table)
+    if any(model.latency for model in evaluation.models):
+        table = _table(names)
+        latencies = [_latency(model) for model in evaluation.models]
+        for metric in dict.fromkeys(name for told in latencies for name in told):
+            cells = []
+            for told in latencies:
+                cells += [f"{told[metric]:.1f}" if metric in told else "", ""]
+            table.add_row(metric, *cells)
+        out.print()
+        out.print(Text.assemble(("latency", "bold"), "  of one query, on this machine"))
+        out.print(table)
+    if evaluation.comparisons:
+        out.print()
+        out.print(Text("against the first model", style="bold"))
+        out.print(_comparisons(evaluation.comparisons))
+    passed = sum(gate.passed for gate in evaluation.gates)
+    if evaluation.gates:
+        out.print()
+        out.print(Text(f"{passed} of {count_of(len(evaluation.gates), 'gate')} passed"))
+
+
+def _table(names: list[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=len(names) > 1)
+    table.add_column("", min_width=18)
+    for name in names:
+        table.add_column(printable(name), justify="right", no_wrap=True)
+        table.add_column("", style="dim", no_wrap=True)
+    return table
+
+
+def _value(metric: str, found: Estimate | None) -> str:
+    if found is None or not math.isfinite(found.value):
+        return "-"
+    return f"{found.value:.1f}" if metric.endswith("rank") else f"{found.value:.3f}"
+
+
+def _interval(metric: str, found: Estimate | None) -> str:
+    if found is None or not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return ""
+    digits = 1 if metric.endswith("rank") else 3
+    return f"{found.low:.{digits}f} to {found.high:.{digits}f}"
+
+
+def _comparisons(comparisons: Sequence[Comparison]) -> Table:
+    """Return a table of how models differ from the first, and whether that may be chance."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in ("", "model", "difference", "95 % interval", "p", ""):
+        right = title in ("difference", "p")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    for one in comparisons:
+        better = (one.difference < 0) == is_better_lower(one.metric)
+        table.add_row(
+            one.metric,
+            printable(one.model),
+            f"{one.difference:+.3f}",
+            f"{one.low:+.3f} to {one.high:+.3f}",
+            f"{one.p:.2g}",
+            "may be chance" if one.p > SIGNIFICANT else "better" if better else "worse",
+        )
+    return table

@@ -1,0 +1,255 @@
+"""All of it: an index and the pictures of a truth -> the split of each, proved not to leak."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from vsearch.duplicates.find import hanging_together
+from vsearch.errors import UsageError, VsearchError
+from vsearch.splitting.assignment import assign
+from vsearch.splitting.grouping import groups_of
+from vsearch.splitting.leaks import leaks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vsearch.index import Index
+    from vsearch.records import Entry
+    from vsearch.truth.sheet import Sheet
+
+FOLDER, DAY = "folder", "day"
+"""What keeps pictures together besides a column: the folder, the day that the camera wrote."""
+
+Step = Literal["looking for near-duplicates", "proving"]
+
+
+class Leak(VsearchError):
+    """Pictures that are near came into different splits; nothing may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to split: `shares` (0 to 1) by the name of each split, in order; they sum to one.
+
+    `together` names what else pictures are kept together by: "folder", "day", or a column.
+    """
+
+    shares: Mapping[str, float]
+    together: Sequence[str] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One split: `share` of all pictures was wanted; how many `pictures` of which classes came.
+
+    `labels` is empty where the truth has no classes. They are of so many `groups`.
+    """
+
+    name: str
+    share: float
+    pictures: int
+    groups: int
+    labels: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """What came of it: the name of the split of each picture, by path.
+
+    `groups` are those of pictures that had to stay together, of one at least; in `groups_of_near`
+    of them are near-duplicates, or equal. `largest` is the size of the largest. `few` are the
+    classes that are in fewer groups than there are splits. `pairs` across splits were looked at in
+    the proof, none of them near; but `flat` pictures have too little structure to be near to any,
+    unless their files are equal. `left_out` are those that are not there, or have no embedding.
+    """
+
+    splits: Mapping[str, str]
+    parts: tuple[Part, ...]
+    groups: int
+    groups_of_near: int
+    largest: int
+    few: tuple[str, ...]
+    pairs: int
+    flat: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Who decodes what the index has no hash of, and who is told how far it is."""
+
+    workers: int
+    pixel_limit: int
+    progress: Callable[[Step, int, int], None] = lambda _step, _done, _total: None
+
+
+def require_marks(sheet: Sheet, together: Sequence[str]) -> None:
+    """Raise UsageError where pictures cannot be kept together by one of these."""
+    for name in together:
+        if name not in (FOLDER, DAY, *sheet.columns.names):
+            known = ", ".join(dict.fromkeys((FOLDER, DAY, *sheet.columns.names)))
+            raise UsageError(f"nothing to keep pictures together by, {name!r}; there is: {known}")
+
+
+def nothing_there(first: str) -> UsageError:
+    """Return what is wrong where no picture can be used, of which `first` is the first."""
+    return UsageError(
+        f"none of its pictures is there and can be read, such as {first}; add --images DIR, the "
+        "folder they are below"
+    )
+
+
+def split(
+    index: Index,
+    sheet: Sheet,
+    pictures: Sequence[str],
+    labels: Mapping[str, str],
+    plan: Plan,
+    machine: Machine,
+) -> Splitting:
+    """Return the split of each picture; row i of `sheet` is of `pictures[i]`, an absolute path.
+
+    Exact copies and near-duplicates are always kept together, and what hangs together through any
+    number of them. `labels` are the classes by path, empty where there are none.
+
+    Raises UsageError where no picture is there, or there are fewer groups than splits, IndexDamaged
+    where an embedding is, and Leak where the proof fails.
+    """
+    import numpy as np
+
+    require_marks(sheet, plan.together)
+    named = list(dict.fromkeys(pictures))
+    rows_of_named = index.rows_of(named)
+    has = [
+        row >= 0 and os.path.lexists(path) for row, path in zip(rows_of_named, named, strict=True)
+    ]
+    paths = [path for path, one in zip(named, has, strict=True) if one]
+    left_out = tuple(path for path, one in zip(named, has, strict=True) if not one)
+    if not paths:
+        raise nothing_there(named[0])
+    rows, places = np.unique(rows_of_named[np.array(has, dtype=bool)], return_inverse=True)
+    vectors = index.vectors(rows)
+    near, hashes = hanging_together(
+        index,
+        rows,
+        workers=machine.workers,
+        pixel_limit=machine.pixel_limit,
+        progress=lambda done, total: machine.progress("looking for near-duplicates", done, total),
+    )
+    entries = {entry.row: entry for entry in index.entries(rows=rows.tolist())}
+    of_path = [entries[row] for row in rows[places].tolist()]
+    near_of_path = near[places].tolist()
+    together = _together(sheet, pictures, paths, of_path, plan.together)
+    groups = groups_of([*_alike(enumerate(near_of_path)), *together], len(paths))
+    names = list(plan.shares)
+    if len(groups) < len(names):
+        raise UsageError(
+            f"of {len(paths)} pictures there are too few that need not stay together, "
+            f"{len(groups)} for {len(names)} splits; name more pictures, or fewer --fractions"
+        )
+    counts = [Counter(labels.get(paths[one], "") for one in group) for group in groups]
+    keys = [min(of_path[one].digest for one in group) for group in groups]
+    chosen = assign(counts, keys, list(plan.shares.values()), plan.seed)
+    of_picture = np.empty(len(paths), dtype=np.int64)
+    for group, place in zip(groups, chosen, strict=True):
+        of_picture[group] = place
+    pairs = _proved(paths, places, vectors, hashes, of_picture, machine)
+    return Splitting(
+        {path: names[place] for path, place in zip(paths, of_picture.tolist(), strict=True)},
+        tuple(
+            _part(name, share, [c for c, at in zip(counts, chosen, strict=True) if at == place])
+            for place, (name, share) in enumerate(plan.shares.items())
+        ),
+        len(groups),
+        sum(count > 1 for count in Counter(near_of_path).values()),
+        max(map(len, groups)),
+        _few(counts, len(names)),
+        pairs,
+        int((hashes[places].max(axis=1) == 0).sum()),
+        left_out,
+    )
+
+
+def _together(
+    sheet: Sheet,
+    pictures: Sequence[str],
+    paths: Sequence[str],
+    entries: Sequence[Entry],
+    by: Sequence[str],
+) -> Iterator[list[int]]:
+    """Yield the sets of `paths`, by their places, that each of `by` keeps together."""
+    places = {path: place for place, path in enumerate(paths)}
+    for name in by:
+        if name in sheet.columns.names:
+            column = sheet.columns.names.index(name)
+            # A picture has several rows where it has several captions: each may link it to others.
+            yield from _alike(
+                (places[path], row[column].strip())
+                for row, path in zip(sheet.rows, pictures, strict=True)
+                if path in places and row[column].strip()
+            )
+        elif name == FOLDER:
+            yield from _alike((at, os.path.dirname(path)) for at, path in enumerate(paths))
+        else:
+            taken = [entry.facts.taken_at for entry in entries]
+            yield from _alike((at, one[:10]) for at, one in enumerate(taken) if one)
+
+
+def _alike(marked: Iterable[tuple[int, Hashable]]) -> Iterable[list[int]]:
+    """Return the sets of those that have the same mark."""
+    found: dict[Hashable, list[int]] = {}
+    for one, mark in marked:
+        found.setdefault(mark, []).append(one)
+    return found.values()
+
+
+def _proved(
+    paths: Sequence[str],
+    places: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    hashes: NDArray[np.uint8],
+    splits: NDArray[np.int64],
+    machine: Machine,
+) -> int:
+    """Return how many pairs across splits were looked at. Raises Leak where one is near, or equal.
+
+    Picture i has row `places[i]` of `vectors` and `hashes`.
+    """
+    import numpy as np
+
+    of_row = np.empty(len(vectors), dtype=np.int64)
+    of_row[places] = splits
+    one_of = np.empty(len(vectors), dtype=np.int64)
+    one_of[places] = np.arange(len(paths))
+    parted = np.flatnonzero(of_row[places] != splits)  # equal to one in another split
+    pairs, near = leaks(
+        vectors, hashes, of_row, lambda done, total: machine.progress("proving", done, total)
+    )
+    if len(parted) or len(near):
+        if len(parted):
+            first, second = int(parted[0]), int(one_of[places[parted[0]]])
+        else:
+            first, second = (int(one_of[place]) for place in near[0])
+        raise Leak(
+            f"{len(parted) + len(near):,} near-duplicates across splits, such as {paths[first]} "
+            f"and {paths[second]}; nothing is written, run `vsearch check` and report this"
+        )
+    return pairs
+
+
+def _part(name: str, share: float, groups: Sequence[Counter[str]]) -> Part:
+    counts = sum(groups, Counter[str]())
+    labels = {label: counts[label] for label in sorted(counts) if label}
+    return Part(name, share, counts.total(), len(groups), labels)
+
+
+def _few(groups: Sequence[Counter[str]], splits: int) -> tuple[str, ...]:
+    having = Counter(label for group in groups for label in group if label)
+    return tuple(sorted(label for label, count in having.items() if count < splits))
