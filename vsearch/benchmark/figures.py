@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -97,10 +96,16 @@ def summarised(runs: Iterable[Samples]) -> list[Figure]:
 
 def _spread(values: Sequence[float]) -> tuple[float, float, float]:
     """Return the median, the 5th and the 95th percentile, interpolated linearly."""
-    if len(values) == 1:
-        return (values[0],) * 3
-    cuts = statistics.quantiles(values, n=20, method="inclusive")
-    return cuts[9], cuts[0], cuts[18]
+    ordered = sorted(values)
+
+    def percentile(share: float) -> float:
+        # Not statistics.quantiles, which rounds so that of equal values one may exceed the other,
+        # nor numpy, whose memory would count in the peak of a process that is started from here.
+        place = (len(ordered) - 1) * share
+        low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+        return min(low + (high - low) * (place % 1), high)
+
+    return percentile(0.5), percentile(0.05), percentile(0.95)
 
 
 def read(path: Path) -> Benchmark:

@@ -92,7 +92,7 @@ def print_comparison(before: Benchmark, now: Benchmark) -> None:
 
 
 def _conditions(benchmark: Benchmark) -> str:
-    """Return what the figures hold for, in two lines."""
+    """Return what the figures hold for, in three lines."""
     facts = {name: str(value) for name, value in benchmark.machine.items()}
     words = {"cores": "{} cores", "memory_gb": "{} GB", "cpu_quota": "the time of {} cores"}
     system = [
@@ -102,7 +102,7 @@ def _conditions(benchmark: Benchmark) -> str:
     ]
     programs = [value if name == "python" else f"{name} {value}" for name, value in facts.items()]
     model = f"model {benchmark.model} on {benchmark.device}"
-    return printable(", ".join(system)) + "\n" + printable(", ".join([*programs, model]))
+    return "\n".join(map(printable, [", ".join(system), ", ".join(programs), model]))
 
 
 def _told(benchmark: Benchmark) -> str:

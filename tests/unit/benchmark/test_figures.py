@@ -44,6 +44,9 @@ def test_runs_of_one_name_are_one_figure_in_the_order_they_came() -> None:
             wanted = np.percentile(values, [50, 5, 95])
             assert (one.median, one.p5, one.p95) == pytest.approx(tuple(wanted))
             assert one.n == len(values)
+            assert min(values) <= one.p5 <= one.median <= one.p95 <= max(values)
+    (one,) = summarised([Samples("a", "g", "t", "MB", [0.1 * 3] * 10)])
+    assert one.p5 == one.median == one.p95 == 0.1 * 3
 
 
 def test_what_has_no_value_is_no_figure() -> None:

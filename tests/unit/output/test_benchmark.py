@@ -24,7 +24,8 @@ BENCHMARK = Benchmark("2026-01-02T03:04:05+01:00", False, "mini", "cpu", MACHINE
 
 TABLE = """\
 Swift 9000, 2 cores, the time of 1.5 cores, 25.3 GB, Linux 6.1 x86_64
-CPython 3.11.7, vsearch 1.0, numpy 2.4.6, model mini on cpu
+CPython 3.11.7, vsearch 1.0, numpy 2.4.6
+model mini on cpu
 
                                                     median        5 % to 95 %    n
 decode, one core
