@@ -50,10 +50,9 @@ def test_forms_agree(vsearch: Run, root: Path, index: Path, tmp_path: Path) -> N
     asked = ["analyze", "--index", index, "--labels", truth, "--images", root]
     done = vsearch(*asked, cwd=root)
     assert done.returncode == 0
-    assert done.stderr.decode().startswith("14 pictures; 2 in another split, too; 1 group of ")
-    assert (
-        "1 labelled picture not among these (not indexed, or filtered out)" in done.stderr.decode()
-    )
+    said = done.stderr.decode()
+    assert said.startswith("14 pictures; 2 in another split, too; 1 group of ")
+    assert "1 labelled picture not among these (not indexed, or filtered out)" in said
     lines = kinds(done.stdout)
     assert lines["pictures"] == [["14"]]
     assert lines["contents"] == [["13"]]
@@ -78,14 +77,9 @@ def test_forms_agree(vsearch: Run, root: Path, index: Path, tmp_path: Path) -> N
 def test_labels_from_class_folders_and_from_folders_are_the_same(
     vsearch: Run, root: Path, index: Path
 ) -> None:
-    by_truth = json.loads(
-        vsearch("analyze", "--index", index, "--labels", root, "--json", "--top", "3").stdout
-    )
-    by_folder = json.loads(
-        vsearch(
-            "analyze", "--index", index, "--label-from", "folders", "--json", "--top", "3"
-        ).stdout
-    )
+    asked = ["analyze", "--index", index, "--json", "--top", "3"]
+    by_truth = json.loads(vsearch(*asked, "--labels", root).stdout)
+    by_folder = json.loads(vsearch(*asked, "--label-from", "folders").stdout)
     assert by_truth["labelling"]["source"] == "truth"
     assert by_folder["labelling"]["source"] == "folders"
     for told in (by_truth, by_folder):
@@ -134,10 +128,8 @@ def test_labels_of_other_pictures(vsearch: Run, index: Path, tmp_path: Path) -> 
 def test_nothing_meets_the_filters(vsearch: Run, index: Path) -> None:
     done = vsearch("analyze", "--index", index, "--min-size", "100000")
     assert done.returncode == 0
-    assert done.stderr.decode().splitlines() == [
-        "0 pictures; 0 outliers",
-        "no picture meets the filters",
-    ]
+    said = done.stderr.decode().splitlines()
+    assert said == ["0 pictures; 0 outliers", "no picture meets the filters"]
 
 
 def test_hostile_names_come_whole_and_break_no_line(vsearch: Run, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ NOT_SETTABLE = {
     "install", "json", "min-size", "minus", "null", "orientation", "paths", "pictures",
     "precision", "project", "random", "repair", "root", "skipped", "strict", "type",
     "watch", "where",
+    "images", "label-from", "labels", "map-points", "report", "seed", "top",
 }  # fmt: skip
 ELSEWHERE = {"import.model", "bench.model.device", "bench.model.offline"}
 

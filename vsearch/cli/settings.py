@@ -34,6 +34,7 @@ SETTABLE: Mapping[str, tuple[str, ...]] = {
     ),
     "browse": ("graphics", "min-relevance", "max-megapixels"),
     "duplicates": ("max-megapixels",),
+    "analyze": ("max-megapixels",),
     "import": ("max-megapixels",),
     "models.get": ("device", "offline"),
 }  # fmt: skip
