@@ -14,8 +14,8 @@ model, and then, once for each seed:
 - 200 pictures of the split "train" get a copy in the split "test": a quarter each as they are,
   recompressed (JPEG 50), resized (70 %), and brightened. Printed is the recall of the leaking
   pairs, by kind.
-- 20 of the example photographs are put among them, or, with --pictures, 20 drawings. Printed is how
-  many of them are among the first 40 outliers.
+- 20 of the example photographs are put among them. Printed is how many of them are among the first
+  40 outliers, and the first 20.
 
 Pictures that leak or are wrong without having been made so count against precision, not recall.
 
@@ -139,12 +139,12 @@ def drawing(shape: str, fill: str, chance: random.Random) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
 
 
-def drawings(folder: Path, count: int = COUNT) -> Labels:
+def drawings(folder: Path) -> Labels:
     """Write drawings of 20 classes."""
     chance = random.Random(0)
     kinds = [(shape, fill) for shape in SHAPES for fill in FILLS]
     written = {}
-    for number in range(count):
+    for number in range(COUNT):
         shape, fill = kinds[number % len(kinds)]
         path = folder / f"{shape}-{fill}-{number:04}.png"
         drawing(shape, fill, chance).save(path)
@@ -173,7 +173,7 @@ def of_folders(source: Path, folder: Path) -> Labels:
 
 
 def photographs(folder: Path) -> None:
-    """Write the strange ones among digits and drawings."""
+    """Write the strange ones."""
     paths = sorted(path for path in PHOTOS.glob("*.jpg"))
     for path in random.Random(1).sample(paths, STRANGE):
         (folder / path.name).write_bytes(path.read_bytes())
@@ -205,10 +205,9 @@ def measured(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         strange.mkdir()
         if args.pictures:
             labels = of_folders(args.pictures, base)
-            drawings(strange, STRANGE)
         else:
             labels = drawings(base) if args.drawings else digits(base)
-            photographs(strange)
+        photographs(strange)
         copies = {}
         for seed in range(args.seeds):
             of_seed = top / "pictures" / f"copies {seed}"

@@ -22,9 +22,11 @@ NOT_SETTABLE = {
     "install", "json", "min-size", "minus", "null", "orientation", "paths", "pictures",
     "precision", "project", "random", "repair", "root", "skipped", "strict", "type",
     "watch", "where",
-    "fractions", "images", "out", "seed", "together",
+    "allow-missing", "baseline", "fractions", "images", "junit", "k", "label-from", "labels",
+    "map-points", "markdown", "max-drop", "no-latency", "out", "report", "require", "sample",
+    "seed", "set", "split", "together", "top",
 }  # fmt: skip
-ELSEWHERE = {"import.model", "bench.model.device", "bench.model.offline"}
+ELSEWHERE = {"import.model", "evaluate.model", "bench.model.device", "bench.model.offline"}
 
 
 @pytest.fixture

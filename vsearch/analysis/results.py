@@ -233,7 +233,7 @@ class Outliers:
     threshold: float
     neighbours: int
     featureless: int
-    blank: tuple[Picture, ...]
+    blank: tuple[Picture, ...] = ()
 
 
 # Labels that may be wrong

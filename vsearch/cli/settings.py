@@ -34,6 +34,8 @@ SETTABLE: Mapping[str, tuple[str, ...]] = {
     ),
     "browse": ("graphics", "min-relevance", "max-megapixels"),
     "duplicates": ("max-megapixels",),
+    "evaluate": ("device", "max-megapixels", "offline"),
+    "analyze": ("max-megapixels",),
     "split": ("max-megapixels",),
     "import": ("max-megapixels",),
     "models.get": ("device", "offline"),

@@ -267,10 +267,11 @@ class _Sections:
         self._line("", _few(facts.orientations))
         self._spread("file", facts.bytes, size)
         self._line("dates", _years(facts.years) or "none")
-        told = facts.undated and f"; {facts.undated:,} without any"
-        taken = f"{facts.dated:,} as the camera wrote them" if facts.years else ""
-        if taken:
-            self._line("", f"{taken}{told or ''}")
+        if facts.years:
+            taken = f"{facts.dated:,} as the camera wrote them, others by when files were changed"
+            self._line("", taken if facts.dated else "by when the files were changed")
+        if facts.undated:
+            self._line("", f"{facts.undated:,} without any")
         cameras = _few(facts.cameras) or "none named"
         without = f"; {facts.without_camera:,} without" if facts.cameras else ""
         self._line("cameras", f"{cameras}{without if facts.without_camera else ''}")
@@ -283,7 +284,7 @@ class _Sections:
             return
         bars = f"  {_bars(spread.counts)}" if self._blocks else ""
         ends = f"{shown(spread.least)} to {shown(spread.most)}"
-        self._line(label, f"{shown(spread.median):<9}{ends:<24}{bars}".rstrip())
+        self._line(label, f"median {shown(spread.median) + ',':<9} {ends:<22}{bars}".rstrip())
 
     def _labels(self) -> None:
         known = self._analysis.labelling
@@ -387,7 +388,8 @@ class _Sections:
         at = {one.pictures: one.cosine for one in covered.curve}
         steps = [number for number in (1, 2, 5, 10, 20, 50, 100) if number in at]
         self._line("chosen", ", ".join(f"{number:,}: {at[number]:.2f}" for number in steps))
-        if covered.labelled:
+        known = self._analysis.labelling
+        if covered.labelled and known and known.unlabelled:
             one = covered.labelled
             self._line("labelled", f"{one.pictures:,}: {one.cosine:.2f}")
         if covered.next:
