@@ -22,8 +22,8 @@ NOT_SETTABLE = {
     "install", "json", "min-size", "minus", "null", "orientation", "paths", "pictures",
     "precision", "project", "random", "repair", "root", "skipped", "strict", "type",
     "watch", "where",
-    "allow-missing", "baseline", "fractions", "images", "junit", "k", "label-from", "labels",
-    "map-points", "markdown", "max-drop", "no-latency", "out", "report", "require", "sample",
+    "alike", "allow-missing", "baseline", "fractions", "images", "junit", "k", "label-from",
+    "labels", "map-points", "markdown", "max-drop", "no-latency", "out", "report", "require", "sample",
     "seed", "set", "split", "together", "top",
 }  # fmt: skip
 ELSEWHERE = {"import.model", "evaluate.model", "bench.model.device", "bench.model.offline"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsearch.cli.options import IndexOption, MegapixelsOption, pixels
-from vsearch.cli.values import PATH
+from vsearch.cli.values import PATH, Number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,15 @@ def split(
             "or has the same in this column of TRUTH. Repeatable.",
         ),
     ] = None,
+    alike: Annotated[
+        float,
+        typer.Option(
+            "--alike",
+            metavar="X",
+            click_type=Number(min=0, max=1),
+            help="From this cosine on keep together what is no near-duplicate, too; 1: never.",
+        ),
+    ] = 0.9,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Another number gives another split.")
     ] = 0,
@@ -96,7 +105,7 @@ def split(
 
     if as_json and out is None:
         raise UsageError("--json prints the summary where the CSV would come; add --out FILE")
-    plan = Plan(_shares(fractions), tuple(together or ()), seed)
+    plan = Plan(_shares(fractions), tuple(together or ()), seed, alike)
     if out is not None:
         require_target(out)
     sheet, pictures, labels = _read(truth, images, index_folder)

@@ -78,6 +78,7 @@ def print_summary_json(found: Splitting, plan: Plan) -> None:
         "groups_of_near_duplicates": found.groups_of_near,
         "largest_group": found.largest,
         "seed": plan.seed,
+        "alike": plan.alike,
         "together": list(plan.together),
         "splits": parts,
         "largest_deviation": worst
@@ -112,7 +113,8 @@ def say_summary(found: Splitting) -> None:
         if found.largest > part.share * total:
             say(
                 f"the largest group has {count_of(found.largest, 'picture')}, more than "
-                f"{part.name} should have ({part.share * total:.0f})"
+                f"{part.name} should have ({part.share * total:.0f}); --alike 0.95 keeps fewer "
+                "together"
             )
     if found.few:
         say(f"in fewer groups than there are splits: {_listed(found.few)}")

@@ -1,6 +1,7 @@
 """The proof that nothing leaks: every pair of pictures across splits is looked at, the plain way.
 
-It shares with `duplicates.near` what near is, and none of its search: no bands, no sketches.
+It shares with `duplicates.near` and `grouping` what near is, and none of their search: no bands, no
+sketches.
 Cosines are products of the whole embeddings. The bits that differ are products too: of hashes as
 +1 and -1, in each of the eight forms, 256 less twice the bits.
 """
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.duplicates.near import BITS_ALONE, BITS_CONFIRMING, COSINE
 from vsearch.images.perceptual import BITS, forms
+from vsearch.splitting.grouping import ALIKE, are_alike
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_ROUNDED = 1e-5  # by which a cosine may differ from one product to another
 _QUERIES, _COLUMNS = 128, 4096  # multiplied at once: products of 16 MB
 
 
@@ -25,11 +28,13 @@ def leaks(
     vectors: NDArray[np.float32],
     hashes: NDArray[np.uint8],
     splits: NDArray[np.int64],
+    alike: float = ALIKE,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[int, NDArray[np.int64]]:
     """Return how many pairs across splits there are, and those of them that are near: (n, 2).
 
-    `vectors` (m, dim) of unit length, `hashes` (m, 32) and `splits` (m,) are of the same pictures.
+    `vectors` (m, dim) of unit length, `hashes` (m, 32) and `splits` (m,) are of the same pictures;
+    from the cosine `alike` on they are near whatever their hashes say (see `grouping.are_alike`).
     `progress` is told how many of the pairs are done.
     """
     import numpy as np
@@ -39,7 +44,7 @@ def leaks(
     of_split = [np.flatnonzero(splits == name) for name in names]
     total = (len(splits) ** 2 - int(np.square(counts).sum())) // 2
     found = [np.empty((0, 2), dtype=np.int64)]
-    done = 0
+    done, flat = 0, ~hashes.any(axis=1)
     for place, queries in enumerate(of_split):
         others = np.concatenate([np.empty(0, dtype=np.int64), *of_split[place + 1 :]])
         for start in range(0, len(queries), _QUERIES):
@@ -53,7 +58,8 @@ def leaks(
                 bits = (BITS - most) / 2
                 near = (cosines >= COSINE) & (bits <= BITS_CONFIRMING)
                 near |= bits <= BITS_ALONE
-                near &= np.outer(hashes[rows].any(axis=1), hashes[columns].any(axis=1))
+                near &= ~(flat[rows][:, None] | flat[columns])
+                near |= are_alike(cosines - _ROUNDED, flat[rows], flat[columns], alike)
                 first, second = np.nonzero(near)
                 found.append(np.column_stack([rows[first], columns[second]]))
                 done += near.size

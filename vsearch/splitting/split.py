@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from vsearch.duplicates.find import hanging_together
 from vsearch.errors import UsageError, VsearchError
 from vsearch.splitting.assignment import assign
-from vsearch.splitting.grouping import groups_of
+from vsearch.splitting.grouping import ALIKE, groups_of, joined_by_embedding
 from vsearch.splitting.leaks import leaks
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FOLDER, DAY = "folder", "day"
 """What keeps pictures together besides a column: the folder, the day that the camera wrote."""
 
-Step = Literal["looking for near-duplicates", "proving"]
+Step = Literal["looking for near-duplicates", "comparing embeddings", "proving"]
 
 
 class Leak(VsearchError):
@@ -37,12 +37,14 @@ class Leak(VsearchError):
 class Plan:
     """How to split: `shares` (0 to 1) by the name of each split, in order; they sum to one.
 
-    `together` names what else pictures are kept together by: "folder", "day", or a column.
+    `together` names what else pictures are kept together by: "folder", "day", or a column. From the
+    cosine `alike` on they are, too; 1: by no cosine alone.
     """
 
     shares: Mapping[str, float]
     together: Sequence[str] = ()
     seed: int = 0
+    alike: float = ALIKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,13 @@ def split(
         pixel_limit=machine.pixel_limit,
         progress=lambda done, total: machine.progress("looking for near-duplicates", done, total),
     )
+    near = joined_by_embedding(
+        near,
+        vectors,
+        hashes.max(axis=1) == 0,
+        plan.alike,
+        lambda done, total: machine.progress("comparing embeddings", done, total),
+    )
     entries = {entry.row: entry for entry in index.entries(rows=rows.tolist())}
     of_path = [entries[row] for row in rows[places].tolist()]
     near_of_path = near[places].tolist()
@@ -152,7 +161,8 @@ def split(
     if len(groups) < len(names):
         raise UsageError(
             f"of {len(paths)} pictures there are too few that need not stay together, "
-            f"{len(groups)} for {len(names)} splits; name more pictures, or fewer --fractions"
+            f"{len(groups)} for {len(names)} splits; name more pictures, or fewer --fractions, or "
+            "keep together only what is more alike, with --alike"
         )
     counts = [Counter(labels.get(paths[one], "") for one in group) for group in groups]
     keys = [min(of_path[one].digest for one in group) for group in groups]
@@ -160,7 +170,7 @@ def split(
     of_picture = np.empty(len(paths), dtype=np.int64)
     for group, place in zip(groups, chosen, strict=True):
         of_picture[group] = place
-    pairs = _proved(paths, places, vectors, hashes, of_picture, machine)
+    pairs = _proved(paths, places, vectors, hashes, of_picture, plan.alike, machine)
     return Splitting(
         {path: names[place] for path, place in zip(paths, of_picture.tolist(), strict=True)},
         tuple(
@@ -216,6 +226,7 @@ def _proved(
     vectors: NDArray[np.float32],
     hashes: NDArray[np.uint8],
     splits: NDArray[np.int64],
+    alike: float,
     machine: Machine,
 ) -> int:
     """Return how many pairs across splits were looked at. Raises Leak where one is near, or equal.
@@ -230,7 +241,11 @@ def _proved(
     one_of[places] = np.arange(len(paths))
     parted = np.flatnonzero(of_row[places] != splits)  # equal to one in another split
     pairs, near = leaks(
-        vectors, hashes, of_row, lambda done, total: machine.progress("proving", done, total)
+        vectors,
+        hashes,
+        of_row,
+        alike,
+        lambda done, total: machine.progress("proving", done, total),
     )
     if len(parted) or len(near):
         if len(parted):
