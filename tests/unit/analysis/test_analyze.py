@@ -167,6 +167,34 @@ def test_what_to_label_next_is_far_from_what_is_labelled(tmp_path: Path) -> None
     assert cosines == sorted(cosines)
 
 
+def test_what_to_label_next_is_no_outlier(tmp_path: Path) -> None:
+    rows, labels = clustered(60)
+    rows[7] = (rows[7][0], None, -sum(row[2] for row in rows[:6]), rows[7][3])
+    index = index_of(tmp_path / "index", rows)
+    of_two = [(f"/pictures/{row[0]}", labels[0], "") for row in rows[:60:3]]
+    found = analysed(index, truth(tmp_path, of_two), map_points=0)
+    assert found.outliers.listed[0].picture.path == "/pictures/0007.png"
+    assert found.outliers.listed[0].score >= found.outliers.threshold
+    assert "/pictures/0007.png" not in {one.picture.path for one in found.coverage.next}
+
+
+def test_leaks_are_told_in_the_order_of_the_splits(tmp_path: Path) -> None:
+    """The first split of the truth is the first of a pair, whichever file the index has first."""
+    rows, labels = clustered(20)
+    rows[10] = ("0010.png", rows[0][0], rows[0][2], rows[0][3])
+    index = index_of(tmp_path / "index", rows)
+    listed = [
+        (f"/pictures/{row[0]}", label, "test" if number < 10 else "train")
+        for number, (row, label) in enumerate(zip(rows, labels, strict=True))
+    ]
+    found = analysed(index, truth(tmp_path, listed[::-1]), map_points=0)
+    (pair,) = found.duplicates.pairs
+    assert (pair.first.path, pair.first.split) == ("/pictures/0010.png", "train")
+    assert (pair.second.path, pair.second.split) == ("/pictures/0000.png", "test")
+    (leak,) = found.duplicates.leaks
+    assert (leak.first, leak.second) == ("train", "test")
+
+
 SMALL = {
     "empty": 0,
     "one picture": 1,
