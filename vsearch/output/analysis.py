@@ -237,14 +237,14 @@ class _Sections:
             Padding(Text(f"{label:<{_LABEL - 2}}{printable(text)}"), (0, 0, 0, 2)), soft_wrap=False
         )
 
-    def _row(self, rank: int, figures: str, path: str, after: str = "") -> None:
+    def _row(self, rank: int, figures: str, path: str, after: Iterable[str] = ()) -> None:
         from rich.text import Text
 
         row = Text(f"  {rank:>3}  ", "dim")
         row.append(f"{printable(figures)}  ", "not dim")
         row.append(printable(shown_path(path, self._here)), "not dim bold")
-        if after:
-            row.append(f"  {printable(after)}", "not dim")
+        for one in after:
+            row.append(f"\n       {printable(one)}", "not dim")
         self._out.print(row, soft_wrap=True)
 
     # Sections
@@ -315,12 +315,9 @@ class _Sections:
 
     def _duplicates(self) -> None:
         twice, known = self._analysis.duplicates, self._analysis.labelling
-        self._heading(
-            f"Duplicates: {count_of(twice.groups, 'group')} of "
-            f"{count_of(twice.pictures, 'picture')}"
-            if twice.groups
-            else "Duplicates: none"
-        )
+        pictures = count_of(twice.pictures, "picture")
+        found = f"{count_of(twice.groups, 'group')} of {pictures}" if twice.groups else "none"
+        self._heading(f"Duplicates: {found}")
         if known and known.splits:
             leaks = [
                 f"{one.first} and {one.second}: {one.exact:,} exact, {one.near:,} near"
@@ -331,24 +328,22 @@ class _Sections:
             cosine = f"{pair.cosine:.3f}" if pair.cosine is not None else "     "
             splits = f"{pair.first.split} = {pair.second.split}"
             other = shown_path(pair.second.path, self._here)
-            self._row(rank, f"{pair.why:<5} {cosine}  {splits}", pair.first.path, other)
+            self._row(rank, f"{pair.why:<5} {cosine}  {splits}", pair.first.path, [other])
         if twice.conflicting:
-            self._line("several labels", f" {count_of(twice.conflicting, 'group')}")
+            self._line("labels", f"{count_of(twice.conflicting, 'group')} with several")
             for rank, group in enumerate(twice.conflicts, 1):
                 shown = [one for one in group.pictures if one.label is not None]
                 told = list({one.label: one for one in reversed(shown)}.values())[::-1]
                 others = [
                     f"{one.label}: {shown_path(one.path, self._here)}" for one in told[1:_SHOWN]
                 ]
-                self._row(rank, f"{told[0].label}:", told[0].path, "  ".join(others))
+                self._row(rank, f"{told[0].label}:", told[0].path, others)
         if twice.groups and not twice.pairs and not twice.conflicting:
             self._line("", "`vsearch duplicates` lists them")
 
     def _suspects(self, suspects: Suspects) -> None:
         self._heading(f"Labels that may be wrong: {suspects.found:,}")
-        agreed = (
-            f"{suspects.accuracy:.0%} of {suspects.tested:,} labels are as the nearest pictures'"
-        )
+        agreed = f"{suspects.accuracy:.0%} of {suspects.tested:,} are what pictures like them say"
         if suspects.left_out:
             agreed += f"; {suspects.left_out:,} in classes too small to tell"
         self._line("", agreed)

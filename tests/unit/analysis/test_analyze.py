@@ -73,13 +73,13 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
     rows[33] = ("0033.png", None, rows[3][2], rows[3][3])
     labels[33] = "class 1"
     strange = np.random.default_rng(99).standard_normal(DIM)
-    for place in (50, 51):
-        rows[place] = (rows[place][0], None, strange + 0.1 * rows[place][2], rows[place][3])
+    for number in (50, 51):
+        rows[number] = (rows[number][0], None, strange + 0.1 * rows[number][2], rows[number][3])
     rows[60] = ("0060.png", None, rows[60][2], NO_STRUCTURE)
     wrong = {100: "class 0", 101: "class 0", 102: "class 1"}
-    for place, label in wrong.items():
-        assert labels[place] != label
-        labels[place] = label
+    for number, label in wrong.items():
+        assert labels[number] != label
+        labels[number] = label
     place = truth(
         tmp_path,
         [
@@ -157,7 +157,7 @@ def test_what_to_label_next_is_far_from_what_is_labelled(tmp_path: Path) -> None
         for row, label in zip(rows, labels, strict=True)
         if label != "class 2"
     ]
-    found = analysed(index, truth(tmp_path, of_two), top=3)
+    found = analysed(index, truth(tmp_path, of_two), top=3, map_points=0)
     assert found.labelling is not None
     assert (found.labelling.labelled, found.labelling.unlabelled) == (40, 20)
     number = int(Path(found.coverage.next[0].picture.path).stem)
@@ -165,6 +165,34 @@ def test_what_to_label_next_is_far_from_what_is_labelled(tmp_path: Path) -> None
     assert [one.picture.label for one in found.coverage.next] == [None] * 3
     cosines = [one.cosine or 0 for one in found.coverage.next]
     assert cosines == sorted(cosines)
+
+
+def test_what_to_label_next_is_no_outlier(tmp_path: Path) -> None:
+    rows, labels = clustered(60)
+    rows[7] = (rows[7][0], None, -sum(row[2] for row in rows[:6]), rows[7][3])
+    index = index_of(tmp_path / "index", rows)
+    of_two = [(f"/pictures/{row[0]}", labels[0], "") for row in rows[:60:3]]
+    found = analysed(index, truth(tmp_path, of_two), map_points=0)
+    assert found.outliers.listed[0].picture.path == "/pictures/0007.png"
+    assert found.outliers.listed[0].score >= found.outliers.threshold
+    assert "/pictures/0007.png" not in {one.picture.path for one in found.coverage.next}
+
+
+def test_leaks_are_told_in_the_order_of_the_splits(tmp_path: Path) -> None:
+    """The first split of the truth is the first of a pair, whichever file the index has first."""
+    rows, labels = clustered(20)
+    rows[10] = ("0010.png", rows[0][0], rows[0][2], rows[0][3])
+    index = index_of(tmp_path / "index", rows)
+    listed = [
+        (f"/pictures/{row[0]}", label, "test" if number < 10 else "train")
+        for number, (row, label) in enumerate(zip(rows, labels, strict=True))
+    ]
+    found = analysed(index, truth(tmp_path, listed[::-1]), map_points=0)
+    (pair,) = found.duplicates.pairs
+    assert (pair.first.path, pair.first.split) == ("/pictures/0010.png", "train")
+    assert (pair.second.path, pair.second.split) == ("/pictures/0000.png", "test")
+    (leak,) = found.duplicates.leaks
+    assert (leak.first, leak.second) == ("train", "test")
 
 
 SMALL = {
@@ -225,7 +253,7 @@ def test_damaged_rows_are_counted_and_not_compared(tmp_path: Path) -> None:
             for number, (row, label) in enumerate(zip(rows, labels, strict=True))
         ],
     )
-    found = analysed(index, place)
+    found = analysed(index, place, map_points=50)
     assert (found.pictures, found.damaged) == (600, 257)
     (pair,) = found.duplicates.pairs
     assert (pair.why, pair.cosine, pair.bits) == ("exact", None, None)
@@ -242,7 +270,7 @@ def test_one_content_with_two_labels_is_a_conflict_and_vouches_for_neither(tmp_p
         tmp_path,
         [(f"/pictures/{one[0]}", label, "") for one, label in zip(rows, labels, strict=True)],
     )
-    found = analysed(index, place)
+    found = analysed(index, place, map_points=0)
     (group,) = found.duplicates.conflicts
     assert group.exact
     assert group.labels == ("class 0", "class 2")

@@ -69,7 +69,7 @@ def test_what_has_no_labels_is_refused(truth: Captions | Queries, kind: str) -> 
 
 
 def test_of_several_keywords_the_rarest_that_enough_have() -> None:
-    keywords = {f"/{n}": ("Beach", "holiday") for n in range(5)}
+    keywords: dict[str, tuple[str, ...]] = {f"/{n}": ("Beach", "holiday") for n in range(5)}
     keywords |= {"/5": ("holiday", "aunt"), "/6": ("uncle",), "/7": ("beach",)}
     known = labelled(files(*keywords, "/8", keywords=keywords), None, None, None)
     assert known is not None

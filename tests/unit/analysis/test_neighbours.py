@@ -31,7 +31,7 @@ def plain(
 def grid(count: int, seed: int) -> Vectors:
     """Vectors whose products are exact, with many ties; not of length one."""
     random = np.random.default_rng(seed)
-    return random.integers(-2, 3, (count, 4)).astype(np.float32) / 8
+    return (random.integers(-2, 3, (count, 4)) / 8).astype(np.float32)
 
 
 @pytest.mark.parametrize("k", [1, 3, 50])

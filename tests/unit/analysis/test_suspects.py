@@ -115,6 +115,19 @@ def test_a_wrong_label_is_seen_though_its_copies_have_it_too() -> None:
     assert classified(vectors, given, np.arange(150))[0].argmax() == 1
 
 
+def test_what_is_near_to_a_neighbour_of_it_does_not_vouch() -> None:
+    """A picture may be near to one that another picture stands in for."""
+    random = np.random.default_rng(0)
+    hashes = random.integers(0, 256, (5, 32), dtype=np.uint8)
+    hashes[3] = hashes[0]
+    places = np.array([[1, 3], [0, -1], [4, 0]])
+    cosines = np.array([[0.95, 0.95], [0.95, np.nan], [1.0, 0.5]], dtype=np.float32)
+    hashes[4] = hashes[2]
+    suspects._leave_out_near(places, cosines, hashes)
+    assert places.tolist() == [[1, -1], [0, -1], [-1, 0]]
+    assert np.isnan(cosines).tolist() == [[False, True], [False, True], [True, False]]
+
+
 def test_probabilities_are_some_also_where_all_pictures_are_equal() -> None:
     vectors = np.tile(np.array([[1, 0, 0]], np.float32), (30, 1))
     found = classified(vectors, np.arange(30) % 2, np.arange(30))
