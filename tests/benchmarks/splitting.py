@@ -5,8 +5,8 @@
 
 The pictures of Tux Paint, small drawings and photographs, on white where they are transparent:
 nothing of `split` was chosen on them. Each seed draws which are edited, and how (as duplicates.py
-does, but for what cuts off more than 5 % of each length), and splits 80, 10 and 10. A leak is an edit that
-is in another split than its original: whatever vsearch calls the two.
+does, but for what cuts off more than 5 % of each length), and splits 80, 10 and 10. A leak is an
+edit that is in another split than its original: whatever vsearch calls the two.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ NOT_SETTABLE = {
     "precision", "project", "random", "repair", "root", "skipped", "strict", "type",
     "watch", "where",
     "alike", "allow-missing", "baseline", "fractions", "images", "junit", "k", "label-from",
-    "labels", "map-points", "markdown", "max-drop", "no-latency", "out", "report", "require", "sample",
-    "seed", "set", "split", "together", "top",
+    "labels", "map-points", "markdown", "max-drop", "no-latency", "out", "report", "require",
+    "sample", "seed", "set", "split", "together", "top",
 }  # fmt: skip
 ELSEWHERE = {"import.model", "evaluate.model", "bench.model.device", "bench.model.offline"}
 

@@ -44,7 +44,7 @@ def leaks(
     of_split = [np.flatnonzero(splits == name) for name in names]
     total = (len(splits) ** 2 - int(np.square(counts).sum())) // 2
     found = [np.empty((0, 2), dtype=np.int64)]
-    done, flat = 0, ~hashes.any(axis=1)
+    done, flat = 0, hashes.max(axis=1, initial=0) == 0
     for place, queries in enumerate(of_split):
         others = np.concatenate([np.empty(0, dtype=np.int64), *of_split[place + 1 :]])
         for start in range(0, len(queries), _QUERIES):

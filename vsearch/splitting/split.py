@@ -148,7 +148,7 @@ def split(
     near = joined_by_embedding(
         near,
         vectors,
-        hashes.max(axis=1) == 0,
+        hashes.max(axis=1, initial=0) == 0,
         plan.alike,
         lambda done, total: machine.progress("comparing embeddings", done, total),
     )
