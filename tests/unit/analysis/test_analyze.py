@@ -169,7 +169,7 @@ def test_what_to_label_next_is_far_from_what_is_labelled(tmp_path: Path) -> None
 
 def test_what_to_label_next_is_no_outlier(tmp_path: Path) -> None:
     rows, labels = clustered(60)
-    rows[7] = (rows[7][0], None, -sum(row[2] for row in rows[:6]), rows[7][3])
+    rows[7] = (rows[7][0], None, -np.sum([row[2] for row in rows[:6]], axis=0), rows[7][3])
     index = index_of(tmp_path / "index", rows)
     of_two = [(f"/pictures/{row[0]}", labels[0], "") for row in rows[:60:3]]
     found = analysed(index, truth(tmp_path, of_two), map_points=0)
