@@ -96,7 +96,9 @@ def analyze(
         ),
     ] = False,
 ) -> None:
-    """Say what an index holds and what may be wrong: leaks, wrong labels, outliers, gaps.
+    """Say what is in an index, and what may be wrong with it.
+
+    Leaks between splits, wrong labels, outliers, gaps; a map of all.
 
     \b
     vsearch analyze

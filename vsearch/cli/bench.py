@@ -60,7 +60,9 @@ def bench_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure this installation on this machine: from decoding a picture to asking an index.
+    """Measure this installation on this machine.
+
+    From decoding a picture to asking an index.
 
     \b
     vsearch bench --quick

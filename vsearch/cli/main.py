@@ -1,6 +1,6 @@
 """The app, and the one place where errors become a line on stderr and an exit code.
 
-Exit codes: 0 done; 1 nothing found; 2 wrong use or an error; 3 partly done;
+Exit codes: 0 done; 1 nothing found, or a gate failed; 2 wrong use or an error; 3 partly done;
 130 interrupted.
 """
 

@@ -83,7 +83,7 @@ def split(
         bool, typer.Option("--json", help="Print the summary as JSON; needs --out.")
     ] = False,
 ) -> None:
-    """Split pictures into training, validation and test sets that share no near-duplicates.
+    """Split pictures into training, validation and test sets that do not leak.
 
     \b
     vsearch split labels.csv > split.csv
