@@ -112,7 +112,8 @@ def analyze(
     from vsearch.analysis.analyze import analyze as analyse
     from vsearch.config import cores, index_location
     from vsearch.errors import UsageError
-    from vsearch.output.analysis import AnalysisProgress, print_analysis, say_report
+    from vsearch.output.analysis import print_analysis, say_report
+    from vsearch.output.bar import Bar
     from vsearch.output.matches import form_of
 
     if truth and label_from:
@@ -139,7 +140,7 @@ def analyze(
     )
     require_indexed(folder, folders)
     limit = pixels(max_megapixels, cores())
-    with AnalysisProgress() as progress:
+    with Bar() as bar:
         analysis = analyse(
             folder,
             labels_from=truth or label_from,
@@ -150,7 +151,7 @@ def analyze(
             seed=seed,
             workers=cores(),
             pixel_limit=limit,
-            progress=progress.show,
+            progress=bar.progress,
         )
         if report:
             from vsearch.output.report.analysis import write_analysis
@@ -160,7 +161,7 @@ def analyze(
                 report,
                 workers=cores(),
                 pixel_limit=limit,
-                progress=lambda done, total: progress.show("report", done, total),
+                progress=lambda done, total: bar.progress("report", done, total),
             )
     print_analysis(analysis, form)
     if report:

@@ -212,7 +212,7 @@ def _split(
     from vsearch.config import cores
     from vsearch.index import Index
     from vsearch.models.open import open_encoder
-    from vsearch.output.splitting import SplitProgress
+    from vsearch.output.bar import Bar
     from vsearch.splitting.split import Machine
     from vsearch.splitting.split import split as split_index
 
@@ -227,6 +227,6 @@ def _split(
                 index_with(paths, folder, encoder, pixel_limit=pixel_limit, quiet=False)
             )
             index = opened.enter_context(Index(place, encoder.identity))
-        with SplitProgress() as progress:
-            machine = Machine(cores(), pixel_limit, progress.show)
+        with Bar() as bar:
+            machine = Machine(cores(), pixel_limit, bar.progress)
             return split_index(index, sheet, pictures, labels, plan, machine)

@@ -6,13 +6,12 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from vsearch.output.terminal import (
     console,
     count_of,
     in_columns,
-    is_terminal,
     printable,
     say,
     shown_path,
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
-    from rich.progress import Progress
 
     from vsearch.analysis.results import Analysis, Distribution, Outlier, Suspects
     from vsearch.output.matches import Form
@@ -34,37 +32,6 @@ _YEARS = 24  # in lines; of more, only the first and the last are told
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _LABEL = 14  # columns of what stands before a line
 _FROM = {"keywords": "keywords in the files", "folders": "the folder each picture is in"}
-
-
-class AnalysisProgress:
-    """Shows on stderr what is being done, on a terminal only."""
-
-    def __init__(self) -> None:
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> Self:
-        if is_terminal(sys.stderr):
-            from rich import progress
-
-            self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.MofNCompleteColumn(),
-                console=console(stderr=True),
-                transient=True,
-            )
-            self._task = self._bar.add_task("reading the index", total=None)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def show(self, stage: str, done: int, total: int) -> None:
-        """Show that of the `total` things of a stage `done` are done."""
-        if self._bar:
-            self._bar.update(self._task, description=stage, completed=done, total=total)
 
 
 def print_analysis(analysis: Analysis, form: Form) -> None:

@@ -5,49 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from vsearch.output.terminal import console, count_of, is_terminal, printable, say
+from vsearch.output.terminal import count_of, printable, say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from vsearch.splitting.split import Part, Plan, Splitting, Step
+    from vsearch.splitting.split import Part, Plan, Splitting
 
 _NAMED = 10  # classes, or pictures, in a line; --json has them all
-
-
-class SplitProgress:
-    """Shows how far it is, on a terminal only."""
-
-    def __init__(self) -> None:
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> Self:
-        if is_terminal(sys.stderr):
-            from rich import progress
-
-            self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.TaskProgressColumn(),
-                progress.TimeRemainingColumn(),
-                console=console(stderr=True),
-                transient=True,
-                redirect_stdout=False,
-            )
-            self._task = self._bar.add_task("", total=None)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def show(self, step: Step, done: int, total: int) -> None:
-        """Show that of a step so much is done."""
-        if self._bar:
-            self._bar.update(self._task, description=step, completed=done, total=total)
 
 
 def print_csv(content: bytes) -> None:
