@@ -271,7 +271,7 @@ def started(index: Path, photos: Path, home: Path) -> subprocess.Popen[bytes]:
 
 def test_ctrl_c_keeps_what_is_done(vsearch: Run, tmp_path: Path) -> None:
     photos, index = tmp_path / "photos", tmp_path / "index"
-    write_pictures(photos, 3000)
+    write_pictures(photos, 1500)
     process = started(index, photos, tmp_path)
     deadline = time.monotonic() + 60
     while status(vsearch, index)["images"] == 0:
@@ -283,10 +283,10 @@ def test_ctrl_c_keeps_what_is_done(vsearch: Run, tmp_path: Path) -> None:
     assert stderr.startswith(b"interrupted after ")
     done = status(vsearch, index)["images"]
     assert isinstance(done, int)
-    assert 0 < done < 3000
+    assert 0 < done < 1500
     final = vsearch("index", photos, "--index", index)
-    assert f"{3000 - done:,} embedded" in closing(final.stderr)
-    assert closing(final.stderr).endswith("3,000 pictures in the index")
+    assert f"{1500 - done:,} embedded" in closing(final.stderr)
+    assert closing(final.stderr).endswith("1,500 pictures in the index")
 
 
 def test_one_writer_and_readers_meanwhile(vsearch: Run, tmp_path: Path) -> None:

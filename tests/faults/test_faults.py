@@ -51,7 +51,7 @@ def test_the_disk_sees_what_each_library_writes() -> None:
 
 
 def test_kill_9_at_any_time() -> None:
-    assert struck("--kills", "20")["kills"] == 20
+    assert struck("--kills", "8")["kills"] == 8
 
 
 def test_damage_to_any_file() -> None:

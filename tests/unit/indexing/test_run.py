@@ -792,9 +792,7 @@ def playground() -> Iterator[Path]:
         yield Path(os.path.realpath(folder))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(edits=st.lists(edits, min_size=3, max_size=25))
-def test_after_any_edits_the_index_is_that_of_a_fresh_run(
+def after_any_edits_the_index_is_that_of_a_fresh_run(
     playground: Path, edits: list[tuple[str, str, str | bytes | None]]
 ) -> None:
     shutil.rmtree(playground)
@@ -827,6 +825,23 @@ def test_after_any_edits_the_index_is_that_of_a_fresh_run(
         committed = opened.rows
     assert committed <= encoder.pictures
     assert committed <= len(CONTENTS)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(edits=st.lists(edits, min_size=3, max_size=25))
+def test_after_any_edits_the_index_is_that_of_a_fresh_run(
+    playground: Path, edits: list[tuple[str, str, str | bytes | None]]
+) -> None:
+    after_any_edits_the_index_is_that_of_a_fresh_run(playground, edits)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(edits=st.lists(edits, min_size=3, max_size=25))
+def test_after_any_edits_the_index_is_that_of_a_fresh_run_again(
+    playground: Path, edits: list[tuple[str, str, str | bytes | None]]
+) -> None:
+    after_any_edits_the_index_is_that_of_a_fresh_run(playground, edits)
 
 
 def test_the_random_edits_reach_what_they_are_meant_to(tmp_path: Path) -> None:

@@ -513,9 +513,7 @@ runs = st.tuples(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(st.one_of(edits, runs), min_size=3, max_size=25))
-def test_after_any_edits_and_runs_each_model_ends_up_as_if_alone(
+def after_any_edits_and_runs_each_model_ends_up_as_if_alone(
     playground: Path, steps: list[tuple[str, str, Any]]
 ) -> None:
     shutil.rmtree(playground)
@@ -555,6 +553,23 @@ def test_after_any_edits_and_runs_each_model_ends_up_as_if_alone(
     assert isinstance(events[-2], Dropped) or not content(grown).vectors
     assert len(sets(grown)) == 1
     assert content(grown) == content(playground / "FakeEncoder")
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(st.one_of(edits, runs), min_size=3, max_size=25))
+def test_after_any_edits_and_runs_each_model_ends_up_as_if_alone(
+    playground: Path, steps: list[tuple[str, str, Any]]
+) -> None:
+    after_any_edits_and_runs_each_model_ends_up_as_if_alone(playground, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(st.one_of(edits, runs), min_size=3, max_size=25))
+def test_after_any_edits_and_runs_each_model_ends_up_as_if_alone_again(
+    playground: Path, steps: list[tuple[str, str, Any]]
+) -> None:
+    after_any_edits_and_runs_each_model_ends_up_as_if_alone(playground, steps)
 
 
 def vectors(index: Path) -> list[tuple[float, ...]]:
