@@ -11,6 +11,7 @@ runs in a process of its own, on as many threads as there are cores.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -38,7 +39,9 @@ def main() -> None:
     if asked.protocol is None:
         for protocol in ("labels", "captions"):
             sizes = ["--pictures", str(asked.pictures), "--queries", str(asked.queries)]
-            subprocess.run([sys.executable, __file__, *sizes, "--protocol", protocol], check=True)
+            command = [sys.executable, __file__, *sizes, "--protocol", protocol]
+            # As `vsearch` itself has it: its threads are those of the blocks.
+            subprocess.run(command, check=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
         return
     random = np.random.default_rng(0)
     n, q = asked.pictures, asked.queries

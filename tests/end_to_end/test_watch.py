@@ -100,7 +100,7 @@ def test_what_it_says_and_how_it_ends(
 @pytest.mark.parametrize(
     "number",
     [
-        pytest.param(signal.SIGINT, id="SIGINT"),
+        pytest.param(signal.SIGINT, id="SIGINT", marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.slow),
     ],
 )

@@ -193,9 +193,9 @@ def evaluate(
     """Measure how good a model is at finding your own pictures.
 
     \b
-    vsearch evaluate captions.csv              # words find pictures, and the reverse
-    vsearch evaluate labels.csv                # pictures find their class; zero-shot
-    vsearch evaluate ~/Pictures/by-class       # a folder of class folders
+    vsearch evaluate captions.csv         # words find pictures, and the reverse
+    vsearch evaluate labels.csv           # pictures find their class; zero-shot
+    vsearch evaluate ~/Pictures/by-class  # a folder of class folders
     vsearch evaluate queries.csv --report page.html
     vsearch evaluate split.csv --split test --model mini --model balanced
     vsearch evaluate captions.csv --require 'recall@1>=0.6'
