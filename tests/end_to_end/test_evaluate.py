@@ -6,12 +6,19 @@ import csv
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from end_to_end.command import PHOTOS, Run
+from end_to_end.command import PHOTOS, Run, environment
+from end_to_end.pictures import write_pictures
+
+from vsearch.evaluation.gates import METRICS
 
 CAPTIONS, LABELS = PHOTOS / "captions.csv", PHOTOS / "labels.csv"
 
@@ -111,6 +118,76 @@ def test_queries_with_graded_answers(vsearch: Run, photos_index: Path, tmp_path:
     assert without["models"][0]["protocols"]["search"]["gallery"] == 47
 
 
+def test_every_metric_can_be_required(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
+    """What gates know of is what is measured: nothing more, and nothing less."""
+    queries = tmp_path / "queries.csv"
+    queries.write_text("query,path\na dog,IMG_0013.jpg\n")
+    for kind, truth in ("captions", CAPTIONS), ("labels", LABELS), ("queries", queries):
+        found = evaluated(vsearch, truth, "--images", PHOTOS, "-k", "3", index=photos_index)
+        assert found["kind"] == kind
+        measured = {
+            protocol: {name.replace("@3", "@k") for name in one["metrics"]}
+            for protocol, one in found["models"][0]["protocols"].items()
+        }
+        assert measured == {name: set(one) for name, one in METRICS[found["kind"]].items()}
+
+
+def test_a_query_means_the_same_wherever_one_is(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    shutil.copy(PHOTOS / "IMG_0010.jpg", tmp_path / "dog.jpg")
+    (tmp_path / "a dog").write_bytes((PHOTOS / "IMG_0010.jpg").read_bytes())
+    truth = tmp_path / "t" / "queries.csv"
+    truth.parent.mkdir()
+    truth.write_text("query,path\na dog,IMG_0013.jpg\nIMG_0010.jpg,IMG_0010_q30.jpg\n")
+    asked = ("evaluate", truth, "--images", PHOTOS, "--json", "--no-latency")
+    for folder in (tmp_path, PHOTOS):
+        done = vsearch(*asked, "--index", photos_index, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert metrics(json.loads(done.stdout), "search")["mrr"] == 1
+    truth.write_text("query,path\ndog.jpg,IMG_0013.jpg\n")
+    done = vsearch(*asked, "--index", photos_index, cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"no such picture, for the query 'dog.jpg'" in done.stderr
+
+
+def test_a_reader_that_is_gone_loses_no_file(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "vsearch", "evaluate", CAPTIONS, "--index", photos_index]
+    options = ["--no-latency", "--json", "--junit", tmp_path / "j.xml", "--require", "mrr>=1"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*command, *options], stdout=write, stderr=subprocess.PIPE, cwd=tmp_path,
+        env=environment(tmp_path), check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == -signal.SIGPIPE
+    assert done.stderr.startswith(b"failed: text_to_image.mrr is 0.")
+    assert (tmp_path / "j.xml").exists()
+
+
+def test_sigterm_leaves_nothing_temporary(vsearch: Run, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "set", 1200)
+    rows = (f"{path.name},{number % 3}" for number, path in enumerate((tmp_path / "set").iterdir()))
+    (tmp_path / "set" / "t.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
+    place = tmp_path / "tmp"
+    place.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vsearch", "evaluate", tmp_path / "set" / "t.csv"],
+        env=environment(tmp_path) | {"TMPDIR": str(place)}, cwd=tmp_path,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(place.glob("vsearch-*/index/catalog.sqlite")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert not list(place.iterdir())
+
+
 def test_gates_make_the_exit_code_and_files(
     vsearch: Run, photos_index: Path, tmp_path: Path
 ) -> None:
@@ -158,9 +235,21 @@ def test_pictures_that_are_missing_are_named(
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode().startswith("vsearch: 1 of 3 pictures are not there, or cannot be")
     assert os.fsencode(PHOTOS / "gone.jpg") in done.stderr
-    done = vsearch(*asked, "--allow-missing", "--json")
+    done = vsearch(*asked, "--allow-missing", "--json", "--markdown", "m.md", cwd=tmp_path)
     assert done.returncode == 0
-    assert json.loads(done.stdout)["models"][0]["protocols"]["image_to_image"]["queries"] == 2
+    told = "1 of 3 pictures are not there, or cannot be used, and are left out"
+    assert done.stderr.decode() == f"vsearch: {told}\n"
+    assert f"**{told}.**" in (tmp_path / "m.md").read_text()
+    found = json.loads(done.stdout)
+    assert (found["pictures"], found["missing"]) == (3, 1)
+    assert found["models"][0]["protocols"]["image_to_image"]["queries"] == 2
+    truth.write_text("query,path\na castle,gone.jpg\na castle,IMG_0001.jpg\nnone,gone.jpg\n")
+    done = vsearch(*asked, "--allow-missing", "--json")
+    assert b"2 of 2 pictures" not in done.stderr
+    assert done.stderr == (
+        b"vsearch: 1 of 2 pictures are not there, or cannot be used, and count as never found\n"
+    )
+    assert metrics(json.loads(done.stdout), "search")["recall@10"] == 0.25
 
 
 def test_a_picture_that_cannot_be_read_is_missing(vsearch: Run, tmp_path: Path) -> None:
@@ -216,7 +305,10 @@ def test_latency_is_measured(vsearch: Run, photos_index: Path) -> None:
     [
         (["nowhere.csv"], "nowhere.csv"),
         ([CAPTIONS, "--require", "recall@1"], "no requirement, 'recall@1'"),
-        ([CAPTIONS, "--require", "precision@1>=0"], "no such metric, 'precision@1'"),
+        ([CAPTIONS, "--require", "precision@1>=0"], "no such metric with captions, 'precision@1'"),
+        ([LABELS, "--require", "recall@1>=0"], "no such metric with labels, 'recall@1'"),
+        ([CAPTIONS, "--require", "throughput_qps>1"], "latency is not measured"),
+        ([CAPTIONS, "-k", "99999999999999999999"], "out of range, 99999999999999999999"),
         ([CAPTIONS, "--baseline", "none.json"], "no such file, none.json"),
         ([CAPTIONS, "--model", "mini", "--model", "mini"], "a model is named twice, 'mini'"),
         ([CAPTIONS, "--model", "mini", "--set", "whole"], "--set has a model of its own"),

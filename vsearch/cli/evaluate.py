@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vsearch.evaluation.gates import Requirement
     from vsearch.evaluation.record import Earlier
-    from vsearch.evaluation.results import Evaluated, Evaluation, Gate
+    from vsearch.evaluation.results import Evaluated, Evaluation, Gate, Kind
     from vsearch.models.folder import ModelFolder
 
 WHAT = "What is evaluated"
@@ -87,6 +87,7 @@ def evaluate(
             "--k",
             metavar="N",
             min=1,
+            max=999_999_999,
             help="Metrics at N; may be repeated. Default: 1, 5, 10.",
             show_default=False,
             rich_help_panel=WHAT,
@@ -109,7 +110,8 @@ def evaluate(
         bool,
         typer.Option(
             "--allow-missing",
-            help="Leave out pictures that are not there; else they are an error.",
+            help="Leave out pictures that are not there (with queries: count them as never found); "
+            "else they are an error.",
             rich_help_panel=WHAT,
         ),
     ] = False,
@@ -208,7 +210,7 @@ def evaluate(
     from vsearch.evaluation.record import read_earlier
     from vsearch.output.evaluation.junit import require_junit, write_junit
     from vsearch.output.evaluation.markdown import require_markdown, write_markdown
-    from vsearch.output.evaluation.table import form_of, print_evaluation, say_gates
+    from vsearch.output.evaluation.table import form_of, print_evaluation, say_gates, say_missing
     from vsearch.output.report.outline import require_report
     from vsearch.output.terminal import say
 
@@ -240,19 +242,25 @@ def evaluate(
                 max_megapixels=max_megapixels,
                 quiet=quiet,
             ),
-            lambda models: _gates(models, requirements, earlier, max_drop),
+            requirements,
+            lambda models, kind: _gates(models, requirements, earlier, max_drop, kind),
         )
-        print_evaluation(found, form_of(as_json=as_json))
+        form = form_of(as_json=as_json)
+        if form == "table":
+            print_evaluation(found, form)
         if report:
             _write_report(found, report, max_megapixels, quiet=quiet)
         if junit:
             write_junit(found, junit)
         if markdown:
             write_markdown(found, markdown)
+        say_missing(found)
+        say_gates(found)
+        if form != "table":  # last, since who reads it may be gone
+            print_evaluation(found, form)
     except KeyboardInterrupt:
         say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
-    say_gates(found)
     if not all(gate.passed for gate in found.gates):
         raise typer.Exit(1)
 
@@ -288,19 +296,25 @@ def _gates(
     requirements: Sequence[Requirement],
     earlier: Sequence[Earlier] | None,
     max_drop: float,
+    kind: Kind,
 ) -> tuple[Gate, ...]:
     from vsearch.evaluation.gates import check, check_baseline
 
-    gates = list(check(requirements, models))
+    gates = list(check(requirements, models, kind))
     if earlier:
-        gates += check_baseline(earlier, models, max_drop)
+        gates += check_baseline(earlier, models, max_drop, kind)
     return tuple(gates)
 
 
 def _evaluated(
-    asked: _Asked, gates: Callable[[Sequence[Evaluated]], tuple[Gate, ...]]
+    asked: _Asked,
+    requirements: Sequence[Requirement],
+    gates: Callable[[Sequence[Evaluated], Kind], tuple[Gate, ...]],
 ) -> Evaluation:
-    """Evaluate every model on the truth, one after the other."""
+    """Evaluate every model on the truth, one after the other.
+
+    Raises UsageError for `requirements` on what will not be measured before anything is.
+    """
     from datetime import datetime
 
     from vsearch.config import cores, index_location
@@ -321,12 +335,18 @@ def _evaluated(
         raise UsageError("--set has a model of its own; leave out --model")
     if len(set(asked.models)) < len(asked.models):
         raise UsageError(f"a model is named twice, {_twice(asked.models)!r}; name each once")
+    kind: Kind = "queries"
+    if not isinstance(truth, Queries):
+        kind = "captions" if isinstance(truth, Captions) else "labels"
+    for requirement in requirements:
+        requirement.full_name(kind, latency=asked.latency)
     options = Options(
         cores(),
         pixels(asked.max_megapixels, cores()),
         asked.depths,
         asked.sample,
         asked.seed,
+        _folders(asked),
         asked.allow_missing,
         asked.latency,
     )
@@ -349,9 +369,6 @@ def _evaluated(
                 )
             bar = opened.enter_context(Bar(quiet=asked.quiet))
             found.append(evaluate(truth, folder, asked.vector_set, encoder, options, bar.progress))
-    kind: Literal["captions", "labels", "queries"] = "queries"
-    if not isinstance(truth, Queries):
-        kind = "captions" if isinstance(truth, Captions) else "labels"
     return Evaluation(
         str(asked.truth),
         kind,
@@ -361,7 +378,8 @@ def _evaluated(
         facts(),
         tuple(found),
         tuple(compare(found)),
-        gates(found),
+        gates(found, kind),
+        max(one.missing for one in found),
     )
 
 
@@ -385,6 +403,16 @@ def _models(asked: _Asked, known: Path) -> Iterator[ModelFolder]:
     names: Sequence[str | None] = asked.models or (None,)
     for name in names:
         yield model_for_index(known, name, offline=asked.offline, device=asked.device)
+
+
+def _folders(asked: _Asked) -> tuple[str, ...]:
+    """Return where pictures that are queries may be, as those that TRUTH names."""
+    import os
+
+    if asked.images is not None:
+        return (os.path.abspath(asked.images),)
+    own = os.path.dirname(os.path.abspath(asked.truth))
+    return own, os.path.join(own, "images"), os.path.join(own, "Images")
 
 
 def _all_below(paths: Sequence[str]) -> list[str]:

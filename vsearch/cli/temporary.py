@@ -26,8 +26,12 @@ def index_with(
 ) -> Iterator[Path]:
     """Give the folder of an index that has the pictures at `paths`, as `indexing.temporary` does.
 
-    With its progress on stderr, unless `quiet`.
+    With its progress on stderr, unless `quiet`. SIGTERM ends the process then as Ctrl-C does, with
+    143: what is temporary must go.
     """
+    import signal
+    import sys
+
     from vsearch.config import cores
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options
@@ -44,8 +48,12 @@ def index_with(
             tally.add(event)
             output.show(event, tally)
 
+    def end(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
     options = Options(cores(), pixel_limit)
     with ExitStack() as opened:
+        opened.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, end))
         with output:
             folder = opened.enter_context(
                 index_of(paths, known, encoder, options, show, instead=instead)

@@ -15,7 +15,9 @@ from vsearch.evaluation.protocols.labels import classes_of, image_to_image, zero
 from vsearch.evaluation.protocols.queries import search
 from vsearch.evaluation.results import Evaluated
 from vsearch.evaluation.texts import embed_texts
+from vsearch.images.formats import SUFFIXES
 from vsearch.index import Index
+from vsearch.searching.fetch import is_url
 from vsearch.searching.query import embed_each, parse
 from vsearch.searching.relevance import cutoff
 from vsearch.truth.values import Captions, Labels, Queries
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from vsearch.evaluation.results import Latency, Result
     from vsearch.evaluation.retrieval import Progress
     from vsearch.models.encoder import Encoder
+    from vsearch.searching.query import Term
     from vsearch.truth.values import Truth
 
 _NAMED = 3  # pictures that are missing, in the message
@@ -39,8 +42,9 @@ _NAMED = 3  # pictures that are missing, in the message
 class Options:
     """How to evaluate: metrics at each of `k`; at most `sample` pictures ask for others of a class.
 
-    These are drawn by `seed`; None: all of them. Pictures that the index does not have are an
-    error, unless `allow_missing`; then they are left out. `latency`: it is measured, too.
+    These are drawn by `seed`; None: all of them. `folders` are those that queries that are pictures
+    may be in. Pictures that the index does not have are an error, unless `allow_missing`; then they
+    are left out, or of queries, count as never found. `latency`: it is measured, too.
     """
 
     workers: int
@@ -48,6 +52,7 @@ class Options:
     k: tuple[int, ...] = (1, 5, 10)
     sample: int | None = None
     seed: int = 0
+    folders: tuple[str, ...] = ()
     allow_missing: bool = False
     latency: bool = True
 
@@ -67,9 +72,11 @@ def evaluate(
     """
     with Index(folder, vector_set or encoder.identity) as index:
         if isinstance(truth, Queries):
+            lost = int((index.rows_of(truth.paths) < 0).sum())
             results, asked, texts = _queries(truth, index, encoder, options, progress)
         else:
             pictures = gallery_of(index, truth.paths)
+            lost = len(truth.paths) - len(pictures.items)
             truth = _there(truth, pictures, folder, allow_missing=options.allow_missing)
             if isinstance(truth, Captions):
                 results, asked, texts = _captions(truth, pictures, encoder, options, progress)
@@ -84,7 +91,7 @@ def evaluate(
         progress("latency", 0, 1)
         latency = measure_latency(folder, texts, encoder, pixel_limit=options.pixel_limit)
         progress("latency", 1, 1)
-    return Evaluated(encoder.identity, name, (*results, *([found] if found else [])), latency)
+    return Evaluated(encoder.identity, name, (*results, *([found] if found else [])), latency, lost)
 
 
 def _captions(
@@ -166,7 +173,7 @@ def _queries(
     )
     vectors, own = [], []
     for number, query in enumerate(truth.queries, start=1):
-        terms = parse([query])
+        terms = [query_term(query, options.folders)]
         (found,) = embed_each([terms], encoder, options.pixel_limit)
         if isinstance(found, UsageError):
             raise found
@@ -189,6 +196,29 @@ def _queries(
     )
     texts = [query for query, picture in zip(truth.queries, own, strict=True) if picture is None]
     return [result], asked, texts
+
+
+def query_term(query: str, folders: Sequence[str]) -> Term:
+    """Return what a query of a truth means, wherever it is evaluated.
+
+    An address, an absolute path, and what begins with `image:` or `text:`, are what they are to a
+    search. Else it is a picture in one of the `folders` where one has that name, and words if not.
+    Raises UsageError for what is named like a picture and is none of these.
+    """
+    prefixed = query.removeprefix("image:")
+    if is_url(query) or query.startswith("text:") or os.path.isabs(prefixed):
+        return parse([query])[0]
+    named = prefixed != query or os.path.splitext(query)[1].lower() in SUFFIXES
+    for folder in folders:
+        path = os.path.join(folder, prefixed)
+        if named and os.path.isfile(path):
+            return parse([f"image:{path}"])[0]
+    if named:
+        raise UsageError(
+            f"no such picture, for the query {query!r}, in {' or '.join(folders)}; check the path, "
+            "or put text: before words"
+        )
+    return parse([f"text:{query}"])[0]
 
 
 def _there(

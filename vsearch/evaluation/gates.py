@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from vsearch.errors import UsageError
 from vsearch.evaluation.comparison import is_better_lower, shared
 from vsearch.evaluation.record import latency_metrics
-from vsearch.evaluation.results import Gate
-from vsearch.evaluation.significance import paired
+from vsearch.evaluation.results import Gate, Kind
+from vsearch.evaluation.significance import RESAMPLES, paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +26,39 @@ _RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_CLASSES = (
+    "top1_accuracy", "top5_accuracy", "macro_f1", "micro_f1", "balanced_accuracy",
+)  # fmt: skip
+METRICS: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
+    "captions": {
+        "text_to_image": ("recall@k", "mrr", "median_rank", "ece"),
+        "image_to_text": ("hit_rate@k", "recall@k", "mrr", "map", "r_precision", "median_rank"),
+        "graph": ("recall@k",),
+    },
+    "labels": {
+        "image_to_image": (
+            "hit_rate@k", "precision@k", "map@r", "r_precision", "map", "mrr", "ndcg",
+            "median_rank", "roc_auc", "tar@0.001", "eer",
+        ),
+        "nearest_neighbour": _CLASSES,
+        "zero_shot": (*_CLASSES, "ece"),
+        "graph": ("recall@k",),
+    },
+    "queries": {
+        "search": (
+            "ndcg@k", "recall@k", "precision@k", "hit_rate@k", "map", "mrr", "r_precision",
+            "median_rank",
+        ),
+        "graph": ("recall@k",),
+    },
+}  # fmt: skip
+"""The metrics of each protocol, by kind of truth. Top-5 accuracy is there for more than five
+classes, `ece` where the model knows what its cosines tell, `zero_shot` where a class has a name in
+letters."""
+LATENCY = (
+    *(f"latency{cold}_p{p}_ms" for cold in ("", "_cold") for p in (50, 95, 99)),
+    "throughput_qps",
+)
 _REQUIREMENT = re.compile(
     r"\s*(?:(?P<protocol>\w+)\.)?(?P<metric>[\w@.]+)\s*(?P<relation>>=|<=|>|<)\s*(?P<bound>\S+)\s*"
 )
@@ -67,7 +100,28 @@ class Requirement:
     def depth(self) -> int | None:
         """The k of recall@k and others like it."""
         digits = self.metric.rpartition("@")[2]
-        return int(digits) if digits.isdigit() and int(digits) > 0 else None
+        return int(digits) if re.fullmatch(r"[1-9][0-9]{0,8}", digits) else None
+
+    def full_name(self, kind: Kind, *, latency: bool = True) -> str:
+        """Return the full name of its metric with that kind of truth.
+
+        Where no protocol is named, it is the first that has it; the graph, which says nothing of
+        the model, must be named. Raises UsageError for a metric that there will not be.
+        """
+        if self.protocol is None and self.metric in LATENCY:
+            if latency:
+                return self.metric
+            raise UsageError(
+                f"latency is not measured, for {self.text!r}; leave out --no-latency, or this"
+            )
+        pattern = self.metric.replace(f"@{self.depth}", "@k") if self.depth else self.metric
+        for protocol, metrics in METRICS[kind].items():
+            named = protocol == self.protocol or (self.protocol is None and protocol != "graph")
+            if named and pattern in metrics:
+                return f"{protocol}.{self.metric}"
+        whole = f"{self.protocol}.{self.metric}" if self.protocol else self.metric
+        known = "; ".join(f"{name}: {', '.join(one)}" for name, one in METRICS[kind].items())
+        raise UsageError(f"no such metric with {kind}, {whole!r}; there are {known}")
 
 
 def metrics_of(evaluated: Evaluated) -> dict[str, float]:
@@ -80,16 +134,19 @@ def metrics_of(evaluated: Evaluated) -> dict[str, float]:
     return found | (latency_metrics(evaluated.latency) if evaluated.latency else {})
 
 
-def check(requirements: Sequence[Requirement], models: Sequence[Evaluated]) -> Iterator[Gate]:
+def check(
+    requirements: Sequence[Requirement], models: Sequence[Evaluated], kind: Kind
+) -> Iterator[Gate]:
     """Yield whether each model meets each of the requirements.
 
-    A metric without a value meets none. Raises UsageError for a metric that there is not.
+    A metric without a value meets none, nor does one that was not measured after all. Raises
+    UsageError for a metric that there is not with this kind of truth.
     """
     for model in models:
         known = metrics_of(model)
         for one in requirements:
-            name = _full_name(one, known)
-            value = known[name]
+            name = one.full_name(kind)
+            value = known.get(name, math.nan)
             passed = math.isfinite(value) and _RELATIONS[one.relation](value, one.bound)
             of = f" of {model.model.name}" if len(models) > 1 else ""
             shown = f"{value:.4g}" if math.isfinite(value) else "without a value"
@@ -97,22 +154,8 @@ def check(requirements: Sequence[Requirement], models: Sequence[Evaluated]) -> I
             yield Gate(one.text + of, passed, line)
 
 
-def _full_name(requirement: Requirement, known: Mapping[str, float]) -> str:
-    asked, metric = requirement.protocol, requirement.metric
-    for name in known:
-        protocol, _, own = name.partition(".")
-        if (own or name) == metric and asked in (None, protocol):
-            return name
-    whole = f"{asked}.{metric}" if asked else metric
-    raise UsageError(
-        f"no such metric, {whole!r}; here are {', '.join(known)}"
-        if known
-        else "nothing was measured"
-    )
-
-
 def check_baseline(
-    earlier: Sequence[Earlier], models: Sequence[Evaluated], most: float
+    earlier: Sequence[Earlier], models: Sequence[Evaluated], most: float, kind: Kind
 ) -> Iterator[Gate]:
     """Yield for each metric of quality whether it is worse than earlier by more than `most`.
 
@@ -121,19 +164,33 @@ def check_baseline(
     ("A Simple Sequentially Rejective Multiple Test Procedure", 1979); else, and for metrics that
     are no mean over queries, by whether the earlier value lies outside of the interval of today.
 
-    A model is compared with the earlier one of its name, else with the first. Raises UsageError
-    when there is nothing to compare.
+    A model is compared with the earlier one of its name, else with the first. A metric that had a
+    value and has none now is worse. Raises UsageError when the baseline is of another kind.
     """
-    compared = False
+    if earlier[0].kind != kind:
+        raise UsageError(
+            f"the baseline is of {earlier[0].kind}, and this truth of {kind}; name an evaluation "
+            "of the same"
+        )
     for model in models:
         before = next((one for one in earlier if one.model == model.model.name), earlier[0])
+        # Holm's first step is SIGNIFICANT by so many: fewer resamples could never come below it.
+        tested = sum(len(result.metrics) for result in before.results.values())
+        resamples = max(RESAMPLES, 50 * tested)
         drops = [
             drop
             for result in model.results
             if result.name in before.results
-            for drop in _drops(result, before.results[result.name])
+            for drop in _drops(result, before.results[result.name], resamples)
         ]
-        compared = compared or bool(drops)
+        now = {result.name for result in model.results}
+        for name, result in before.results.items():
+            if name not in now and name != "graph":
+                drops += [
+                    _Drop(f"{name}.{metric}", value, math.nan, math.inf, None, True)
+                    for metric, value in result.metrics.items()
+                    if math.isfinite(value)
+                ]
         worse = sorted(
             (one for one in drops if one.p is not None and one.amount > most),
             key=lambda one: one.p or 0.0,
@@ -152,11 +209,6 @@ def check_baseline(
                 not (beyond and significant),
                 one.line(of, most, significant=significant),
             )
-    if not compared:
-        raise UsageError(
-            "nothing in the baseline can be compared: it is of another kind of truth; name an "
-            "evaluation of this one"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +228,8 @@ class _Drop:
 
     def line(self, of: str, most: float, *, significant: bool) -> str:
         """Say how it differs."""
+        if math.isnan(self.now):
+            return f"{self.name}{of} has no value any more ({self.before:.4g} before)"
         change = "is" if self.amount == 0 else "is worse by" if self.amount > 0 else "is better by"
         by = "as it was" if self.amount == 0 else f"{abs(self.amount):.4g}"
         sure = "" if self.p is None else f", p {self.p:.2g}"
@@ -186,14 +240,24 @@ class _Drop:
         )
 
 
-def _drops(result: Result, before: EarlierResult) -> Iterator[_Drop]:
+def _drops(result: Result, before: EarlierResult, resamples: int) -> Iterator[_Drop]:
     same = shared(result, before.ids, before.per_query)
-    for metric, now in result.metrics.items():
-        old = before.metrics.get(metric, math.nan)
-        if not (math.isfinite(old) and math.isfinite(now.value)):
+    for metric, old in before.metrics.items():
+        now = result.metrics.get(metric)
+        name = f"{result.name}.{metric}"
+        if not math.isfinite(old):
+            continue
+        if now is None:
+            if "@" not in metric:  # else it was taken at another k
+                yield _Drop(name, old, math.nan, math.inf, None, True)
+            continue
+        if not math.isfinite(now.value):
+            yield _Drop(name, old, math.nan, math.inf, None, True)
             continue
         sign = -1.0 if is_better_lower(metric) else 1.0
         amount = sign * (old - now.value)
-        p = paired(*same[metric], result.clusters).p if metric in same else None
+        p = None
+        if metric in same:
+            p = paired(*same[metric], result.clusters, resamples=resamples).p
         outside = not now.low <= old <= now.high
-        yield _Drop(f"{result.name}.{metric}", old, now.value, round(amount, 9), p, outside)
+        yield _Drop(name, old, now.value, round(amount, 9), p, outside)

@@ -1,6 +1,6 @@
 """An evaluation as JSON, and what is read of an earlier one to compare with.
 
-    {"format": 1, "truth", "kind", "split", "pictures", "created", "machine",
+    {"format": 1, "truth", "kind", "split", "pictures", "missing", "created", "machine",
      "models": [{"model": {...}, "set", "latency": {...},
                  "protocols": {NAME: {"title", "queries", "gallery", "left_out",
                      "metrics": {METRIC: {"value", "low", "high", "n"}},
@@ -46,8 +46,9 @@ class EarlierResult:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An earlier evaluation of one model, by the names of its protocols."""
+    """An earlier evaluation of one model, by the names of its protocols; `kind` is of the truth."""
 
+    kind: str
     model: str
     results: Mapping[str, EarlierResult]
 
@@ -61,6 +62,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             "kind": evaluation.kind,
             "split": evaluation.split,
             "pictures": evaluation.pictures,
+            "missing": evaluation.missing,
             "created": evaluation.created,
             "machine": dict(evaluation.machine),
             "models": [_model(one) for one in evaluation.models],
@@ -100,7 +102,7 @@ def read_earlier(path: Path) -> list[Earlier]:
         ) from None
     except OSError as error:
         raise UsageError(f"it cannot be read ({error.strerror}), {path}; check it") from error
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _damaged(path) from None
     if (
         isinstance(found, dict)
@@ -111,6 +113,7 @@ def read_earlier(path: Path) -> list[Earlier]:
     try:
         models = [
             Earlier(
+                str(found["kind"]),
                 str(model["model"]["name"]),
                 {
                     name: EarlierResult(

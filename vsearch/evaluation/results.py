@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from vsearch.records import ModelIdentity
 
 
+Kind = Literal["captions", "labels", "queries"]
+"""Of truth."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A metric: the mean over `n` queries, and its 95 % bootstrap interval [low, high]."""
@@ -133,12 +137,16 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """One model: what each protocol came to. `vector_set` is where its embeddings are."""
+    """One model: what each protocol came to. `vector_set` is where its embeddings are.
+
+    `missing` pictures of the truth have none.
+    """
 
     model: ModelIdentity
     vector_set: str
     results: tuple[Result, ...]
     latency: Latency | None = None
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +177,13 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All of it. `kind` is that of the truth, `pictures` how many of its pictures took part.
+    """All of it. `kind` is that of the truth, which names `pictures`, `missing` of them in vain.
 
     `created` is ISO 8601 with an offset; `machine` what `vsearch.machine` tells.
     """
 
     truth: str
-    kind: Literal["captions", "labels", "queries"]
+    kind: Kind
     split: str | None
     pictures: int
     created: str
@@ -183,3 +191,4 @@ class Evaluation:
     models: tuple[Evaluated, ...]
     comparisons: tuple[Comparison, ...] = ()
     gates: tuple[Gate, ...] = ()
+    missing: int = 0

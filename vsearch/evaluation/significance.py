@@ -14,7 +14,7 @@ The same seed gives the same result. Memory is bounded: some copies of the value
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,8 +168,12 @@ def _percentiles(resampled: Floats) -> Interval:
 
     if not len(resampled):
         return float("nan"), float("nan")
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    # Between two values where one is infinite (a rank of what is not there) nothing can be told.
+    method: Literal["linear", "inverted_cdf"] = "linear"
+    if np.isinf(resampled).any():
+        method = "inverted_cdf"
+    ends = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method=method)
+    return float(ends[0]), float(ends[1])
 
 
 def _compared(difference: float, resampled: Floats, units: int) -> Paired:

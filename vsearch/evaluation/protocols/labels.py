@@ -214,21 +214,27 @@ def zero_shot(
 def _votes(scores: NDArray[np.float32], own: Integers, classes: Classes) -> Floats:
     """Return what the nearest say of each class: (b, c), by `scores` (b, n); `own` (b,) has none.
 
-    Each of the NEIGHBOURS nearest votes for its class with exp(cosine / TEMPERATURE).
+    Each of the NEIGHBOURS nearest votes for its class with exp(cosine / TEMPERATURE). Where equals
+    are the last of them, they share the votes that are left, whatever their order.
     """
     import numpy as np
 
-    count = min(NEIGHBOURS + 1, scores.shape[1])
-    near = np.argpartition(scores, -count, axis=1)[:, -count:]
-    cosines = np.take_along_axis(scores, near, axis=1).astype(np.float64)
-    cosines[near == own[:, None]] = -np.inf
-    if count > NEIGHBOURS:  # the query itself may not have been among them
-        order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
-        near = np.take_along_axis(near, order, axis=1)
-        cosines = np.take_along_axis(cosines, order, axis=1)
-    weights = np.exp((cosines - 1) / TEMPERATURE)
+    cosines = scores.copy()
+    places = np.arange(len(scores))
+    cosines[places, own] = -np.inf
+    count = min(NEIGHBOURS, scores.shape[1] - 1)
+    if count < 1:
+        return np.zeros((len(scores), len(classes.names)))
+    last = -np.partition(-cosines, count - 1, axis=1)[:, count - 1 : count]
+    last = np.maximum(last, np.finfo(np.float32).min)  # what has no cosine has no vote
     votes = np.zeros((len(scores), len(classes.names)))
-    np.add.at(votes, (np.arange(len(scores))[:, None], classes.of[near]), weights)
+    above = np.count_nonzero(cosines > last, axis=1)
+    tied = np.count_nonzero(cosines == last, axis=1)
+    rows, near = np.nonzero(cosines >= last)
+    # Of equals at the end of the row each has the share of a vote that is left for them.
+    share = np.where(cosines[rows, near] > last[rows, 0], 1.0, ((count - above) / tied)[rows])
+    weights = share * np.exp((cosines[rows, near].astype(np.float64) - 1) / TEMPERATURE)
+    np.add.at(votes, (rows, classes.of[near]), weights)
     return votes
 
 
@@ -288,8 +294,8 @@ def classified(
 
     metrics["macro_f1"] = drawn(macro_f1)
     metrics["balanced_accuracy"] = drawn(balanced_accuracy)
-    # One class and one prediction each: micro F1 is the accuracy, but for ties.
-    metrics |= means({"micro_f1": (of[counted] == predicted[counted]).astype(np.float64)})
+    # One class and one prediction each: micro F1 is the accuracy.
+    metrics |= means({"micro_f1": right[1]})
     rows = tuple(
         ClassRow(
             label,

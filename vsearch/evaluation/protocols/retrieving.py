@@ -65,7 +65,7 @@ def retrieved(
     clusters = None if asked.clusters is None else asked.clusters[valued]
     metrics = means(found.values, asked.clusters)
     metrics["median_rank"] = statistic(
-        lambda rows: float(np.median(ranks[valued[rows]])), len(valued), clusters
+        lambda rows: _median(ranks[valued[rows]]), len(valued), clusters
     )
     values = found.values[worst_by]
     worst = [
@@ -94,3 +94,12 @@ def retrieved(
         scores=found.scores(cutoff),
     )
     return result, found
+
+
+def _median(ranks: Floats) -> float:
+    """Return the median; of an even number where one of the middle two is infinite, that."""
+    import numpy as np
+
+    ordered = np.sort(ranks)
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return float(low) if low == high else float((low + high) / 2)

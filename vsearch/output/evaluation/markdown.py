@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.evaluation.record import latency_metrics
 from vsearch.files.whole import require_place, whole
+from vsearch.output.evaluation.table import missing
 from vsearch.output.terminal import count_of, printable
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
     split = f", split {_shown(evaluation.split)}" if evaluation.split else ""
     pictures = count_of(evaluation.pictures, "picture")
     yield f"{pictures} of {_shown(evaluation.truth)}{split}; [95 % intervals]."
+    if evaluation.missing:
+        yield from ("", f"**{missing(evaluation)}.**")
     if evaluation.gates:
         failed = [gate for gate in evaluation.gates if not gate.passed]
         passed = len(evaluation.gates) - len(failed)
@@ -96,9 +99,9 @@ def _cells(metric: str, results: Sequence[Result | None]) -> Iterator[str]:
 
 
 def _figure(one: Estimate) -> str:
-    if not math.isfinite(one.value):
+    if math.isnan(one.value):
         return "-"
-    if not math.isfinite(one.low):
+    if math.isnan(one.low):
         return f"{one.value:.3f}"
     return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 

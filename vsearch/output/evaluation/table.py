@@ -41,6 +41,21 @@ def print_evaluation(evaluation: Evaluation, form: Form) -> None:
         _print_tables(evaluation)
 
 
+def say_missing(evaluation: Evaluation) -> None:
+    """Say on stderr how many pictures of the truth were not there, if any."""
+    if evaluation.missing:
+        say(f"vsearch: {missing(evaluation)}")
+
+
+def missing(evaluation: Evaluation) -> str:
+    """Say how many pictures of the truth are not there: "99 of 100 pictures are not there ..."."""
+    what = "count as never found" if evaluation.kind == "queries" else "are left out"
+    return (
+        f"{evaluation.missing:,} of {count_of(evaluation.pictures, 'picture')} are not there, or "
+        f"cannot be used, and {what}"
+    )
+
+
 def say_gates(evaluation: Evaluation) -> None:
     """Say on stderr which gates failed, a line each."""
     for gate in evaluation.gates:
@@ -59,7 +74,7 @@ def _lines(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
 
 
 def _plain(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else ""
+    return "" if math.isnan(value) else f"{value:.4f}"
 
 
 def _latency(model: Evaluated) -> dict[str, float]:
@@ -133,13 +148,13 @@ def _table(names: list[str]) -> Table:
 
 
 def _value(metric: str, found: Estimate | None) -> str:
-    if found is None or not math.isfinite(found.value):
+    if found is None or math.isnan(found.value):
         return "-"
     return f"{found.value:.1f}" if metric.endswith("rank") else f"{found.value:.3f}"
 
 
 def _interval(metric: str, found: Estimate | None) -> str:
-    if found is None or not (math.isfinite(found.low) and math.isfinite(found.high)):
+    if found is None or math.isnan(found.low) or math.isnan(found.high):
         return ""
     digits = 1 if metric.endswith("rank") else 3
     return f"{found.low:.{digits}f} to {found.high:.{digits}f}"

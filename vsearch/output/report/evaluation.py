@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from vsearch.evaluation.results import Comparison, Evaluated, Evaluation, Gate, Result
     from vsearch.output.report.tiles import Tiles
 
-_HEADLINES = ("recall@1", "map@r", "top1_accuracy", "ndcg@10")  # the first that there is
+_HEADLINES = (
+    "map@r",
+    "hit_rate@1",
+    "recall@1",
+    "top1_accuracy",
+    "ndcg@10",
+)  # the first that there is
 _SURE = 0.05  # p-values below are called a difference
 
 
@@ -64,6 +70,8 @@ def evaluation_text(evaluation: Evaluation, shown: Tiles) -> str:
         sections.append(Section("latency", "Latency", latency_html(models)))
     sections.append(Section("about", "How this was measured", _about(evaluation, protocols)))
     facts = [count_of(evaluation.pictures, "picture"), f"{evaluation.kind} as the truth"]
+    if evaluation.missing:
+        facts.insert(1, f"{evaluation.missing:,} of them not there")
     if evaluation.split is not None:
         facts.append(f"split {evaluation.split}")
     facts += [count_of(len(models), "model"), evaluation.created]

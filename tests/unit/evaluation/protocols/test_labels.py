@@ -94,6 +94,21 @@ def test_the_neighbours_vote_as_plain_code_has_them_do() -> None:
     }
 
 
+def test_equal_neighbours_share_what_votes_are_left_whatever_their_order() -> None:
+    """Sixty copies of one picture, half of each class: nobody is nearer, so nobody wins."""
+    accuracies = []
+    for order in (["a"] * 30 + ["b"] * 30, ["a", "b"] * 30, ["b"] * 30 + ["a"] * 30):
+        truth = Labels(tuple(f"/p/{number}" for number in range(60)), tuple(order))
+        copies = gallery(np.tile(np.array([[1, 0]], dtype=np.float32), (60, 1)))
+        _, voted = image_to_image(
+            truth, [path[1:] for path in truth.paths], np.arange(60), copies, (1,),
+            workers=1, progress=nothing,
+        )  # fmt: skip
+        accuracies.append(voted.metrics["top1_accuracy"].value)
+        assert voted.metrics["micro_f1"] == voted.metrics["top1_accuracy"]
+    assert accuracies == [0, 0, 0]  # of the 59 others, one more is of the other class
+
+
 def test_few_may_ask_and_all_are_there_to_be_found() -> None:
     chosen = [3, 40, 41]
     _, _, everything, _ = asked(2)
