@@ -190,7 +190,7 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
     refused = vsearch("split", source, *options, "--together", "folder")
     assert refused.returncode == 2
     assert refused.stderr.startswith(
-        b"vsearch: of 24 pictures there are too few that need not stay together, 1 for 2 splits; "
+        b"vsearch: too few pictures that need not stay together, 1 for 2 splits (of 24 in all); "
     )
     unknown = vsearch("split", source, *options, "--together", "doctor")
     assert unknown.stderr == (

@@ -160,8 +160,8 @@ def split(
     names = list(plan.shares)
     if len(groups) < len(names):
         raise UsageError(
-            f"of {len(paths)} pictures there are too few that need not stay together, "
-            f"{len(groups)} for {len(names)} splits; name more pictures, or fewer --fractions, or "
+            f"too few pictures that need not stay together, {len(groups)} for {len(names)} splits "
+            f"(of {len(paths)} in all); name more pictures, or fewer --fractions, or "
             "keep together only what is more alike, with --alike"
         )
     counts = [Counter(labels.get(paths[one], "") for one in group) for group in groups]
