@@ -154,8 +154,9 @@ def test_a_query_means_the_same_wherever_one_is(
 def test_a_reader_that_is_gone_loses_no_file(
     vsearch: Run, photos_index: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "vsearch", "evaluate", CAPTIONS, "--index", photos_index]
-    options = ["--no-latency", "--json", "--junit", tmp_path / "j.xml", "--require", "mrr>=1"]
+    command: list[str | Path] = [sys.executable, "-m", "vsearch", "evaluate", CAPTIONS]
+    options: list[str | Path] = ["--index", photos_index, "--no-latency", "--json"]
+    options += ["--junit", tmp_path / "j.xml", "--require", "mrr>=1"]
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -202,13 +203,13 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
 def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
     done = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--fractions", "70,30")
     assert done.returncode == 0
-    lines = done.stdout.decode().split("\r\n")
+    lines = done.stdout.decode().split("\n")
     assert lines[0] == "path,label,split"
     assert lines[1].startswith(f"{PHOTOS}/IMG_0001.jpg,building,")
     assert len(lines) == 50
     train = sum(line.endswith(",train") for line in lines)
     told = done.stderr.decode().splitlines()
-    assert told[0] == "48 pictures in 45 groups; 3 groups of near-duplicates, kept together"
+    assert told[0] == "48 pictures in 45 groups; 3 groups of what is near or alike, kept together"
     assert told[1:3] == [
         f"  train       {train}  {train / 48:.1%}  wanted 70.0%",
         f"  test        {48 - train}  {1 - train / 48:.1%}  wanted 30.0%",
@@ -222,13 +223,13 @@ def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> N
     assert other.stdout != done.stdout
     # Without a truth, all that the index has; without an index, one for the time being.
     every = vsearch("split", "--index", photos_index, "--fractions", "70,30")
-    assert every.stdout.count(b"\r\n") == 49
+    assert every.stdout.count(b"\n") == 49
     captions = vsearch("split", PHOTOS / "captions.csv", "--fractions", "70,30")
     assert captions.returncode == 0
     assert captions.stderr.startswith(
         b"there is no index; embedding all 48 for the time being (`vsearch index"
     )
-    assert captions.stdout.startswith(b"image,caption,split\r\n")
+    assert captions.stdout.startswith(b"image,caption,split\n")
 
 
 def test_pictures_that_cannot_be_used_are_left_out(
@@ -241,9 +242,10 @@ def test_pictures_that_cannot_be_used_are_left_out(
     source.write_text("path,label\n" + "".join(f"{path},x\n" for path in paths))
     done = vsearch("split", source, "--index", photos_index, "--fractions", "60,40")
     assert done.returncode == 3
-    assert done.stdout.count(b"\r\n") == 6
+    assert done.stdout.count(b"\n") == 6
     told = done.stderr.decode()
-    assert f"left out, not there or without an embedding: 2 pictures: {tmp_path}/gone.jpg, " in told
+    why = "not there, of no class, or without an embedding"
+    assert f"left out, {why}: 2 pictures: {tmp_path}/gone.jpg, " in told
     source.write_text("path,label\ngone.jpg,x\n")
     none = vsearch("split", source, "--index", photos_index)
     assert none.returncode == 2
@@ -283,3 +285,62 @@ def test_refused(
     assert message in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
     assert os.listdir(tmp_path) == ["labels.csv"]
+
+
+def test_what_changed_since_it_was_indexed_is_looked_at_anew(vsearch: Run, tmp_path: Path) -> None:
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    for number in range(1, 9):
+        if number != 3:  # which is no JPEG
+            shutil.copy(PHOTOS / f"IMG_{number:04}.jpg", photos)
+    assert vsearch("index", photos, "--index", index).returncode == 0
+    shutil.copy(photos / "IMG_0004.jpg", photos / "IMG_0005.jpg")
+    (photos / "IMG_0006.jpg").write_bytes(b"junk")
+    for seed in range(4):
+        done = vsearch(
+            "split", "--index", index, "--fractions", "50,50", "--seed", str(seed),
+            "--out", tmp_path / "s.csv",
+        )  # fmt: skip
+        assert done.returncode == 3
+        assert b"not in the index" in done.stderr
+        splits = {Path(row["path"]).name: row["split"] for row in rows_of(tmp_path / "s.csv")}
+        assert splits["IMG_0004.jpg"] == splits["IMG_0005.jpg"]
+        assert "IMG_0006.jpg" not in splits
+
+
+@pytest.mark.parametrize("lost", ["columns", "rows"])
+def test_a_table_of_ones_own_is_not_overwritten(
+    vsearch: Run, photos_index: Path, tmp_path: Path, lost: str
+) -> None:
+    mine = tmp_path / "mine.csv"
+    note, value = (",note", ",by hand") if lost == "columns" else ("", "")
+    mine.write_text(f"path,label,split{note}\n{PHOTOS / 'IMG_0001.jpg'},castle,train{value}\n")
+    before = mine.read_bytes()
+    asked = ("split", PHOTOS / "labels.csv", "--index", photos_index, "--out", mine)
+    done = vsearch(*asked)
+    assert done.returncode == 2
+    assert f"a split with {lost} that this one has not".encode() in done.stderr
+    assert mine.read_bytes() == before
+    mine.unlink()
+    assert vsearch(*asked).returncode == 0
+    assert vsearch(*asked, "--seed", "1").returncode == 0  # the same rows, split anew
+
+
+def test_pictures_beside_class_folders_are_named(vsearch: Run, tmp_path: Path) -> None:
+    (tmp_path / "set" / "animals").mkdir(parents=True)
+    for place, names in ("animals", ("0006", "0010", "0013", "0018")), (".", ("0001", "0002")):
+        for name in names:
+            shutil.copy(PHOTOS / f"IMG_{name}.jpg", tmp_path / "set" / place)
+    done = vsearch("split", tmp_path / "set", "--fractions", "50,50")
+    assert done.returncode == 3
+    assert done.stdout.count(b"\n") == 5
+    assert b"left out, not there, of no class, or without an embedding: 2 pictures: " in done.stderr
+
+
+def test_nothing_to_split_is_one_line(vsearch: Run, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    assert vsearch("index", tmp_path / "none", "--index", tmp_path / "index").returncode == 0
+    for arguments in ("--index", tmp_path / "index"), (tmp_path / "none",):
+        done = vsearch("split", *arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith(b"vsearch: no pictures")

@@ -83,6 +83,7 @@ def bench_command(
         return
     from vsearch.benchmark.figures import read
     from vsearch.benchmark.installation import QUICK, Plan, measure_installation
+    from vsearch.cli.temporary import ended_cleanly
     from vsearch.config import models_location
     from vsearch.models.folder import BUILT_IN
     from vsearch.models.installed import Installed
@@ -99,7 +100,7 @@ def bench_command(
     folder = Installed(models_location()).require(names.parse(name or BUILT_IN))
     plan = QUICK if quick else Plan().larger() if large else Plan()
     try:
-        with FetchingOutput() as output:
+        with ended_cleanly(), FetchingOutput() as output:
             found = measure_installation(folder, plan, quick=quick, step=output.step)
     except KeyboardInterrupt:
         say("interrupted; nothing is left behind")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,7 +119,6 @@ def split(
             plan,
             pixels(max_megapixels, cores()),
             index_location(index_folder),
-            as_it_is=truth is None,
         )
         content = csv_with_splits(
             sheet, pictures, found.splits, None if out is None else out.absolute().parent
@@ -130,6 +130,8 @@ def split(
     except KeyboardInterrupt:
         say("interrupted; nothing is written")
         raise typer.Exit(130) from None
+    loose = _beside_classes(truth, sheet)
+    found = replace(found, left_out=(*found.left_out, *loose))
     say_summary(found)
     if as_json:
         print_summary_json(found, plan)
@@ -183,12 +185,31 @@ def _read(
         raise UsageError(
             f"queries cannot be split by their pictures, {truth}; name captions, labels or pictures"
         )
+    if not sheet.rows:
+        raise UsageError(f"no pictures, in {truth}; name a folder or a truth with some")
     pictures = pictures_of(truth, sheet, images)
     if sheet.columns.kind == "pictures":
         return sheet, pictures, {}
     found = truth_of(truth, sheet, pictures)
     labels = dict(zip(found.paths, found.labels, strict=True)) if isinstance(found, Labels) else {}
     return sheet, pictures, labels
+
+
+def _beside_classes(truth: Path | None, sheet: Sheet) -> list[str]:
+    """Return the pictures of a folder of class folders that are in none of them."""
+    import os
+
+    from vsearch.images.find import PassedOver, find
+
+    if truth is None or not truth.is_dir() or sheet.columns.kind != "labels":
+        return []
+    known = {row[sheet.columns.picture] for row in sheet.rows}
+    found = (one for one in find(os.fspath(truth), follow_links=True))
+    return sorted(
+        os.path.join(os.path.abspath(truth), one.path)
+        for one in found
+        if not isinstance(one, PassedOver) and one.named_image and one.path not in known
+    )
 
 
 def _split(
@@ -198,12 +219,10 @@ def _split(
     plan: Plan,
     pixel_limit: int,
     folder: Path,
-    *,
-    as_it_is: bool,
 ) -> Splitting:
     """Return the split of the pictures, by the index in `folder`.
 
-    Where it lacks some all are indexed for the time being, unless it is to be taken `as_it_is`.
+    Where it lacks some, as they are now, all are indexed for the time being.
     """
     from contextlib import ExitStack
 
@@ -217,16 +236,13 @@ def _split(
     from vsearch.splitting.split import split as split_index
 
     with ExitStack() as opened:
-        if as_it_is:
-            index = opened.enter_context(Index(folder))
-        else:
-            model = model_for_index(folder, None, offline=True, device="auto")
-            encoder, _ = open_encoder(model, "auto")
-            paths = list(dict.fromkeys(pictures))
-            place = opened.enter_context(
-                index_with(paths, folder, encoder, pixel_limit=pixel_limit, quiet=False)
-            )
-            index = opened.enter_context(Index(place, encoder.identity))
+        model = model_for_index(folder, None, offline=True, device="auto")
+        encoder, _ = open_encoder(model, "auto")
+        paths = list(dict.fromkeys(pictures))
+        place = opened.enter_context(
+            index_with(paths, folder, encoder, pixel_limit=pixel_limit, quiet=False)
+        )
+        index = opened.enter_context(Index(place, encoder.identity))
         with Bar() as bar:
             machine = Machine(cores(), pixel_limit, bar.progress)
             return split_index(index, sheet, pictures, labels, plan, machine)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -12,6 +14,25 @@ if TYPE_CHECKING:
     from vsearch.indexing.events import Event
     from vsearch.indexing.temporary import Lacking
     from vsearch.models.encoder import Encoder
+
+
+@contextmanager
+def ended_cleanly() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that closes, end the process as Ctrl-C does: with 128 and more.
+
+    What is temporary goes then. To be used in the main thread.
+    """
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+    def end(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -26,12 +47,8 @@ def index_with(
 ) -> Iterator[Path]:
     """Give the folder of an index that has the pictures at `paths`, as `indexing.temporary` does.
 
-    With its progress on stderr, unless `quiet`. SIGTERM ends the process then as Ctrl-C does, with
-    143: what is temporary must go.
+    With its progress on stderr, unless `quiet`.
     """
-    import signal
-    import sys
-
     from vsearch.config import cores
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options
@@ -48,12 +65,9 @@ def index_with(
             tally.add(event)
             output.show(event, tally)
 
-    def end(*_: object) -> None:
-        sys.exit(128 + signal.SIGTERM)
-
     options = Options(cores(), pixel_limit)
     with ExitStack() as opened:
-        opened.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, end))
+        opened.enter_context(ended_cleanly())
         with output:
             folder = opened.enter_context(
                 index_of(paths, known, encoder, options, show, instead=instead)

@@ -59,12 +59,12 @@ def print_benchmark_json(benchmark: Benchmark) -> None:
 def print_benchmark(benchmark: Benchmark) -> None:
     """Print what was measured, a line a figure, and what it holds for."""
     print(_conditions(benchmark))
-    print(f"\n{'':<{_TITLE}}{'median':>22}{'5 % to 95 %':>19}{'n':>5}")
+    print(f"\n{'':<{_TITLE}}{'median':>19}{'5 % to 95 %':>18}{'n':>5}")
     for group, figures in groupby(benchmark.figures, lambda one: one.group):
         print(group)
         for one in figures:
             spread = f"{_number(one.p5)} to {_number(one.p95)}" if one.n > 1 else "-"
-            print(f"  {one.title:<{_TITLE - 2}}{_median(one):>22}{spread:>19}{one.n:>5}")
+            print(f"  {one.title:<{_TITLE - 2}}{_median(one):>19}{spread:>18}{one.n:>5}")
     print(
         "\nwarm: model and index open; cold: a process of its own. All files are in the page cache."
     )
@@ -76,7 +76,7 @@ def print_comparison(before: Benchmark, now: Benchmark) -> None:
     for name, here, there in before.differences(now):
         print(printable(f"not the same, {name}: A {here}, B {there}"))
     others = {one.name: one for one in before.figures}
-    print(f"\n{'':<{_TITLE}}{'A':>22}{'B':>22}{'B/A':>8}")
+    print(f"\n{'':<{_TITLE}}{'A':>18}{'B':>18}{'B/A':>7}")
     for group, figures in groupby(now.figures, lambda one: one.group):
         print(group)
         for one in figures:
@@ -87,7 +87,7 @@ def print_comparison(before: Benchmark, now: Benchmark) -> None:
                 if other.median:
                     noise = " " if one.apart(other) else "~"
                     ratio = f"{one.median / other.median:.2f}{noise}"
-            print(f"  {one.title:<{_TITLE - 2}}{told:>22}{_median(one):>22}{ratio:>8}".rstrip())
+            print(f"  {one.title:<{_TITLE - 2}}{told:>18}{_median(one):>18}{ratio:>7}".rstrip())
     print("\n~: the spreads overlap, or there was one run only; the difference may be noise.")
 
 

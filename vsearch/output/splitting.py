@@ -60,7 +60,7 @@ def print_summary_json(found: Splitting, plan: Plan) -> None:
 def say_summary(found: Splitting) -> None:
     """Say on stderr what came of it, and what was proved."""
     total = len(found.splits)
-    near = f"{count_of(found.groups_of_near, 'group')} of near-duplicates, kept together"
+    near = f"{count_of(found.groups_of_near, 'group')} of what is near or alike, kept together"
     say(f"{count_of(total, 'picture')} in {count_of(found.groups, 'group')}; {near}")
     width = max(len(printable(part.name)) for part in found.parts)
     for part in found.parts:
@@ -68,7 +68,8 @@ def say_summary(found: Splitting) -> None:
             f"  {part.name:<{width}}  {part.pictures:>7,}  {part.pictures / total:>5.1%}"
             f"  wanted {part.share:.1%}"
         )
-    if worst := _worst(found):
+    worst = _worst(found)
+    if worst and abs(worst[2] - worst[1].share) >= 0.001:
         label, part, share = worst
         say(
             f"largest deviation of a class: {label}, {share:.1%} of it in {part.name}, not "
@@ -78,8 +79,7 @@ def say_summary(found: Splitting) -> None:
         if found.largest > part.share * total:
             say(
                 f"the largest group has {count_of(found.largest, 'picture')}, more than "
-                f"{part.name} should have ({part.share * total:.0f}); --alike 0.95 keeps fewer "
-                "together"
+                f"{part.name} should have ({part.share * total:.1f})"
             )
     if found.few:
         say(f"in fewer groups than there are splits: {_listed(found.few)}")
@@ -89,7 +89,8 @@ def say_summary(found: Splitting) -> None:
             say(f"not in {part.name}: {_listed(lacking)}")
     if found.left_out:
         count = count_of(len(found.left_out), "picture")
-        say(f"left out, not there or without an embedding: {count}: {_listed(found.left_out)}")
+        why = "not there, of no class, or without an embedding"
+        say(f"left out, {why}: {count}: {_listed(found.left_out)}")
     if found.flat:
         flat = count_of(found.flat, "picture")
         say(f"too flat to be compared (a clear sky, a blank page), unless equal: {flat}")

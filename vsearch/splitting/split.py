@@ -128,6 +128,8 @@ def split(
 
     require_marks(sheet, plan.together)
     named = list(dict.fromkeys(pictures))
+    if not named:
+        raise UsageError("no pictures to split; index some, or name a truth or a folder with some")
     rows_of_named = index.rows_of(named)
     has = [
         row >= 0 and os.path.lexists(path) for row, path in zip(rows_of_named, named, strict=True)

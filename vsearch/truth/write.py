@@ -1,4 +1,7 @@
-"""A sheet with splits -> CSV (RFC 4180), which is a truth again: all its columns, and `split`."""
+"""A sheet with splits -> CSV, which is a truth again: all its columns, and `split`.
+
+As RFC 4180 has it, but for the ends of lines, which are those of the shell's other tools.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from vsearch.errors import VsearchError
+from vsearch.errors import UsageError, VsearchError
 from vsearch.files.whole import require_place, whole
 from vsearch.truth.read import read_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vsearch.truth.sheet import Sheet
@@ -34,7 +37,7 @@ def csv_with_splits(
     place = len(names) if columns.split is None else columns.split
     names[place : place + 1] = ["split"]
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     for row, picture in zip(sheet.rows, pictures, strict=True):
         if picture in splits:
@@ -52,10 +55,16 @@ def require_target(target: Path) -> None:
 
 
 def write(target: Path, content: bytes) -> None:
-    """Write it whole or not at all; it takes the place of an earlier split, of nothing else.
+    """Write it whole or not at all; it takes the place of an earlier split of the same rows.
 
-    Raises UsageError where something else is in the way, and OSError.
+    Raises UsageError where something else is in the way, a table with other columns or rows, which
+    would be lost, among it; and OSError.
     """
+    if target.exists() and (lost := _lost(target, content)):
+        raise UsageError(
+            f"a split with {lost} that this one has not is there already, and would be lost, at "
+            f"{target}; name another place"
+        )
     with whole(target, _is_split, folder=False, replace=True, **_NAMED) as new:
         new.write_bytes(content)
 
@@ -65,3 +74,32 @@ def _is_split(path: Path) -> bool:
         return path.is_file() and read_sheet(path).columns.split is not None
     except VsearchError:
         return False
+
+
+def _lost(target: Path, content: bytes) -> str | None:
+    """Return what an earlier split has that `content` has not; None: nothing, or it is none."""
+    if not _is_split(target):
+        return None
+    try:
+        before = _table(target.read_bytes())
+    except (OSError, csv.Error):
+        return "something"
+    now = _table(content)
+    if set(before[0]) - set(now[0]):
+        return "columns"
+    kept = {tuple(sorted(row.items())) for row in _without_split(*now, set(before[0]))}
+    rows = {tuple(sorted(row.items())) for row in _without_split(*before, set(before[0]))}
+    return "rows" if rows - kept else None
+
+
+def _table(content: bytes) -> tuple[list[str], list[list[str]]]:
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig", "surrogateescape"), newline="")))
+    return (rows[0], rows[1:]) if rows else ([], [])
+
+
+def _without_split(
+    names: list[str], rows: list[list[str]], wanted: set[str]
+) -> Iterator[dict[str, str]]:
+    for row in rows:
+        cells = dict(zip(names, row, strict=False))
+        yield {name: cell for name, cell in cells.items() if name in wanted and name != "split"}

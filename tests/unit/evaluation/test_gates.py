@@ -245,7 +245,9 @@ def test_a_metric_at_another_k_is_not_missed(tmp_path: Path) -> None:
 
 def test_of_hundreds_of_metrics_each_can_fail(tmp_path: Path) -> None:
     """Resamples are as many as it takes for a p-value to come below what Holm's method asks."""
-    old = {f"recall@{k}": HALF for k in range(1, 301)}
+    names = [f"recall@{k}" for k in range(1, 301)]
+    old = dict.fromkeys(names, HALF.astype(np.float64))
+    new = dict.fromkeys(names, np.zeros(100))
     ids = tuple(map(str, range(100)))
     models = [
         Evaluated(
@@ -253,7 +255,7 @@ def test_of_hundreds_of_metrics_each_can_fail(tmp_path: Path) -> None:
             "whole",
             (Result("text_to_image", "", 100, 100, 0, means(values), ids, values),),
         )
-        for values in (old, dict.fromkeys(old, HALF * 0))
+        for values in (old, new)
     ]
     path = earlier(tmp_path / "before.json", models[0])
     gates = list(check_baseline(read_earlier(path), models[1:], 0.01, "captions"))

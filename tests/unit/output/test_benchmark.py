@@ -27,14 +27,14 @@ Swift 9000, 2 cores, the time of 1.5 cores, 25.3 GB, Linux 6.1 x86_64
 CPython 3.11.7, vsearch 1.0, numpy 2.4.6
 model mini on cpu
 
-                                                    median        5 % to 95 %    n
+                                                 median       5 % to 95 %    n
 decode, one core
-  JPEG                                    1,234 pictures/s     1,100 to 1,300    7
+  JPEG                                 1,234 pictures/s    1,100 to 1,300    7
 index
-  photographs                                 45.7 files/s                  -    1
+  photographs                              45.7 files/s                 -    1
 1,000 vectors
-  warm query                                       2.35 ms       2.10 to 9.99  300
-  recall@10                                          0.988      0.900 to 1.00   10
+  warm query                                    2.35 ms      2.10 to 9.99  300
+  recall@10                                       0.988     0.900 to 1.00   10
 
 warm: model and index open; cold: a process of its own. All files are in the page cache.
 """
@@ -45,14 +45,14 @@ not the same, cpu: A Swift 9000, B \\x1b[2J
 not the same, vsearch: A 1.0, B 1.1
 not the same, runs: A all, B fewer (--quick)
 
-                                                         A                     B     B/A
+                                                     A                 B    B/A
 decode, one core
-  JPEG                                    1,234 pictures/s      2,469 pictures/s   2.00
+  JPEG                                1,234 pictures/s  2,469 pictures/s  2.00
 index
-  photographs                                 45.7 files/s          91.3 files/s   2.00~
+  photographs                             45.7 files/s      91.3 files/s  2.00~
 1,000 vectors
-  warm query                                             -               4.69 ms      -
-  recall@10                                          0.000                  1.98      -
+  warm query                                         -           4.69 ms     -
+  recall@10                                      0.000              1.98     -
 
 ~: the spreads overlap, or there was one run only; the difference may be noise.
 """

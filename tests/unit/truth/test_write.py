@@ -18,7 +18,7 @@ def test_all_columns_are_kept_and_paths_found_again(tmp_path: Path) -> None:
     source = tmp_path / "t.tsv"
     cell = ODD.replace('"', '""')
     source.write_bytes(
-        f'id\timage\tcaption\n1\t"{cell}"\tOne\n2\t/b.jpg\tTwo\r\n3\tc.jpg\tThree\n'.encode(
+        f'id\timage\tcaption\n1\t"{cell}"\tOne\n2\t/b.jpg\tTwo\n3\tc.jpg\tThree\n'.encode(
             "utf-8", "surrogateescape"
         )
     )
@@ -27,7 +27,7 @@ def test_all_columns_are_kept_and_paths_found_again(tmp_path: Path) -> None:
     splits = {f"{tmp_path}/{ODD}": "test", "/b.jpg": "train"}  # none of c.jpg
     content = csv_with_splits(sheet, pictures, splits, tmp_path)
     assert content.decode("utf-8", "surrogateescape") == (
-        f'id,image,caption,split\r\n1,"{cell}",One,test\r\n2,/b.jpg,Two,train\r\n'
+        f'id,image,caption,split\n1,"{cell}",One,test\n2,/b.jpg,Two,train\n'
     )
     write(tmp_path / "split.csv", content)
     paths = (f"{tmp_path}/{ODD}", "/b.jpg")
@@ -45,7 +45,7 @@ def test_an_earlier_split_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     write(
         place, csv_with_splits(sheet, [f"{tmp_path}/a.jpg"], {f"{tmp_path}/a.jpg": "new"}, tmp_path)
     )
-    assert place.read_bytes() == b"path,split,label\r\na.jpg,new,x\r\n"
+    assert place.read_bytes() == b"path,split,label\na.jpg,new,x\n"
     labels = tmp_path / "labels.csv"
     labels.write_text("path,label\na.jpg,x\n")
     refused = "what is there already is no split of CSV with"
