@@ -90,8 +90,8 @@ def test_groups(together: list[list[int]], groups: list[list[int]]) -> None:
 
 
 def test_groups_of_random_links_are_the_components() -> None:
-    from scipy.sparse import coo_array  # type: ignore[import-untyped]
-    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
+    from scipy.sparse import coo_array  # type: ignore[import-untyped]  # it has no types
+    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]  # it has no types
 
     random = np.random.default_rng(4)
     links = random.integers(0, 500, (400, 2))

@@ -136,7 +136,7 @@ def test_class_folders_in_splits(tmp_path: Path) -> None:
                            ("train", "train"))  # fmt: skip
     made(root, "other/cat/e.jpg")  # no split: they are all classes then
     assert isinstance(read(root), Labels)
-    assert set(read(root).labels) == {"Train", "test", "other"}  # type: ignore[union-attr]
+    assert set(read(root).labels) == {"Train", "test", "other"}  # type: ignore[union-attr]  # it is Labels
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
     def told(**of: object) -> str:
         with pytest.raises(UsageError) as caught:
-            read(**{"place": place} | of)  # type: ignore[arg-type]
+            read(**{"place": place} | of)  # type: ignore[arg-type]  # the cases are of several types
         return str(caught.value)
 
     assert told(place=tmp_path / "gone").startswith(f"it is not there, {tmp_path}/gone; name a CSV")
