@@ -117,12 +117,16 @@ def test_what_is_refused(
     assert said in line
 
 
-def test_labels_of_other_pictures(vsearch: Run, index: Path, tmp_path: Path) -> None:
+def test_labels_of_other_pictures_only_are_an_error(
+    vsearch: Run, index: Path, tmp_path: Path
+) -> None:
     (tmp_path / "t.csv").write_text("path,label\nx.jpg,a\ny.jpg,b\n")
     done = vsearch("analyze", "--index", index, "--labels", "t.csv", cwd=tmp_path)
-    assert done.returncode == 0
-    said = done.stderr.decode().splitlines()[-1]
-    assert said.startswith(f"none of the 2 labelled pictures is among these, not {tmp_path}/x.jpg;")
+    assert (done.returncode, done.stdout) == (2, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(
+        f"vsearch: none of the 2 labelled pictures is among these, not {tmp_path}/x.jpg;"
+    )
 
 
 def test_nothing_meets_the_filters(vsearch: Run, index: Path) -> None:

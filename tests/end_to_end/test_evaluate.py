@@ -95,6 +95,11 @@ def test_class_folders_are_labels(vsearch: Run, tmp_path: Path) -> None:
     done = vsearch("evaluate", tmp_path / "set", "--json", "--no-latency", "-q")
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout)["pictures"] == 12
+    shutil.copy(PHOTOS / "IMG_0001.jpg", tmp_path / "set" / "beside.jpg")
+    done = vsearch("evaluate", tmp_path / "set", "--json", "--no-latency")
+    assert json.loads(done.stdout)["pictures"] == 12
+    said = f"1 picture in no class folder, left out, as {tmp_path}/set/beside.jpg\n"
+    assert done.stderr.startswith(said.encode())
 
 
 def test_queries_with_graded_answers(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def labelled(
 
     Where neither is given, keywords are taken if any file has some, else folders if there are
     several; None where that leaves none. Raises UsageError for a truth that has neither labels nor
-    splits.
+    splits, or none of the files.
     """
     if truth is not None:
         return _by_truth(files, truth, place)
@@ -96,6 +96,11 @@ def _by_truth(files: Files, truth: Truth, place: Path | None) -> Labelled:
             labels[found] = truth.labels[number] or None
         if truth.splits is not None:
             splits[found] = truth.splits[number] or None
+    if files.paths and len(missing) == len(truth.paths):
+        raise UsageError(
+            f"none of the {len(missing):,} labelled pictures is among these, not {missing[0]}; "
+            "name the right index, or the folder they are below with --images"
+        )
     return _labelled(
         "truth", labels, splits, place=place, missing=missing,
         order=list(dict.fromkeys(one for one in truth.splits or () if one)),

@@ -325,10 +325,13 @@ def _evaluated(
     from vsearch.machine import facts
     from vsearch.models.open import open_encoder
     from vsearch.output.bar import Bar
+    from vsearch.output.evaluation.table import say_beside
     from vsearch.truth.read import read
     from vsearch.truth.values import Captions, Labels, Queries
 
     truth = read(asked.truth, images=asked.images, split=asked.split)
+    if isinstance(truth, Labels) and truth.beside and not asked.quiet:
+        say_beside(truth.beside)
     if asked.sample and not isinstance(truth, Labels):
         raise UsageError("--sample is for labels, of which every picture asks; leave it out")
     if asked.vector_set and asked.models:

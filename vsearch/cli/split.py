@@ -130,8 +130,7 @@ def split(
     except KeyboardInterrupt:
         say("interrupted; nothing is written")
         raise typer.Exit(130) from None
-    loose = _beside_classes(truth, sheet)
-    found = replace(found, left_out=(*found.left_out, *loose))
+    found = replace(found, left_out=(*found.left_out, *sheet.beside))
     say_summary(found)
     if as_json:
         print_summary_json(found, plan)
@@ -193,23 +192,6 @@ def _read(
     found = truth_of(truth, sheet, pictures)
     labels = dict(zip(found.paths, found.labels, strict=True)) if isinstance(found, Labels) else {}
     return sheet, pictures, labels
-
-
-def _beside_classes(truth: Path | None, sheet: Sheet) -> list[str]:
-    """Return the pictures of a folder of class folders that are in none of them."""
-    import os
-
-    from vsearch.images.find import PassedOver, find
-
-    if truth is None or not truth.is_dir() or sheet.columns.kind != "labels":
-        return []
-    known = {row[sheet.columns.picture] for row in sheet.rows}
-    found = (one for one in find(os.fspath(truth), follow_links=True))
-    return sorted(
-        os.path.join(os.path.abspath(truth), one.path)
-        for one in found
-        if not isinstance(one, PassedOver) and one.named_image and one.path not in known
-    )
 
 
 def _split(

@@ -171,29 +171,6 @@ def ranked_lists(
     )
 
 
-def joined(rankings: Sequence[Ranking]) -> Ranking:
-    """Return the rankings of several blocks of queries, at least one block, as one."""
-    import numpy as np
-
-    def whole(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(ranking, name) for ranking in rankings])
-
-    def starts(name: str) -> Integers:
-        return _starts(np.concatenate([np.diff(getattr(ranking, name)) for ranking in rankings]))
-
-    return Ranking(
-        starts=starts("starts"),
-        above=whole("above"),
-        tied=whole("tied"),
-        relevant=whole("relevant"),
-        gain=whole("gain"),
-        totals=whole("totals"),
-        ideal_starts=starts("ideal_starts"),
-        ideal=whole("ideal"),
-        sizes=whole("sizes"),
-    )
-
-
 def recall_at(ranking: Ranking, k: int) -> Floats:
     """Return recall@k (q,): how much of what is relevant came among the first k.
 

@@ -92,12 +92,7 @@ def _say(analysis: Analysis) -> None:
             f"{count_of(analysis.damaged, 'picture')} with a vector that is missing or damaged, "
             "not compared; mend with `vsearch check --repair`"
         )
-    if known and known.missing and not known.labelled and not known.splits:
-        say(
-            f"none of the {known.missing:,} labelled pictures is among these, not "
-            f"{known.missing_paths[0]}; is it the right index? --images says where they lie"
-        )
-    elif known and known.missing:
+    if known and known.missing:
         say(
             f"{count_of(known.missing, 'labelled picture')} not among these (not indexed, or "
             f"filtered out), as {known.missing_paths[0]}"
@@ -196,13 +191,15 @@ class _Sections:
         self._out.print(text, style="bold", soft_wrap=True)
 
     def _line(self, label: str, text: str) -> None:
-        """Print a line, folded below its beginning where it is wider than the terminal."""
-        from rich.padding import Padding
+        """Print a line; what is wider than the terminal goes on below where the text began."""
+        from rich.table import Table
         from rich.text import Text
 
-        self._out.print(
-            Padding(Text(f"{label:<{_LABEL - 2}}{printable(text)}"), (0, 0, 0, 2)), soft_wrap=False
-        )
+        table = Table.grid()
+        table.add_column(width=_LABEL, no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_row(Text(f"  {label}"), Text(printable(text)))
+        self._out.print(table)
 
     def _row(self, rank: int, figures: str, path: str, after: Iterable[str] = ()) -> None:
         from rich.text import Text

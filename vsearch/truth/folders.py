@@ -25,8 +25,8 @@ _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "
 def read_folder(place: Path) -> Sheet:
     """Return the sheet of a folder: of labels where there are class folders, else of pictures.
 
-    Pictures beside class folders have no class, and are left out. Raises SourceError where the
-    folder cannot be read.
+    Pictures beside class folders have no class, and no row. Raises SourceError where the folder
+    cannot be read.
     """
     paths = []
     for found in find(os.fspath(place), follow_links=True):
@@ -40,15 +40,16 @@ def read_folder(place: Path) -> Sheet:
     first = {one[0] for one in parts if len(one) > 1}
     splits = bool(first) and all(name.lower() in _SPLITS for name in first)
     depth = 2 if splits else 1
-    rows = []
+    rows, beside = [], []
     for path, way in zip(paths, parts, strict=True):
         if len(way) > depth:
             split = [way[0].lower()] if splits else []
             rows.append([path, way[depth - 1], *split])
+        else:
+            beside.append(os.path.join(os.path.abspath(place), path))
     if rows:
         names = ("path", "label", "split") if splits else ("path", "label")
         columns = Columns(names, "labels", 0, 1, split=2 if splits else None)
-    else:
-        rows = [[path] for path in paths]
-        columns = Columns(("path",), "pictures", 0, None)
-    return Sheet(columns, rows, range(len(rows)), "file {}")
+        return Sheet(columns, rows, range(len(rows)), "file {}", beside=beside)
+    columns = Columns(("path",), "pictures", 0, None)
+    return Sheet(columns, [[path] for path in paths], range(len(paths)), "file {}")

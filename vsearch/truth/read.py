@@ -194,6 +194,7 @@ def _labels(place: Path, sheet: Sheet, pictures: Sequence[str]) -> Labels:
         paths,
         tuple(str(labels.values[path]) for path in paths),
         None if splits is None else tuple(splits[path] for path in paths),
+        tuple(sheet.beside),
     )
 
 

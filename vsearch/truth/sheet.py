@@ -43,7 +43,8 @@ class Sheet:
 
     `numbers[i]` is that of row i where it was read, and `at`, "line {}", says of what.
     `bare[i]` is the picture of row i without the folder that the file says it is in, where the file
-    says that apart: people move pictures.
+    says that apart: people move pictures. `beside` are the absolute paths of the pictures of a
+    folder of class folders that are in none of them, and have no row.
     """
 
     columns: Columns
@@ -51,6 +52,7 @@ class Sheet:
     numbers: Sequence[int]
     at: str = "line {}"
     bare: Sequence[str] | None = None
+    beside: Sequence[str] = ()
 
     def where(self, row: int) -> str:
         """Say where row `row`, counted from 0, was read."""

@@ -28,11 +28,15 @@ class Captions:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Pictures and the one class each is of: `labels[i]` is that of `paths[i]`."""
+    """Pictures and the one class each is of: `labels[i]` is that of `paths[i]`.
+
+    `beside` are pictures that lie beside class folders, in none of them: nothing is known of these.
+    """
 
     paths: tuple[str, ...]
     labels: tuple[str, ...]
     splits: tuple[str, ...] | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

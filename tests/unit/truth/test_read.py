@@ -126,14 +126,18 @@ def test_class_folders(tmp_path: Path) -> None:
                 "cat/.hidden.jpg", "cat/notes.txt", ".vsearchignore")  # fmt: skip
     (root / "dog" / "link.jpg").symlink_to(root / "loose.jpg")
     paths = ("cat/a.jpg", "cat/deep/b.png", "dog/c.jpg")
-    assert read(root) == Labels(tuple(f"{root}/{path}" for path in paths), ("cat", "cat", "dog"))
+    assert read(root) == Labels(
+        tuple(f"{root}/{path}" for path in paths),
+        ("cat", "cat", "dog"),
+        beside=(f"{root}/loose.jpg",),
+    )
 
 
 def test_class_folders_in_splits(tmp_path: Path) -> None:
     root = made(tmp_path, "Train/cat/a.jpg", "Train/dog/b.jpg", "test/cat/c.jpg", "test/d.jpg")
     found = read(root, split="train")
     assert found == Labels((f"{root}/Train/cat/a.jpg", f"{root}/Train/dog/b.jpg"), ("cat", "dog"),
-                           ("train", "train"))  # fmt: skip
+                           ("train", "train"), (f"{root}/test/d.jpg",))  # fmt: skip
     made(root, "other/cat/e.jpg")  # no split: they are all classes then
     assert isinstance(read(root), Labels)
     assert set(read(root).labels) == {"Train", "test", "other"}  # type: ignore[union-attr]  # it is Labels

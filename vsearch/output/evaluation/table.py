@@ -47,6 +47,12 @@ def say_missing(evaluation: Evaluation) -> None:
         say(f"vsearch: {missing(evaluation)}")
 
 
+def say_beside(paths: Sequence[str]) -> None:
+    """Say on stderr that these pictures, at least one, lie beside the class folders of a truth."""
+    pictures = count_of(len(paths), "picture")
+    say(f"{pictures} in no class folder, left out, as {paths[0]}")
+
+
 def missing(evaluation: Evaluation) -> str:
     """Say how many pictures of the truth are not there: "99 of 100 pictures are not there ..."."""
     what = "count as never found" if evaluation.kind == "queries" else "are left out"
