@@ -269,6 +269,7 @@ def started(index: Path, photos: Path, home: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done(vsearch: Run, tmp_path: Path) -> None:
     photos, index = tmp_path / "photos", tmp_path / "index"
     write_pictures(photos, 1500)

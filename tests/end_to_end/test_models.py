@@ -68,6 +68,7 @@ def names(done: subprocess.CompletedProcess[bytes]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_two_models_are_compared_over_the_same_queries(
     vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def test_from_a_name_to_an_answer(
     assert told["model"]["name"] == f"{NAME}@fp32"
 
 
+@pytest.mark.slow
 def test_an_exported_model_works_where_there_is_no_network(
     vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
 ) -> None:
@@ -154,7 +156,15 @@ def test_an_exported_model_works_where_there_is_no_network(
     assert b"get it with `vsearch models get hf-hub:org/tiny@int8`" in gone.stderr
 
 
-@pytest.mark.parametrize("damage", ["a byte", "cut off", "no model", "outside"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "a byte",
+        pytest.param("cut off", marks=pytest.mark.slow),
+        pytest.param("no model", marks=pytest.mark.slow),
+        pytest.param("outside", marks=pytest.mark.slow),
+    ],
+)
 def test_what_is_no_whole_model_is_not_taken_in(
     vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path, damage: str
 ) -> None:
@@ -192,7 +202,7 @@ def test_what_is_no_whole_model_is_not_taken_in(
         ("digest", b"wrong digest"),
         ("404", b"the hub has no such file"),
         ("500", b"the model cannot be fetched"),
-        ("hanging", b"the model cannot be fetched"),
+        pytest.param("hanging", b"the model cannot be fetched", marks=pytest.mark.slow),
         ("hanging at HEAD", b"the model cannot be fetched"),
         ("nobody", b"the model cannot be fetched"),
         ("gated", b"accept the terms on its page and log in with `hf auth login`"),
@@ -289,6 +299,7 @@ def test_a_conversion_that_is_killed_leaves_nothing_half_done(
     assert names(vsearch("models", "list", "--json", environ=cache)) == ["mini", NAME]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_ones_own(
     vsearch: Run, cache: dict[str, str], tmp_path: Path, published: Path
 ) -> None:
@@ -303,6 +314,7 @@ def test_a_checkpoint_of_ones_own(
     assert b"open_clip has no architecture 'ViT-B-33'" in odd.stderr
 
 
+@pytest.mark.slow
 def test_switching_the_model_of_an_index(
     vsearch: Run, hub: Hub, cache: dict[str, str], tmp_path: Path
 ) -> None:

@@ -73,8 +73,8 @@ def photos(tmp_path: Path) -> Path:
     ("number", "code"),
     [
         pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
-        pytest.param(signal.SIGTERM, 0, id="a service manager"),
-        pytest.param(signal.SIGKILL, -9, id="kill -9"),
+        pytest.param(signal.SIGTERM, 0, id="a service manager", marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -9, id="kill -9", marks=pytest.mark.slow),
     ],
 )
 def test_what_it_says_and_how_it_ends(

@@ -218,11 +218,14 @@ def test_little_is_answered_too(tmp_path: Path, name: str, count: int, classes: 
         if classes
     ]
     listed.append(("/pictures/gone.png", "class 0", "a"))
-    found = analysed(index, truth(tmp_path, listed), top=5)
+    found = analysed(index, truth(tmp_path, listed) if classes else None, top=5)
     assert found.pictures == count
-    assert found.labelling is not None
-    assert found.labelling.missing == 1
-    assert found.labelling.labelled == (count if classes else 0)
+    if classes:
+        assert found.labelling is not None
+        assert found.labelling.missing == 1
+        assert found.labelling.labelled == count
+    else:
+        assert found.labelling is None
     assert len(found.map.points) == count
     assert len(found.coverage.curve) == (1 if name == "all equal" else count)
     assert len(found.outliers.listed) == (5 if name == "eleven" else 0)
@@ -230,6 +233,13 @@ def test_little_is_answered_too(tmp_path: Path, name: str, count: int, classes: 
         (1, 12 if classes else 0) if name == "all equal" else (0, 0)
     )
     assert (found.suspects is None) == (not (name == "eleven" and classes == 2))
+
+
+def test_labels_of_none_of_the_pictures_are_an_error(tmp_path: Path) -> None:
+    index = index_of(tmp_path / "index", clustered(3)[0])
+    labels = truth(tmp_path, [("/pictures/gone.png", "class 0", "a")])
+    with pytest.raises(UsageError, match=r"none of the 1 labelled pictures .* /pictures/gone\.png"):
+        analysed(index, labels)
 
 
 def test_damaged_rows_are_counted_and_not_compared(tmp_path: Path) -> None:

@@ -241,7 +241,14 @@ def before_call(step: int, write: Callable[[], ExitStack]) -> Iterator[list[Exit
             working.close()
 
 
-@pytest.mark.parametrize("write", [compacted, grown, at_work])
+@pytest.mark.parametrize(
+    "write",
+    [
+        at_work,
+        pytest.param(compacted, marks=pytest.mark.slow),
+        pytest.param(grown, marks=pytest.mark.slow),
+    ],
+)
 def test_a_writer_that_comes_at_any_moment_is_no_fault(
     tmp_path: Path, write: Callable[[Path], ExitStack]
 ) -> None:

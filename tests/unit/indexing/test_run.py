@@ -827,7 +827,7 @@ def after_any_edits_the_index_is_that_of_a_fresh_run(
     assert committed <= len(CONTENTS)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=st.lists(edits, min_size=3, max_size=25))
 def test_after_any_edits_the_index_is_that_of_a_fresh_run(
     playground: Path, edits: list[tuple[str, str, str | bytes | None]]

@@ -555,7 +555,7 @@ def after_any_edits_and_runs_each_model_ends_up_as_if_alone(
     assert content(grown) == content(playground / "FakeEncoder")
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(st.one_of(edits, runs), min_size=3, max_size=25))
 def test_after_any_edits_and_runs_each_model_ends_up_as_if_alone(
     playground: Path, steps: list[tuple[str, str, Any]]

@@ -216,8 +216,10 @@ def test_who_is_not_let_in_is_told_what_to_do(
 @pytest.mark.parametrize(
     ("where", "redirected"),
     [
-        ("hang_at_head", False), ("hang_before", False), ("hang_before", True),
-        ("hang_within", False), ("hang_within", True),
+        ("hang_at_head", False), ("hang_before", False),
+        pytest.param("hang_before", True, marks=pytest.mark.slow),
+        pytest.param("hang_within", False, marks=pytest.mark.slow),
+        pytest.param("hang_within", True, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_hanging_hub_is_given_up_and_gone_on_with(

@@ -4,7 +4,10 @@ import hashlib
 import json
 import logging
 import math
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,18 @@ def prepare(data: bytes, spec: Preprocessing) -> NDArray[np.uint8]:
 
 def made(source: Source, target: Path, wanted: Wanted = "auto", **more: Any) -> ModelFolder:
     return convert(source, wanted, target, prepare=prepare, **more).folder
+
+
+@cache
+def made_once(wanted: Wanted, below: Path) -> Path:
+    return made(tiny("clip"), below / wanted, wanted).path
+
+
+@pytest.fixture
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Wanted], ModelFolder]:
+    """What gives the tiny CLIP in a precision, the same folder to all tests: for reading only."""
+    below = tmp_path_factory.getbasetemp() / "converted"
+    return lambda wanted: ModelFolder.open(made_once(wanted, below))
 
 
 @pytest.mark.parametrize("family", ["clip", "siglip", "coca", "mobileclip"])
@@ -80,12 +95,15 @@ def test_the_card_says_what_a_user_must_know(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["fp32", "fp16", "int8"])
-def test_a_precision_that_is_asked_for_is_taken(wanted: Wanted, tmp_path: Path) -> None:
-    card = made(tiny("clip"), tmp_path / "model", wanted).card
+def test_a_precision_that_is_asked_for_is_taken(
+    wanted: Wanted, converted: Callable[[Wanted], ModelFolder]
+) -> None:
+    card = converted(wanted).card
     assert card["image"]["precision"].startswith(wanted)
     assert card["text"]["precision"].startswith(wanted)
 
 
+@pytest.mark.slow
 def test_precisions_of_one_checkpoint_are_one_model(tmp_path: Path) -> None:
     source = with_checkpoint(tiny("clip"), tmp_path / "weights.safetensors")
     exact = made(source, tmp_path / "fp32", "fp32")
@@ -94,6 +112,7 @@ def test_precisions_of_one_checkpoint_are_one_model(tmp_path: Path) -> None:
     assert exact.identity.comparable(small.identity)
 
 
+@pytest.mark.slow
 def test_an_unfaithful_precision_is_a_model_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +148,7 @@ def test_what_was_done_before_an_interruption_is_not_done_again(
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["model"]
 
 
+@pytest.mark.slow
 def test_other_weights_are_not_mixed_with_the_remains_of_a_conversion(tmp_path: Path) -> None:
     target = tmp_path / "model"
 
@@ -145,6 +165,7 @@ def test_other_weights_are_not_mixed_with_the_remains_of_a_conversion(tmp_path: 
     assert texts[0] == pytest.approx(texts[1], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_made_again_replaces_the_old_one(tmp_path: Path) -> None:
     made(tiny("clip"), tmp_path / "model", "fp32")
     again = made(tiny("clip"), tmp_path / "model", "fp16")
@@ -152,8 +173,10 @@ def test_a_model_that_is_made_again_replaces_the_old_one(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["model"]
 
 
-def test_all_files_of_a_folder_may_be_read_by_the_same(tmp_path: Path) -> None:
-    folder = made(tiny("clip"), tmp_path / "model", "int8")
+def test_all_files_of_a_folder_may_be_read_by_the_same(
+    converted: Callable[[Wanted], ModelFolder],
+) -> None:
+    folder = converted("int8")
     modes = {path.name: path.stat().st_mode for path in folder.path.iterdir()}
     assert len(modes) >= 6
     assert len(set(modes.values())) == 1
@@ -161,9 +184,9 @@ def test_all_files_of_a_folder_may_be_read_by_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", ["fp32", "fp16", "int8"])
 def test_graphs_are_stored_as_onnxruntime_would_rewrite_them(
-    tmp_path: Path, wanted: Wanted
+    converted: Callable[[Wanted], ModelFolder], wanted: Wanted
 ) -> None:
-    folder = made(tiny("clip"), tmp_path / "model", wanted)
+    folder = converted(wanted)
     for name in ("image.onnx", "text.onnx"):
         graph = onnx.load(folder.path / name, load_external_data=False).graph
         assert any(node.domain == "com.microsoft" for node in graph.node)  # fused
@@ -178,9 +201,11 @@ def elements(tensor: onnx.TensorProto) -> int:
 
 
 @pytest.mark.parametrize("wanted", ["fp32", "fp16", "int8"])
-def test_one_query_is_answered_as_many_are(tmp_path: Path, wanted: Wanted) -> None:
+def test_one_query_is_answered_as_many_are(
+    converted: Callable[[Wanted], ModelFolder], wanted: Wanted
+) -> None:
     """Weights are not rearranged for it, which must only cost or spare time."""
-    folder = made(tiny("clip"), tmp_path / "model", wanted)
+    folder = converted(wanted)
     many, one = OnnxEncoder(folder), OnnxEncoder(folder, for_one=True)
     pictures = np.stack(
         [prepare(data, folder.preprocessing) for data in fidelity.probe_pictures()[:4]]
@@ -191,10 +216,13 @@ def test_one_query_is_answered_as_many_are(tmp_path: Path, wanted: Wanted) -> No
 
 @pytest.mark.parametrize("damage", ["a bit", "cut off", "empty", "gone"])
 def test_wrong_numbers_are_refused(
-    tmp_path: Path, damage: str, capfd: pytest.CaptureFixture[str]
+    converted: Callable[[Wanted], ModelFolder],
+    tmp_path: Path,
+    damage: str,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """They lie beside the graph and are mapped, not read: their digest counts all the same."""
-    folder = made(tiny("clip"), tmp_path / "model", "fp32")
+    folder = ModelFolder.open(shutil.copytree(converted("fp32").path, tmp_path / "model"))
     numbers = folder.path / "text.onnx.data"
     content = bytearray(numbers.read_bytes())
     content[len(content) // 2] ^= 1
@@ -245,6 +273,7 @@ def test_a_model_that_was_trained_to_give_probabilities_gives_them(tmp_path: Pat
     assert told.bias == pytest.approx(-10 + math.log(32_767))  # others in a batch of training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["auto", "bf16"])
 def test_what_bf16_does_to_pictures_is_measured(tmp_path: Path, wanted: Wanted) -> None:
     folder = made(tiny("clip"), tmp_path / "model", wanted, torch_weights=True)
@@ -259,6 +288,7 @@ def test_what_bf16_does_to_pictures_is_measured(tmp_path: Path, wanted: Wanted) 
     assert 0.5 < told["text_overlap"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wanted", "torch_in", "same_model"), [("auto", "fp32", True), ("bf16", "bf16", False)]
 )
@@ -463,6 +493,7 @@ def test_nothing_is_printed_or_logged(
     assert caplog.text == ""
 
 
+@pytest.mark.slow
 def test_versions_of_the_steps_are_part_of_what_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
