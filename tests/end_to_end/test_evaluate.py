@@ -105,7 +105,7 @@ def test_class_folders_are_labels(vsearch: Run, tmp_path: Path) -> None:
 def test_queries_with_graded_answers(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
     truth = tmp_path / "queries.csv"
     truth.write_text(
-        "query,path,grade\n"
+        "query,relevant path,grade\n"
         "an orange flower,IMG_0007.jpg,3\n"
         "an orange flower,IMG_0042.jpg,1\n"
         f"{PHOTOS / 'IMG_0010.jpg'},IMG_0010_q30.jpg,1\n"
@@ -229,6 +229,74 @@ def test_an_earlier_evaluation_is_a_baseline(
     assert done.returncode == 1
     line = "failed: zero_shot.top1_accuracy is worse by 0.3542 (1 before, 0.6458 now, p 0.0005"
     assert done.stderr.decode().startswith(line)
+
+
+def test_a_truth_that_grew_is_told_over_what_both_asked(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    head, *rows = CAPTIONS.read_text(encoding="utf-8").splitlines()
+    (tmp_path / "t.csv").write_text("\n".join([head, *rows[:40]]), encoding="utf-8")
+    asked = (tmp_path / "t.csv", "--images", PHOTOS)
+    (tmp_path / "before.json").write_text(
+        json.dumps(evaluated(vsearch, *asked, "-k", "3", index=photos_index))
+    )
+    (tmp_path / "t.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
+    now = evaluated(
+        vsearch, *asked, "--baseline", tmp_path / "before.json", "--max-drop", "0.2",
+        index=photos_index,
+    )  # fmt: skip
+    told = {gate["requirement"]: gate for gate in now["gates"]}
+    gate = told["baseline text_to_image.recall@3"]  # its k comes along
+    assert gate["passed"]
+    assert ", over the 40 queries of both, p " in gate["line"]
+    assert ", other queries, p " in told["baseline text_to_image.ece"]["line"]
+
+
+def test_a_graph_that_is_lost_is_told(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
+    shutil.copytree(photos_index, tmp_path / "index")
+    (tmp_path / "before.json").write_text(
+        json.dumps(evaluated(vsearch, CAPTIONS, index=photos_index))
+    )
+    (tmp_path / "index" / "sets" / "whole" / "graph.hnsw").write_bytes(b"no graph")
+    asked = ("evaluate", CAPTIONS, "--no-latency", "--index", tmp_path / "index")
+    done = vsearch(*asked)
+    assert done.returncode == 0
+    said = done.stderr.decode()
+    assert said.startswith("vsearch: the graph is not evaluated: graph.hnsw has 8 bytes instead of")
+    done = vsearch(*asked, "--baseline", tmp_path / "before.json")
+    assert done.returncode == 1
+    assert b"failed: graph.recall@5 has no value any more (1 before)\n" in done.stderr
+
+
+def test_two_files_of_one_name_are_refused_before_anything_is_measured(
+    vsearch: Run, tmp_path: Path
+) -> None:
+    done = vsearch("evaluate", CAPTIONS, "--junit", "a.xml", "--markdown", "./a.xml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"\n") == 1
+    assert b"name the same file" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_costs_nothing_else(
+    photos_index: Path, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    most = 100_000  # bytes: enough for all but the report
+    asked: list[str | Path] = [sys.executable, "-m", "vsearch", "evaluate", CAPTIONS]
+    asked += ["--no-latency", "--index", photos_index, "--report", "r.html", "--junit", "j.xml"]
+    done = subprocess.run(
+        [*asked, "--require", "recall@1>=0.9"], capture_output=True, cwd=tmp_path, check=False,
+        env=environment(tmp_path),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )  # fmt: skip
+    assert done.returncode == 2
+    *_, failed, error = done.stderr.decode().splitlines()
+    assert failed == "failed: text_to_image.recall@1 is 0.6667, and >= 0.9 is required"
+    assert error.startswith("vsearch: ")
+    assert "r.html" in error
+    assert done.stdout.startswith(b"mini\ttext_to_image.recall@1\t0.6667\t")
+    assert (tmp_path / "j.xml").exists()
+    assert not (tmp_path / "r.html").exists()
 
 
 def test_pictures_that_are_missing_are_named(

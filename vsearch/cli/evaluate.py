@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -21,8 +24,6 @@ from vsearch.cli.temporary import index_with
 from vsearch.cli.values import PATH, Number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from vsearch.evaluation.gates import Requirement
     from vsearch.evaluation.record import Earlier
     from vsearch.evaluation.results import Evaluated, Evaluation, Gate, Kind
@@ -206,7 +207,7 @@ def evaluate(
     Pictures that the index has are not read; others are embedded for the time being. Exits with 1
     when a gate fails.
     """
-    from vsearch.evaluation.gates import Requirement
+    from vsearch.evaluation.gates import Requirement, depths_of
     from vsearch.evaluation.record import read_earlier
     from vsearch.output.evaluation.junit import require_junit, write_junit
     from vsearch.output.evaluation.markdown import require_markdown, write_markdown
@@ -216,13 +217,20 @@ def evaluate(
 
     requirements = [Requirement.parsed(one) for one in require or ()]
     earlier = read_earlier(baseline) if baseline else None
-    for target, can_be_written in (
-        (report, require_report),
-        (junit, require_junit),
-        (markdown, require_markdown),
-    ):
-        if target:
-            can_be_written(target)
+    files = [
+        _File(target, require, write)
+        for target, require, write in (
+            (
+                report,
+                require_report,
+                partial(_write_report, max_megapixels=max_megapixels, quiet=quiet),
+            ),
+            (junit, require_junit, write_junit),
+            (markdown, require_markdown, write_markdown),
+        )
+        if target
+    ]
+    _require(files)
     try:
         found = _evaluated(
             _Asked(
@@ -234,7 +242,9 @@ def evaluate(
                 device,
                 offline,
                 index_folder,
-                depths=tuple(sorted({*(k or (1, 5, 10)), *_depths(requirements)})),
+                depths=tuple(
+                    sorted({*(k or (1, 5, 10)), *_depths(requirements), *depths_of(earlier or ())})
+                ),
                 sample=sample,
                 seed=seed,
                 allow_missing=allow_missing,
@@ -248,21 +258,55 @@ def evaluate(
         form = form_of(as_json=as_json)
         if form == "table":
             print_evaluation(found, form)
-        if report:
-            _write_report(found, report, max_megapixels, quiet=quiet)
-        if junit:
-            write_junit(found, junit)
-        if markdown:
-            write_markdown(found, markdown)
+        failure = _written(files, found)
         say_missing(found)
         say_gates(found)
         if form != "table":  # last, since who reads it may be gone
             print_evaluation(found, form)
+        if failure:
+            raise failure
     except KeyboardInterrupt:
         say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
     if not all(gate.passed for gate in found.gates):
         raise typer.Exit(1)
+
+
+class _File(NamedTuple):
+    """A file that was asked for: what looks whether it can be written, and what writes it."""
+
+    target: Path
+    require: Callable[[Path], None]
+    write: Callable[[Evaluation, Path], None]
+
+
+def _require(files: Sequence[_File]) -> None:
+    """Look whether the files can be written, each to a place of its own, before anything else is.
+
+    Raises UsageError.
+    """
+    from vsearch.errors import UsageError
+
+    for one in files:
+        one.require(one.target)
+    if len({os.path.realpath(one.target) for one in files}) < len(files):
+        raise UsageError("--report, --junit and --markdown name the same file; name others")
+
+
+def _written(files: Sequence[_File], found: Evaluation) -> Exception | None:
+    """Write the files, each whatever happened to another; return what kept the first from it.
+
+    What was measured is not lost by it: that error is to be raised when all else is said.
+    """
+    from vsearch.errors import VsearchError
+
+    failure: Exception | None = None
+    for one in files:
+        try:
+            one.write(found, one.target)
+        except (VsearchError, OSError) as error:
+            failure = failure or error
+    return failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +347,7 @@ def _gates(
     gates = list(check(requirements, models, kind))
     if earlier:
         gates += check_baseline(earlier, models, max_drop, kind)
-    return tuple(gates)
+    return tuple(sorted(gates, key=lambda gate: gate.passed))  # those that failed first
 
 
 def _evaluated(
@@ -426,7 +470,7 @@ def _all_below(paths: Sequence[str]) -> list[str]:
 
 
 def _write_report(
-    found: Evaluation, target: Path, max_megapixels: float | None, *, quiet: bool
+    found: Evaluation, target: Path, *, max_megapixels: float | None, quiet: bool
 ) -> None:
     from vsearch.config import cores
     from vsearch.output.bar import Bar

@@ -16,7 +16,7 @@ from vsearch.evaluation.protocols.queries import search
 from vsearch.evaluation.results import Evaluated
 from vsearch.evaluation.texts import embed_texts
 from vsearch.images.formats import SUFFIXES
-from vsearch.index import Index
+from vsearch.index import GraphUnusable, Index
 from vsearch.searching.fetch import is_url
 from vsearch.searching.query import embed_each, parse
 from vsearch.searching.relevance import cutoff
@@ -77,13 +77,17 @@ def evaluate(
         else:
             pictures = gallery_of(index, truth.paths)
             lost = len(truth.paths) - len(pictures.items)
-            truth = _there(truth, pictures, folder, allow_missing=options.allow_missing)
+            truth = _there(truth, pictures, allow_missing=options.allow_missing)
             if isinstance(truth, Captions):
                 results, asked, texts = _captions(truth, pictures, encoder, options, progress)
             else:
                 results, asked, texts = _labels(truth, pictures, encoder, options, progress)
         ids = [str(number) for number in range(len(asked))]
-        found = graph(index, ids, asked, options.k, progress=progress)
+        of_graph, no_graph = None, ""
+        try:
+            of_graph = graph(index, ids, asked, options.k, progress=progress)
+        except GraphUnusable as error:
+            no_graph = str(error)
         is_active = _is_active(folder, index)
         name = index.vector_set
     latency: Latency | None = None
@@ -91,7 +95,9 @@ def evaluate(
         progress("latency", 0, 1)
         latency = measure_latency(folder, texts, encoder, pixel_limit=options.pixel_limit)
         progress("latency", 1, 1)
-    return Evaluated(encoder.identity, name, (*results, *([found] if found else [])), latency, lost)
+    if of_graph:
+        results.append(of_graph)
+    return Evaluated(encoder.identity, name, tuple(results), latency, lost, no_graph)
 
 
 def _captions(
@@ -159,7 +165,7 @@ def _queries(
     known = dict(zip(truth.paths, index.rows_of(truth.paths).tolist(), strict=True))
     lost = [path for path, row in known.items() if row < 0]
     if lost and not options.allow_missing:
-        raise missing(lost, len(truth.paths), index.folder)
+        raise missing(lost, len(truth.paths))
     # Under the names that the index has them by, whatever links the truth names them through.
     named = {path: entry for path in truth.paths if (entry := index.entry(path))}
     as_indexed = {path: os.path.join(one.root, one.path) for path, one in named.items()}
@@ -222,7 +228,7 @@ def query_term(query: str, folders: Sequence[str]) -> Term:
 
 
 def _there(
-    truth: Captions | Labels, pictures: Gallery, folder: Path, *, allow_missing: bool
+    truth: Captions | Labels, pictures: Gallery, *, allow_missing: bool
 ) -> Captions | Labels:
     """Return what the truth says of the pictures that there are. Raises UsageError."""
     there = set(pictures.items)
@@ -230,7 +236,7 @@ def _there(
     if not lost:
         return truth
     if not allow_missing or not there:
-        raise missing(lost, len(truth.paths), folder)
+        raise missing(lost, len(truth.paths))
     if isinstance(truth, Labels):
         kept = [pair for pair in zip(truth.paths, truth.labels, strict=True) if pair[0] in there]
         return Labels(*map(tuple, zip(*kept, strict=True)))
@@ -245,14 +251,14 @@ def _there(
     )
 
 
-def missing(lost: Sequence[str], pictures: int, folder: Path) -> UsageError:
+def missing(lost: Sequence[str], pictures: int) -> UsageError:
     """Return the error for pictures of the truth without an embedding."""
     shown = ", ".join(repr(path) for path in lost[:_NAMED])
     more = ", ..." if len(lost) > _NAMED else ""
     return UsageError(
-        f"{len(lost):,} of {pictures:,} pictures are not there, or cannot be used, in {folder}: "
-        f"{shown}{more}; say where they are with --images, bring the index up to date with "
-        "`vsearch index`, or leave them out with --allow-missing"
+        f"{len(lost):,} of {pictures:,} pictures are not there, or cannot be used: {shown}{more}; "
+        "say where they are with --images, bring the index up to date with `vsearch index`, or "
+        "leave them out with --allow-missing"
     )
 
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
-from vsearch.evaluation.comparison import is_better_lower, shared
-from vsearch.evaluation.record import latency_metrics
+from vsearch.evaluation.comparison import changes, is_better_lower
+from vsearch.evaluation.record import as_recorded, latency_metrics, recorded
 from vsearch.evaluation.results import Gate, Kind
-from vsearch.evaluation.significance import RESAMPLES, paired
+from vsearch.evaluation.significance import RESAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from vsearch.evaluation.record import Earlier, EarlierResult
-    from vsearch.evaluation.results import Evaluated, Result
+    from vsearch.evaluation.comparison import Change
+    from vsearch.evaluation.record import Earlier
+    from vsearch.evaluation.results import Evaluated
 
 _RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -98,9 +99,8 @@ class Requirement:
 
     @property
     def depth(self) -> int | None:
-        """The k of recall@k and others like it."""
-        digits = self.metric.rpartition("@")[2]
-        return int(digits) if re.fullmatch(r"[1-9][0-9]{0,8}", digits) else None
+        """The k of its metric, see `depth_of`."""
+        return depth_of(self.metric)
 
     def full_name(self, kind: Kind, *, latency: bool = True) -> str:
         """Return the full name of its metric with that kind of truth.
@@ -124,6 +124,12 @@ class Requirement:
         raise UsageError(f"no such metric with {kind}, {whole!r}; there are {known}")
 
 
+def depth_of(metric: str) -> int | None:
+    """Return the k of recall@k and others like it."""
+    digits = metric.rpartition("@")[2]
+    return int(digits) if re.fullmatch(r"[1-9][0-9]{0,8}", digits) else None
+
+
 def metrics_of(evaluated: Evaluated) -> dict[str, float]:
     """Return every metric of a model by its full name, those of latency by theirs alone."""
     found = {
@@ -139,19 +145,28 @@ def check(
 ) -> Iterator[Gate]:
     """Yield whether each model meets each of the requirements.
 
-    A metric without a value meets none, nor does one that was not measured after all. Raises
-    UsageError for a metric that there is not with this kind of truth.
+    A metric counts as it is recorded: what was read off an evaluation, it meets. One without a
+    value meets none, nor does one that was not measured after all. Raises UsageError for a metric
+    that there is not with this kind of truth.
     """
     for model in models:
         known = metrics_of(model)
         for one in requirements:
             name = one.full_name(kind)
-            value = known.get(name, math.nan)
+            value = recorded(known.get(name, math.nan))
             passed = math.isfinite(value) and _RELATIONS[one.relation](value, one.bound)
             of = f" of {model.model.name}" if len(models) > 1 else ""
-            shown = f"{value:.4g}" if math.isfinite(value) else "without a value"
-            line = f"{name}{of} is {shown}, and {one.relation} {one.bound:g} is required"
+            shown = _apart(value, one.bound) if math.isfinite(value) else "without a value"
+            line = f"{name}{of} is {shown}, and {one.relation} {one.bound:.12g} is required"
             yield Gate(one.text + of, passed, line)
+
+
+def _apart(value: float, bound: float) -> str:
+    """Return a value in four digits, or so many that it is not taken for the `bound` it is not."""
+    digits = 4
+    while digits < 17 and value != bound and float(f"{value:.{digits}g}") == bound:
+        digits += 1
+    return f"{value:.{digits}g}"
 
 
 def check_baseline(
@@ -159,13 +174,13 @@ def check_baseline(
 ) -> Iterator[Gate]:
     """Yield for each metric of quality whether it is worse than earlier by more than `most`.
 
-    It counts when the difference is more than chance makes. Where the same queries were asked, that
-    is told by paired bootstrap, over all metrics that have become worse so much by Holm's method
-    ("A Simple Sequentially Rejective Multiple Test Procedure", 1979); else, and for metrics that
-    are no mean over queries, by whether the earlier value lies outside of the interval of today.
+    It counts when the difference is more than chance makes (see `comparison.changes`), over all
+    metrics that have become worse so much by Holm's method ("A Simple Sequentially Rejective
+    Multiple Test Procedure", 1979).
 
     A model is compared with the earlier one of its name, else with the first. A metric that had a
-    value and has none now is worse. Raises UsageError when the baseline is of another kind.
+    value and has none now is worse, but for `ece` of another model: only some know what their
+    cosines tell. Raises UsageError when the baseline is of another kind.
     """
     if earlier[0].kind != kind:
         raise UsageError(
@@ -177,87 +192,72 @@ def check_baseline(
         # Holm's first step is SIGNIFICANT by so many: fewer resamples could never come below it.
         tested = sum(len(result.metrics) for result in before.results.values())
         resamples = max(RESAMPLES, 50 * tested)
-        drops = [
-            drop
-            for result in model.results
-            if result.name in before.results
-            for drop in _drops(result, before.results[result.name], resamples)
-        ]
-        now = {result.name for result in model.results}
-        for name, result in before.results.items():
-            if name not in now and name != "graph":
-                drops += [
-                    _Drop(f"{name}.{metric}", value, math.nan, math.inf, None, True)
-                    for metric, value in result.metrics.items()
-                    if math.isfinite(value)
-                ]
-        worse = sorted(
-            (one for one in drops if one.p is not None and one.amount > most),
-            key=lambda one: one.p or 0.0,
-        )
-        told: dict[str, bool] = {}
-        rejecting = True
-        for place, one in enumerate(worse):
-            rejecting = rejecting and (one.p or 0.0) <= SIGNIFICANT / (len(worse) - place)
-            told[one.name] = rejecting
+        now = {result.name: as_recorded(result) for result in model.results}
+        drops, lost = [], []
+        for name, then in before.results.items():
+            found = changes(now[name], then, resamples) if name in now else {}
+            for metric, one in then.metrics.items():
+                if metric in found:
+                    drops.append(_Drop(f"{name}.{metric}", found[metric]))
+                elif math.isfinite(one.value):
+                    lost.append((f"{name}.{metric}", one.value))
+        significant = _significant([drop for drop in drops if drop.amount > most])
         of = f" of {model.model.name}" if len(models) > 1 else ""
-        for one in drops:
-            beyond = one.amount > most
-            significant = told.get(one.name, one.outside)
-            yield Gate(
-                f"baseline {one.name}{of}",
-                not (beyond and significant),
-                one.line(of, most, significant=significant),
-            )
+        for drop in drops:
+            failed = drop.name in significant
+            yield Gate(f"baseline {drop.name}{of}", not failed, drop.line(of, most, sure=failed))
+        for name, value in lost:
+            needless = name.endswith(".ece") and before.model != model.model.name
+            line = f"{name}{of} has no value any more ({value:.4g} before)"
+            if needless:
+                line = f"{name}{of} has no value with this model ({value:.4g} with {before.model})"
+            yield Gate(f"baseline {name}{of}", needless, line)
+
+
+def _significant(drops: Sequence[_Drop]) -> set[str]:
+    """Return the names of those that are more than chance makes, by Holm's method."""
+    found = set()
+    ordered = sorted(drops, key=lambda drop: drop.change.difference.p)
+    for place, drop in enumerate(ordered):
+        if drop.change.difference.p > SIGNIFICANT / (len(ordered) - place):
+            break
+        found.add(drop.name)
+    return found
+
+
+def depths_of(earlier: Sequence[Earlier]) -> set[int]:
+    """Return each k that a metric of earlier evaluations has."""
+    names = {
+        metric for one in earlier for result in one.results.values() for metric in result.metrics
+    }
+    return {depth for name in names if (depth := depth_of(name))}
 
 
 @dataclass(frozen=True, slots=True)
 class _Drop:
-    """How much worse a metric is than earlier: `amount`, below zero where it is better.
-
-    `p` is told over the same queries, None without; `outside`: the earlier value lies outside of
-    the interval of today.
-    """
+    """How a metric differs from earlier."""
 
     name: str
-    before: float
-    now: float
-    amount: float
-    p: float | None
-    outside: bool
+    change: Change
 
-    def line(self, of: str, most: float, *, significant: bool) -> str:
-        """Say how it differs."""
-        if math.isnan(self.now):
-            return f"{self.name}{of} has no value any more ({self.before:.4g} before)"
+    @property
+    def amount(self) -> float:
+        """How much worse it is; below zero where it is better."""
+        sign = -1.0 if is_better_lower(self.name) else 1.0
+        return recorded(sign * (self.change.before - self.change.now))
+
+    def line(self, of: str, most: float, *, sure: bool) -> str:
+        """Say how it differs, and how that was told; `sure`: it is more than chance makes."""
+        one = self.change
         change = "is" if self.amount == 0 else "is worse by" if self.amount > 0 else "is better by"
         by = "as it was" if self.amount == 0 else f"{abs(self.amount):.4g}"
-        sure = "" if self.p is None else f", p {self.p:.2g}"
-        chance = "" if significant or self.amount <= most else ", which may be chance"
+        over = ""
+        if not one.all_same:
+            over = (
+                f", over the {one.queries:,} queries of both" if one.queries else ", other queries"
+            )
+        chance = "" if sure or self.amount <= most else ", which may be chance"
         return (
-            f"{self.name}{of} {change} {by} ({self.before:.4g} before, {self.now:.4g} now{sure})"
-            f"{chance}; at most {most:g} is allowed"
+            f"{self.name}{of} {change} {by} ({one.before:.4g} before, {one.now:.4g} now{over}, "
+            f"p {one.difference.p:.2g}){chance}; at most {most:g} is allowed"
         )
-
-
-def _drops(result: Result, before: EarlierResult, resamples: int) -> Iterator[_Drop]:
-    same = shared(result, before.ids, before.per_query)
-    for metric, old in before.metrics.items():
-        now = result.metrics.get(metric)
-        name = f"{result.name}.{metric}"
-        if not math.isfinite(old):
-            continue
-        if now is None:
-            if "@" not in metric:  # else it was taken at another k
-                yield _Drop(name, old, math.nan, math.inf, None, True)
-            continue
-        if not math.isfinite(now.value):
-            yield _Drop(name, old, math.nan, math.inf, None, True)
-            continue
-        sign = -1.0 if is_better_lower(metric) else 1.0
-        amount = sign * (old - now.value)
-        p = None
-        if metric in same:
-            p = paired(*same[metric], result.clusters, resamples=resamples).p
-        outside = not now.low <= old <= now.high
-        yield _Drop(name, old, now.value, round(amount, 9), p, outside)

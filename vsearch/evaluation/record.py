@@ -17,31 +17,22 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vsearch.errors import SourceError, UsageError
+from vsearch.evaluation.comparison import Asked, asked_of
 from vsearch.evaluation.latency import percentiles
+from vsearch.evaluation.results import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from vsearch.evaluation.results import Evaluated, Evaluation, Latency, Result, Scores
 
 FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierResult:
-    """What one protocol came to then: metrics by name, and each query's values by its id."""
-
-    metrics: Mapping[str, float]
-    ids: tuple[str, ...]
-    per_query: Mapping[str, NDArray[np.float64]]
+_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,7 @@ class Earlier:
 
     kind: str
     model: str
-    results: Mapping[str, EarlierResult]
+    results: Mapping[str, Asked]
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -71,6 +62,26 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         }
     )
     return found
+
+
+def recorded(value: float) -> float:
+    """Return a number as it is written: of 6 decimals. So it is compared, too, with what was."""
+    return round(value, _DECIMALS)
+
+
+def as_recorded(result: Result) -> Asked:
+    """Return of a result what is compared with an earlier one, to the precision of that."""
+    import numpy as np
+
+    asked = asked_of(result)
+    return replace(
+        asked,
+        metrics={
+            name: Estimate(recorded(one.value), recorded(one.low), recorded(one.high), one.n)
+            for name, one in asked.metrics.items()
+        },
+        per_query={name: np.round(one, _DECIMALS) for name, one in asked.per_query.items()},
+    )
 
 
 def latency_metrics(latency: Latency) -> dict[str, float]:
@@ -116,9 +127,14 @@ def read_earlier(path: Path) -> list[Earlier]:
                 str(found["kind"]),
                 str(model["model"]["name"]),
                 {
-                    name: EarlierResult(
+                    name: Asked(
                         {
-                            metric: _number(one["value"])
+                            metric: Estimate(
+                                _number(one["value"]),
+                                _number(one["low"]),
+                                _number(one["high"]),
+                                int(one["n"]),
+                            )
                             for metric, one in result["metrics"].items()
                         },
                         tuple(map(str, result["ids"])),
@@ -134,7 +150,13 @@ def read_earlier(path: Path) -> list[Earlier]:
         ]
     except (KeyError, TypeError, AttributeError, ValueError):
         raise _damaged(path) from None
-    if not models:
+    lengths = (
+        len(values) == len(result.ids)
+        for model in models
+        for result in model.results.values()
+        for values in result.per_query.values()
+    )
+    if not models or not all(lengths):
         raise _damaged(path)
     return models
 
@@ -197,9 +219,9 @@ def _scores(scores: Scores) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever JSON may hold
-    """Return the value with null for what is no finite number, and numbers of 6 decimals."""
+    """Return the value with null for what is no finite number, others as `recorded`."""
     if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
+        return recorded(value) if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -139,7 +139,8 @@ class Latency:
 class Evaluated:
     """One model: what each protocol came to. `vector_set` is where its embeddings are.
 
-    `missing` pictures of the truth have none.
+    `missing` pictures of the truth have none. `no_graph` is why the graph cannot be used, "" where
+    it can.
     """
 
     model: ModelIdentity
@@ -147,14 +148,15 @@ class Evaluated:
     results: tuple[Result, ...]
     latency: Latency | None = None
     missing: int = 0
+    no_graph: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Whether a model is better than the first one (or the baseline), by one metric.
+    """Whether a model is better than the first one, by one metric.
 
-    `difference` is its mean less that of `other`, over the same queries; [low, high] its 95 %
-    interval and `p` the two-sided p-value of "no difference", both by paired bootstrap.
+    `difference` is its value less that of `other`, over the same queries; [low, high] its 95 %
+    interval and `p` the two-sided p-value of "no difference": see `comparison.changes`.
     """
 
     metric: str

@@ -13,6 +13,7 @@ The same seed gives the same result. Memory is bounded: some copies of the value
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from vsearch.evaluation.results import Estimate
+
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
     Interval = tuple[float, float]
@@ -29,12 +32,13 @@ if TYPE_CHECKING:
 LEVEL = 0.95  # of an interval
 RESAMPLES = 2000
 _DRAWS = 1 << 20  # at once
+_NORMAL = 1.959964  # standard deviations from the mean to an end of an interval
 _KINDS = 16  # draws of single units that take as long as drawing how often one kind comes
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """How much better one model is than another, over the same queries.
+class Difference:
+    """How much higher a metric is of one model than of another.
 
     `low` and `high` are the 95 % interval of `difference`; `p` is the two-sided p-value of "no
     difference", in (0, 1].
@@ -69,7 +73,7 @@ def paired(
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> Paired:
+) -> Difference:
     """Return how much higher the mean of `values` (q,) is than that of `others` (q,).
 
     Both are of the same queries, in the same order; those with nan in either are left out, and
@@ -82,6 +86,30 @@ def paired(
     sums, sizes = _units(values - others, clusters)
     difference = float(sums.sum() / sizes.sum()) if len(sums) else float("nan")
     return _compared(difference, _means(sums, sizes, seed, resamples), len(sums))
+
+
+def unpaired(one: Estimate, other: Estimate) -> Difference:
+    """Return how much higher `one` is than `other`, by the intervals of both.
+
+    For what is no mean over queries, or not over the same ones. Half the width of the interval is
+    the root of the sum of the squares of theirs, on the sides that face each other (MOVER: Zou and
+    Donner, "Construction of confidence limits about effect measures: A general approach", 2008), p
+    that of a normal variable of that width. Of the same queries it tells less than `paired` would:
+    what both have in common counts as chance. p is bounded as there, by the fewer queries; it is 1
+    where an interval is unknown.
+    """
+    difference = one.value - other.value
+    below = math.hypot(one.value - one.low, other.high - other.value)
+    above = math.hypot(one.high - one.value, other.value - other.low)
+    margin = above if difference < 0 else below
+    if difference == 0 or not math.isfinite(difference) or not math.isfinite(margin):
+        p = 1.0
+    elif margin == 0:
+        p = 0.0
+    else:
+        p = math.erfc(_NORMAL * abs(difference) / margin / math.sqrt(2))
+    p = max(p, _least_p(min(one.n, other.n)))
+    return Difference(difference, difference - below, difference + above, p)
 
 
 def interval_of(
@@ -176,13 +204,18 @@ def _percentiles(resampled: Floats) -> Interval:
     return float(ends[0]), float(ends[1])
 
 
-def _compared(difference: float, resampled: Floats, units: int) -> Paired:
+def _least_p(units: int) -> float:
+    """Return what no test by signs of so many independent differences goes below."""
+    return 2.0 ** (1 - max(1, min(units, 1000)))
+
+
+def _compared(difference: float, resampled: Floats, units: int) -> Difference:
     import numpy as np
 
     low, high = _percentiles(resampled)
     if not len(resampled) or np.isnan(difference):
-        return Paired(difference, low, high, 1.0)
+        return Difference(difference, low, high, 1.0)
     rounded = 1e-12 * np.abs(resampled).max()  # by which sums in another order may differ
     extreme = np.count_nonzero(np.abs(resampled - difference) >= abs(difference) - rounded)
     p = (1 + extreme) / (1 + len(resampled))
-    return Paired(difference, low, high, max(float(p), 2.0 ** (1 - min(units, 1000))))
+    return Difference(difference, low, high, max(float(p), _least_p(units)))

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["captions", "labels", "queries", "pictures"]
 
-PATHS = ("path", "image", "file", "filename", "file_name", "image_name", "image_path", "relevant")
+PATHS = (
+    "path", "image", "file", "filename", "file_name", "image_name", "image_path", "relevant",
+    "relevant path", "relevant_path",
+)  # fmt: skip
 CAPTIONS = ("caption", "comment", "text")
 LABELS = ("label", "class", "category")
 QUERIES = ("query",)

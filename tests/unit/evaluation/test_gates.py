@@ -13,7 +13,7 @@ import pytest
 from vsearch.errors import SourceError, UsageError, VsearchError
 from vsearch.evaluation.comparison import compare
 from vsearch.evaluation.estimates import means
-from vsearch.evaluation.gates import Requirement, check, check_baseline, metrics_of
+from vsearch.evaluation.gates import Requirement, check, check_baseline, depths_of, metrics_of
 from vsearch.evaluation.record import as_json, read_earlier
 from vsearch.evaluation.results import Estimate, Evaluated, Evaluation, Latency, Result
 from vsearch.records import ModelIdentity
@@ -173,12 +173,91 @@ def test_queries_in_another_order_are_the_same_queries(tmp_path: Path) -> None:
     assert not gate.passed
 
 
-def test_other_queries_are_compared_by_the_interval(tmp_path: Path) -> None:
-    many = read_earlier(earlier(tmp_path / "before.json", model(np.arange(1000) % 2.0)))
-    (gate,) = check_baseline(many, [model(HALF * 0.98)], 0.0, "captions")
-    assert gate.passed  # .50 is in the interval of .49 over 100 queries
-    (gate,) = check_baseline(many, [model(HALF * 0)], 0.0, "captions")
+def asking(values: np.ndarray, first: int) -> Evaluated:
+    """Return a model with these values of recall@1, of the queries from the number `first` on."""
+    one = model(values)
+    ids = tuple(f"query {first + number}" for number in range(len(values)))
+    return dataclasses.replace(one, results=(dataclasses.replace(one.results[0], ids=ids),))
+
+
+def test_queries_that_are_new_leave_the_others_paired(tmp_path: Path) -> None:
+    """Ten of 100 are lost, one query is another: that is told as if all were the same."""
+    before = read_earlier(earlier(tmp_path / "before.json", model(HALF)))
+    (gate,) = check_baseline(before, [asking(worse_by(10)[1:], 1)], 0.01, "captions")
     assert not gate.passed
+    assert "(0.5051 before, 0.404 now, over the 99 queries of both, p 0." in gate.line
+    values = np.append(HALF, np.zeros(60))  # what is new counts for nothing
+    (gate,) = check_baseline(before, [asking(values, 0)], 0.0, "captions")
+    assert gate.passed
+    assert "is as it was (0.5 before, 0.5 now, over the 100 queries of both, p 1)" in gate.line
+
+
+def test_other_queries_are_compared_by_both_intervals(tmp_path: Path) -> None:
+    before = read_earlier(earlier(tmp_path / "before.json", model(HALF)))
+    lower = (np.arange(1000) % 100 < 40).astype(float)  # .50 of 100 is in no interval of .40
+    (gate,) = check_baseline(before, [asking(lower, 500)], 0.0, "captions")
+    assert gate.passed
+    assert "(0.5 before, 0.4 now, other queries, p 0.06)" in gate.line
+    (gate,) = check_baseline(before, [asking(HALF * 0, 500)], 0.0, "captions")
+    assert not gate.passed
+
+
+def test_a_few_in_common_do_not_speak_for_the_others(tmp_path: Path) -> None:
+    before = read_earlier(earlier(tmp_path / "before.json", model(HALF)))
+    now = np.ones(100)
+    now[:30] = 0  # of the 30 that both asked, as many as were right before are wrong now
+    (gate,) = check_baseline(before, [asking(now, 70)], 0.0, "captions")
+    assert gate.passed
+    assert "is better by 0.2 (0.5 before, 0.7 now, other queries" in gate.line
+
+
+@pytest.mark.parametrize("queries", [30, 200])
+def test_chance_fails_few_baselines_of_other_queries(tmp_path: Path, queries: int) -> None:
+    """Of 100 that are as good as before, some 5 % at most fail."""
+    random = np.random.default_rng(1)
+    failed = 0
+    for _ in range(100):
+        old, new = ((random.random(queries) < 0.6).astype(float) for _ in range(2))
+        before = read_earlier(earlier(tmp_path / "before.json", model(old)))
+        (gate,) = check_baseline(before, [asking(new, queries)], 0.0, "captions")
+        failed += not gate.passed
+    assert failed <= 8
+
+
+def test_what_was_rounded_when_it_was_written_is_as_it_was(tmp_path: Path) -> None:
+    thirds = np.arange(90) % 3 / 3
+    before = read_earlier(earlier(tmp_path / "before.json", model(thirds)))
+    (gate,) = check_baseline(before, [model(thirds)], 0.0, "captions")
+    assert gate.passed
+    assert "is as it was (0.3333 before, 0.3333 now, p 1)" in gate.line
+
+
+def test_what_was_read_off_an_evaluation_is_met(tmp_path: Path) -> None:
+    two = model((np.arange(90) % 3 > 0).astype(float))
+    path = earlier(tmp_path / "e.json", two)
+    result = json.loads(path.read_text())["models"][0]["protocols"]["text_to_image"]
+    written = result["metrics"]["recall@1"]["value"]
+    (gate,) = check([Requirement.parsed(f"recall@1>={written}")], [two], "captions")
+    assert gate.passed
+    (gate,) = check([Requirement.parsed("recall@1>=0.6667")], [two], "captions")
+    assert gate.line == "text_to_image.recall@1 is 0.66667, and >= 0.6667 is required"
+
+
+def test_each_k_of_a_baseline_is_asked_for(tmp_path: Path) -> None:
+    at = {name: Estimate(0.5, 0.4, 0.6, 100) for name in ("recall@7", "map@r", "tar@0.001")}
+    before = read_earlier(earlier(tmp_path / "before.json", model(HALF, others=at)))
+    assert depths_of(before) == {1, 7}
+    gates = {one.requirement: one for one in check_baseline(before, [model(HALF)], 0.0, "captions")}
+    assert not gates["baseline text_to_image.recall@7"].passed
+
+
+def test_a_model_that_knows_less_of_its_cosines_is_not_worse(tmp_path: Path) -> None:
+    ece = {"ece": Estimate(0.05, 0.04, 0.06, 100)}
+    before = read_earlier(earlier(tmp_path / "before.json", model(HALF, others=ece)))
+    for name, passed in (("one", False), ("two", True)):
+        gates = list(check_baseline(before, [model(HALF, name=name)], 0.0, "captions"))
+        assert [gate.passed for gate in gates] == [True, passed]
+    assert gates[1].line == "text_to_image.ece has no value with this model (0.05 with one)"
 
 
 def test_of_some_metrics_less_is_better(tmp_path: Path) -> None:
@@ -234,13 +313,6 @@ def test_what_has_no_value_any_more_is_worse(tmp_path: Path, lost: str) -> None:
     gate = gates["baseline text_to_image.mrr"]
     assert not gate.passed
     assert gate.line == "text_to_image.mrr has no value any more (0.5 before)"
-
-
-def test_a_metric_at_another_k_is_not_missed(tmp_path: Path) -> None:
-    at_7 = {"recall@7": Estimate(0.5, 0.4, 0.6, 100)}
-    before = read_earlier(earlier(tmp_path / "before.json", model(HALF, others=at_7)))
-    (gate,) = check_baseline(before, [model(HALF)], 0.0, "captions")
-    assert gate.passed
 
 
 def test_of_hundreds_of_metrics_each_can_fail(tmp_path: Path) -> None:
@@ -299,6 +371,14 @@ def test_a_model_is_compared_with_the_one_of_its_name(tmp_path: Path) -> None:
         (b"[]", SourceError, "no evaluation"),
         (b"{}", SourceError, "no evaluation"),
         (b'{"models": [{"model": {"name": "a"}, "protocols": {"x": 1}}]}', SourceError, "no eval"),
+        (
+            (
+                b'{"kind": "captions", "models": [{"model": {"name": "a"}, "protocols": {"x": '
+                b'{"metrics": {}, "ids": ["a"], "per_query": {"mrr": [1, 2]}}}}]}'
+            ),
+            SourceError,
+            "no evaluation",
+        ),
         (b'{"models": []}', SourceError, "no evaluation"),
         (b'{"format": 99, "models": []}', SourceError, "a later vsearch"),
         (b"[" * 200_000, SourceError, "no evaluation"),
@@ -325,8 +405,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert found.model == "one"
     assert result.ids == one.results[0].ids
     assert np.array_equal(result.per_query["recall@1"], HALF)
-    assert result.metrics["recall@1"] == 0.5
-    assert np.isnan(result.metrics["ece"])
+    assert result.metrics["recall@1"].value == 0.5
+    assert result.metrics["recall@1"].n == 100
+    assert np.isnan(result.metrics["ece"].value)
     assert json.loads(path.read_text())["models"][0]["latency"]["latency_p50_ms"] == 2.0
 
 

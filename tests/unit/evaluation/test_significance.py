@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from sklearn.metrics import f1_score
 
 from vsearch.evaluation import significance
 from vsearch.evaluation.classification import by_class, confusion, macro_f1
-from vsearch.evaluation.significance import interval, interval_of, paired
+from vsearch.evaluation.results import Estimate
+from vsearch.evaluation.significance import interval, interval_of, paired, unpaired
 
 Floats = NDArray[np.float64]
 
@@ -249,3 +251,51 @@ def test_draws_without_a_value_are_left_out() -> None:
     counts = np.array([1, 4])
     answer = interval_of(lambda drawn: 7.0 if drawn[0] else float("nan"), counts)
     assert answer == (7, 7)
+
+
+def estimate(values: Floats, clusters: NDArray[Any] | None = None) -> Estimate:
+    return Estimate(float(values.mean()), *interval(values, clusters), len(values))
+
+
+def test_of_other_queries_p_is_that_of_two_normal_means() -> None:
+    """Of the same, too: what both have in common counts as chance, so that p is too large."""
+    chance = np.random.default_rng(0)
+    for shift in (0.0, 0.1, 0.2, 0.4):
+        one, other = chance.normal(shift, 1, 300), chance.normal(0, 2, 500)
+        answer = unpaired(estimate(one), estimate(other))
+        error = np.hypot(one.std() / 300**0.5, other.std() / 500**0.5)
+        difference = one.mean() - other.mean()
+        p = 2 * NormalDist().cdf(-abs(difference) / error)
+        assert answer.p == pytest.approx(p, rel=0.2, abs=0.01)
+        ends = difference - 1.96 * error, difference + 1.96 * error
+        assert (answer.low, answer.difference, answer.high) == pytest.approx(
+            (ends[0], difference, ends[1]), abs=0.02
+        )
+    values = chance.random(300)
+    same = estimate(values + 0.01), estimate(values)
+    assert unpaired(*same).p > 0.5
+    assert paired(values + 0.01, values).p < 0.001
+
+
+def test_of_skewed_intervals_the_sides_count_that_face_each_other() -> None:
+    one, other = Estimate(0.5, 0.2, 0.56, 100), Estimate(0.6, 0.52, 0.9, 100)
+    assert unpaired(one, other).p == pytest.approx(0.05, abs=1e-6)  # .1 is the root of .06² + .08²
+    assert unpaired(other, one).p == unpaired(one, other).p
+    found = unpaired(other, one)
+    assert (found.low, found.high) == pytest.approx((0, 0.1 + np.hypot(0.3, 0.3)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "p"),
+    [
+        pytest.param(Estimate(1, 1, 1, 50), Estimate(0, 0, 0, 50), 2.0**-49, id="no width"),
+        pytest.param(Estimate(1, 1, 1, 1), Estimate(0, 0, 0, 50), 1, id="one query"),
+        pytest.param(Estimate(1, 1, 1, 0), Estimate(0, 0, 0, 50), 1, id="no query"),
+        pytest.param(Estimate(1, 0.9, 1, 50), Estimate(1, 1, 1, 50), 1, id="equal"),
+        pytest.param(Estimate(3, 1, np.inf, 50), Estimate(9, 8, 10, 50), 1, id="without an end"),
+        pytest.param(Estimate(1, np.nan, np.nan, 50), Estimate(0, 0, 0, 50), 1, id="unknown"),
+        pytest.param(Estimate(np.nan, 0, 0, 50), Estimate(0, 0, 0, 50), 1, id="no value"),
+    ],
+)
+def test_what_intervals_do_not_tell(one: Estimate, other: Estimate, p: float) -> None:
+    assert unpaired(one, other).p == p

@@ -151,13 +151,17 @@ def test_class_folders_in_splits(tmp_path: Path) -> None:
             "a dog,a.jpg,2,x\na cat,b.jpg,1,y\na dog,b.jpg,0,x\na dog,c.jpg,,x\n"
         ),
         (
+            "query,relevant path,grade,split\n"
+            "a dog,a.jpg,2,x\na cat,b.jpg,1,y\na dog,b.jpg,0,x\na dog,c.jpg,,x\n"
+        ),
+        (
             '{"query": "a dog", "relevant": "a.jpg", "grade": 2, "split": "x"}\n'
             '{"query": "a cat", "relevant": ["b.jpg"], "split": "y"}\n'
             '{"query": "a dog", "relevant": "b.jpg", "grade": -1, "split": "x"}\n'
             '{"query": "a dog", "relevant": ["c.jpg", "c.jpg"], "split": "x"}\n'
         ),
     ],
-    ids=["csv", "json lines"],
+    ids=["csv", "another head", "json lines"],
 )
 def test_queries(text: str, tmp_path: Path) -> None:
     place = tmp_path / "queries"

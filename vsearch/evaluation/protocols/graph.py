@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from vsearch.evaluation.estimates import means
 from vsearch.evaluation.results import Result
-from vsearch.index import GraphUnusable
 from vsearch.vectors import best
 
 if TYPE_CHECKING:
@@ -32,15 +31,12 @@ def graph(
     """Return recall@k of the graph's answers to `queries` (q, dim) among the rows it covers.
 
     An answer is right when its cosine is no less than that of the exact k-th, so that equals count
-    alike (Aumüller, Bernhardsson and Faithfull, "ANN-Benchmarks", 2020). None where there is no
-    graph that can be used.
+    alike (Aumüller, Bernhardsson and Faithfull, "ANN-Benchmarks", 2020). None where it covers none.
+    Raises GraphUnusable with the reason not to trust it.
     """
     import numpy as np
 
-    try:
-        loaded = index.graph()
-    except GraphUnusable:
-        return None
+    loaded = index.graph()
     if not loaded.rows:
         return None
     chosen = np.unique(np.linspace(0, len(queries) - 1, QUERIES).astype(np.int64))

@@ -42,9 +42,15 @@ def print_evaluation(evaluation: Evaluation, form: Form) -> None:
 
 
 def say_missing(evaluation: Evaluation) -> None:
-    """Say on stderr how many pictures of the truth were not there, if any."""
+    """Say on stderr how many pictures of the truth were not there, if any, and graphs."""
     if evaluation.missing:
         say(f"vsearch: {missing(evaluation)}")
+    for model in evaluation.models:
+        if model.no_graph:
+            say(
+                f"vsearch: the graph is not evaluated: {model.no_graph}; `vsearch index` makes it "
+                "anew"
+            )
 
 
 def say_beside(paths: Sequence[str]) -> None:

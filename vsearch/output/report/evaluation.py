@@ -156,7 +156,12 @@ def _comparisons(comparisons: Sequence[Comparison]) -> str:
         Column("model"),
         Column("against"),
         Column("difference", figures=True, about="mean of the model less that of the other one"),
-        Column("95 % interval", figures=True, about="paired bootstrap over the same queries"),
+        Column(
+            "95 % interval",
+            figures=True,
+            about="paired bootstrap over the same queries; of what is no mean over queries, by the "
+            "intervals of both",
+        ),
         Column("p", figures=True, about="how likely so great a difference is where there is none"),
         Column("so it is"),
     ]
