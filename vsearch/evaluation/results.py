@@ -24,7 +24,7 @@ Kind = Literal["captions", "labels", "queries"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric: the mean over `n` queries, and its 95 % bootstrap interval [low, high]."""
+    """A metric of `n` queries, or pairs of pictures, and its 95 % interval [low, high]."""
 
     value: float
     low: float

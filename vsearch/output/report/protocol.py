@@ -93,7 +93,7 @@ def _metrics(results: Mapping[int, Result], models: Sequence[Evaluated]) -> str:
             for place in results
         ),
         Column("0 to 1", sorts=False),
-        Column("queries", figures=True),
+        Column("n", figures=True, about="queries; pairs of pictures for roc_auc, tar and eer"),
     ]
     rows = []
     for metric in metrics:
