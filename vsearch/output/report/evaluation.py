@@ -27,6 +27,7 @@ _HEADLINES = (
     "top1_accuracy",
     "ndcg@10",
 )  # the first that there is
+_FEW = 5  # gates that passed, of which all are shown at once
 _SURE = 0.05  # p-values below are called a difference
 
 
@@ -137,15 +138,25 @@ def _card(ident: str, results: Mapping[int, Result], models: Sequence[Evaluated]
 def _gates(gates: Sequence[Gate]) -> str:
     if not gates:
         return ""
-    failed = sum(not gate.passed for gate in gates)
-    said = f"{failed} of {len(gates)} failed" if failed else f"all {len(gates)} passed"
+    failed = [gate for gate in gates if not gate.passed]
+    passed = [gate for gate in gates if gate.passed]
+    said = f"{len(failed)} of {len(gates)} failed" if failed else f"all {len(gates)} passed"
+    shown = f"<h3>Gates: {said}</h3>\n{_listed(failed)}"
+    if len(passed) <= _FEW:
+        return shown + _listed(passed)
+    return f"{shown}<details><summary>{len(passed)} passed</summary>\n{_listed(passed)}</details>\n"
+
+
+def _listed(gates: Sequence[Gate]) -> str:
+    if not gates:
+        return ""
     items = "".join(
         f'<li class="{"right" if gate.passed else "wrong"}">'
         f'<b class="mark">{"✓ passed" if gate.passed else "✗ failed"}</b> '
         f"<code>{as_text(gate.requirement)}</code> <span>{as_text(gate.line)}</span></li>\n"
         for gate in gates
     )
-    return f'<h3>Gates: {said}</h3>\n<ul class="gates">{items}</ul>\n'
+    return f'<ul class="gates">{items}</ul>\n'
 
 
 def _comparisons(comparisons: Sequence[Comparison]) -> str:

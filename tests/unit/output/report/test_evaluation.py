@@ -174,9 +174,12 @@ def test_gates_say_what_failed(tmp_path: Path) -> None:
     gates = (Gate("recall@1>=0.5", True, "is 0.6"), Gate("mrr>=0.9", False, "is 0.1"))
     page = written(evaluation(of(result()), gates=gates), tmp_path / "page.html")
     assert "Gates: 1 of 2 failed" in page.texts["h3"]
-    assert [one for one in page.texts["b"] if "ed" in one] == ["✓ passed", "✗ failed"]
+    assert [one for one in page.texts["b"] if "ed" in one] == ["✗ failed", "✓ passed"]
     page = written(evaluation(of(result()), gates=gates[:1]), tmp_path / "page.html")
     assert "Gates: all 1 passed" in page.texts["h3"]
+    assert "1 passed" not in page.texts.get("summary", [])
+    page = written(evaluation(of(result()), gates=gates[:1] * 9), tmp_path / "page.html")
+    assert "9 passed" in page.texts["summary"]  # folded
 
 
 def test_the_worst_queries_are_seen(pictures: dict[str, str], tmp_path: Path) -> None:
