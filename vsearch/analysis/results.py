@@ -135,7 +135,8 @@ class Pair:
     """Two pictures that are the same: "exact", of equal content, or "near".
 
     `cosine` is that of their embeddings, `bits` in how many of 256 their perceptual hashes differ;
-    1 and 0 where they are exact, None where an exact one's embedding is damaged.
+    1 and 0 where they are exact, None where an exact one's embedding is damaged. The bits are None,
+    too, where one of two near ones is flat, with too little structure for a hash.
     """
 
     first: Picture

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.duplicates.find import hanging_together
+from vsearch.duplicates.near import ALIKE
 from vsearch.errors import UsageError, VsearchError
 from vsearch.splitting.assignment import assign
-from vsearch.splitting.grouping import ALIKE, groups_of, joined_by_embedding
+from vsearch.splitting.grouping import groups_of, joined_by_embedding
 from vsearch.splitting.leaks import leaks
 
 if TYPE_CHECKING:
