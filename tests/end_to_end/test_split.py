@@ -184,6 +184,7 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
         if row["patient"]:
             by_patient.setdefault(row["patient"], set()).add(row["split"])
     assert len(by_patient) == 6
+    assert b"1 of 24 pictures are blank in `patient`: not kept together by it\n" in done.stderr
     assert all(len(splits) == 1 for splits in by_patient.values())
     assert [row["file"] for row in rows_of(out)] == [str(PHOTOS / name) for name in names]
 
@@ -198,6 +199,38 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
         b"vsearch: nothing to keep pictures together by, 'doctor'; there is: folder, day, file, "
         b"label, patient\n"
     )
+
+
+def test_what_no_picture_is_kept_together_by_is_told(vsearch: Run, tmp_path: Path) -> None:
+    """Without a word, the split would be as without --together."""
+    root, out = tmp_path / "root", tmp_path / "out.csv"
+    root.mkdir()
+    names = sorted(path.name for path in PHOTOS.glob("IMG_00??.jpg"))[:4]
+    for name in names:
+        with Image.open(PHOTOS / name) as opened:
+            opened.save(root / f"{name}.png")  # no date
+    truth = root / "t.csv"
+    rows = "".join(f"{name}.png,x,,\n" for name in names)
+    truth.write_text("path,label,patient,day\n" + rows)
+    assert vsearch("index", root, "--index", tmp_path / "index").returncode == 0
+    options = ("--index", tmp_path / "index", "--fractions", "50,50", "--out", out)
+    for source, name, said in (
+        (root, "day", "no picture has a day from a camera; leave out --together day, or "),
+        (truth, "day", "all pictures are blank in `day`; fill it, or leave out --together day"),
+        (truth, "patient", "all pictures are blank in `patient`; "),
+    ):
+        done = vsearch("split", source, *options, "--together", name)
+        assert done.returncode == 2
+        (line,) = done.stderr.decode().splitlines()
+        assert line.startswith(f"vsearch: {said}")
+        assert not out.exists()
+    for number in ("05", "06", "09"):  # these have one
+        shutil.copy(PHOTOS / f"IMG_00{number}.jpg", root)
+    assert vsearch("index", root, "--index", tmp_path / "index").returncode == 0
+    done = vsearch("split", root, *options, "--together", "day", "--json")
+    assert done.returncode == 0
+    assert b"4 of 7 pictures have no day from a camera: not kept together by it\n" in done.stderr
+    assert json.loads(done.stdout)["unmarked"] == {"day": 4}
 
 
 def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
