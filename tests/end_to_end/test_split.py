@@ -7,6 +7,10 @@ import json
 import os
 import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from end_to_end.command import PHOTOS, Run
+from end_to_end.command import PHOTOS, Run, environment
 from fake_encoder import PixelEncoder
 from photographs import LIMIT
 from PIL import Image, ImageEnhance, ImageOps
@@ -377,3 +381,42 @@ def test_nothing_to_split_is_one_line(vsearch: Run, tmp_path: Path) -> None:
         done = vsearch("split", *arguments)
         assert done.returncode == 2
         assert done.stderr.startswith(b"vsearch: no pictures")
+
+
+SLOW = """
+import time
+from pathlib import Path
+from vsearch.__main__ import main
+
+def slowly(path, content):
+    with path.open("wb") as file:
+        file.write(content[:9])
+        file.flush()
+        time.sleep(60)
+
+Path.write_bytes = slowly
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ended_while_it_writes_it_leaves_nothing(
+    photos_index: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    place = tmp_path / "out"
+    place.mkdir()
+    options = ("--index", photos_index, "--out", place / "s.csv")
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, "split", *options],
+        env=environment(tmp_path),
+        stderr=subprocess.PIPE,
+    ) as process:
+        new = place / ".s.csv.exporting" / "new"
+        ends = time.monotonic() + 60
+        while not (new.exists() and new.stat().st_size) and time.monotonic() < ends:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert os.listdir(place) == []
+    assert said == (b"interrupted; nothing is left half written\n" if code == 130 else b"")
