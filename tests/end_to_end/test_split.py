@@ -256,6 +256,9 @@ def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> N
     assert told[-1] == f"no near-duplicate across splits: 0 of {pairs} pairs looked at"
     again = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--fractions", "70,30")
     assert again.stdout == done.stdout
+    dash = ("--fractions", "70,30", "--out", "-")
+    to_stdout = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, *dash)
+    assert to_stdout.stdout == done.stdout
     other = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--seed", "5")
     assert other.stdout != done.stdout
     # Without a truth, all that the index has; without an index, one for the time being.

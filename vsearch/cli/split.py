@@ -37,7 +37,7 @@ def split(
             "--out",
             click_type=PATH,
             metavar="FILE",
-            help="The CSV to write; only an earlier split is replaced. Default: stdout.",
+            help="The CSV to write; only an earlier split is replaced. Default, or -: stdout.",
         ),
     ] = None,
     fractions: Annotated[
@@ -105,6 +105,7 @@ def split(
     from vsearch.splitting.split import Plan, require_marks
     from vsearch.truth.write import csv_with_splits, require_target, write
 
+    out = None if out == Path("-") else out
     if as_json and out is None:
         raise UsageError("--json prints the summary where the CSV would come; add --out FILE")
     plan = Plan(_shares(fractions), tuple(together or ()), seed, alike)
