@@ -7,6 +7,10 @@ import json
 import os
 import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from end_to_end.command import PHOTOS, Run
+from end_to_end.command import PHOTOS, Run, environment
 from fake_encoder import PixelEncoder
 from photographs import LIMIT
 from PIL import Image, ImageEnhance, ImageOps
@@ -184,6 +188,7 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
         if row["patient"]:
             by_patient.setdefault(row["patient"], set()).add(row["split"])
     assert len(by_patient) == 6
+    assert b"1 of 24 pictures are blank in `patient`: not kept together by it\n" in done.stderr
     assert all(len(splits) == 1 for splits in by_patient.values())
     assert [row["file"] for row in rows_of(out)] == [str(PHOTOS / name) for name in names]
 
@@ -198,6 +203,38 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
         b"vsearch: nothing to keep pictures together by, 'doctor'; there is: folder, day, file, "
         b"label, patient\n"
     )
+
+
+def test_what_no_picture_is_kept_together_by_is_told(vsearch: Run, tmp_path: Path) -> None:
+    """Without a word, the split would be as without --together."""
+    root, out = tmp_path / "root", tmp_path / "out.csv"
+    root.mkdir()
+    names = sorted(path.name for path in PHOTOS.glob("IMG_00??.jpg"))[:4]
+    for name in names:
+        with Image.open(PHOTOS / name) as opened:
+            opened.save(root / f"{name}.png")  # no date
+    truth = root / "t.csv"
+    rows = "".join(f"{name}.png,x,,\n" for name in names)
+    truth.write_text("path,label,patient,day\n" + rows)
+    assert vsearch("index", root, "--index", tmp_path / "index").returncode == 0
+    options = ("--index", tmp_path / "index", "--fractions", "50,50", "--out", out)
+    for source, name, said in (
+        (root, "day", "no picture has a day from a camera; leave out --together day, or "),
+        (truth, "day", "all pictures are blank in `day`; fill it, or leave out --together day"),
+        (truth, "patient", "all pictures are blank in `patient`; "),
+    ):
+        done = vsearch("split", source, *options, "--together", name)
+        assert done.returncode == 2
+        (line,) = done.stderr.decode().splitlines()
+        assert line.startswith(f"vsearch: {said}")
+        assert not out.exists()
+    for number in ("05", "06", "09"):  # these have one
+        shutil.copy(PHOTOS / f"IMG_00{number}.jpg", root)
+    assert vsearch("index", root, "--index", tmp_path / "index").returncode == 0
+    done = vsearch("split", root, *options, "--together", "day", "--json")
+    assert done.returncode == 0
+    assert b"4 of 7 pictures have no day from a camera: not kept together by it\n" in done.stderr
+    assert json.loads(done.stdout)["unmarked"] == {"day": 4}
 
 
 def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
@@ -219,6 +256,9 @@ def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> N
     assert told[-1] == f"no near-duplicate across splits: 0 of {pairs} pairs looked at"
     again = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--fractions", "70,30")
     assert again.stdout == done.stdout
+    dash = ("--fractions", "70,30", "--out", "-")
+    to_stdout = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, *dash)
+    assert to_stdout.stdout == done.stdout
     other = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--seed", "5")
     assert other.stdout != done.stdout
     # Without a truth, all that the index has; without an index, one for the time being.
@@ -344,3 +384,42 @@ def test_nothing_to_split_is_one_line(vsearch: Run, tmp_path: Path) -> None:
         done = vsearch("split", *arguments)
         assert done.returncode == 2
         assert done.stderr.startswith(b"vsearch: no pictures")
+
+
+SLOW = """
+import time
+from pathlib import Path
+from vsearch.__main__ import main
+
+def slowly(path, content):
+    with path.open("wb") as file:
+        file.write(content[:9])
+        file.flush()
+        time.sleep(60)
+
+Path.write_bytes = slowly
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ended_while_it_writes_it_leaves_nothing(
+    photos_index: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    place = tmp_path / "out"
+    place.mkdir()
+    options = ("--index", photos_index, "--out", place / "s.csv")
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, "split", *options],
+        env=environment(tmp_path),
+        stderr=subprocess.PIPE,
+    ) as process:
+        new = place / ".s.csv.exporting" / "new"
+        ends = time.monotonic() + 60
+        while not (new.exists() and new.stat().st_size) and time.monotonic() < ends:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert os.listdir(place) == []
+    assert said == (b"interrupted; nothing is left half written\n" if code == 130 else b"")

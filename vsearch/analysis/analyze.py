@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from vsearch.analysis.contents import Contents
 from vsearch.analysis.coverage import coverage
 from vsearch.analysis.facts import Counts
-from vsearch.analysis.groups import alike
+from vsearch.analysis.groups import alike, pairs_of_flat
 from vsearch.analysis.labelling import Files, labelled
 from vsearch.analysis.leakage import duplicates
 from vsearch.analysis.outliers import outliers
@@ -87,6 +87,7 @@ def analyze(
             ),
             len(content_of_row),
             contents.sides(),
+            pairs_of_flat(vectors, featureless),
         )  # fmt: skip
         model = index.model
     twice = duplicates(contents, near, top)

@@ -1,19 +1,29 @@
-"""Near pairs -> groups of contents that are alike."""
+"""Near pairs -> groups of contents that are alike.
+
+There are two kinds of pairs. Those that hashes say or confirm are of the same picture (see
+`duplicates.near`): they join groups, cross sides, and one of the two stands in for the other. A
+flat picture, with too little structure for a hash, has none of these: `pairs_of_flat` are told by
+their embeddings alone. They join groups and cross sides only, where missing a copy costs more than
+taking two that look the same for one; nothing stands in by them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from vsearch.duplicates.near import ALIKE, ENOUGH, Pairs
+from vsearch.images.perceptual import BITS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from vsearch.duplicates.near import Pairs
-
 NO_SIDE, SEVERAL = -1, -2
+_QUERIES, _COLUMNS = 256, 4096  # compared at once: a product of 4 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,8 @@ class Alike:
 
     `groups` (n,) number the groups of those connected by pairs, in the order of their first ones,
     which they are named by. `stand_ins` (n,) is for each one of its group that is near to itself,
-    or itself: no two of them are near. `crossing` are the pairs kept as they were asked for.
+    or itself: no two of them are near by their hashes. `first`, `second` (m,), their `cosines` and
+    `bits` (m,) are the pairs that are on different sides.
     """
 
     groups: NDArray[np.int64]
@@ -33,11 +44,43 @@ class Alike:
     bits: NDArray[np.int64]
 
 
-def alike(pairs: Iterable[Pairs], count: int, sides: NDArray[np.int64] | None) -> Alike:
+def pairs_of_flat(vectors: NDArray[np.float32], flat: NDArray[np.bool_]) -> Iterator[Pairs]:
+    """Yield the pairs of which one at least is `flat` (n,) and whose cosine is at least ALIKE.
+
+    `vectors` (n, dim) are of unit length, or zeros where damaged: those are near to nothing. The
+    bits of all pairs are 256, as `perceptual.distances` has it. None is told twice, and all are but
+    in very large groups, as by `near.pairs`. The flat ones are compared with all, in blocks.
+    """
+    import numpy as np
+
+    rows = np.flatnonzero(flat)
+    before = np.zeros(len(flat), dtype=np.int64)  # flat ones near to each, of those compared
+    for start in range(0, len(rows), _QUERIES):
+        queries = rows[start : start + _QUERIES]
+        queries = queries[before[queries] < ENOUGH]
+        for column in range(0, len(flat), _COLUMNS):
+            cosines = vectors[queries] @ vectors[column : column + _COLUMNS].T
+            row, place = np.nonzero(cosines >= ALIKE)
+            one, other = queries[row], place + column
+            # Two flat ones meet twice, and each meets itself.
+            new = ~flat[other] | (one < other)
+            one, other, cosine = one[new], other[new], cosines[row[new], place[new]]
+            before += np.bincount(other, minlength=len(before))
+            bits = np.full(len(one), BITS)
+            yield Pairs(np.minimum(one, other), np.maximum(one, other), cosine, bits)
+
+
+def alike(
+    pairs: Iterable[Pairs],
+    count: int,
+    sides: NDArray[np.int64] | None,
+    besides: Iterable[Pairs] = (),
+) -> Alike:
     """Return which of `count` contents are near to which, by their pairs, in order.
 
-    Of the pairs, those are kept that are on different `sides` (count,); None: no pairs. NO_SIDE is
-    none, SEVERAL different from all others.
+    `besides` are pairs in which none stands in for the other, in any order. Of all pairs, those are
+    kept that are on different `sides` (count,); None: no pairs. NO_SIDE is none, SEVERAL different
+    from all others.
     """
     import numpy as np
 
@@ -45,10 +88,11 @@ def alike(pairs: Iterable[Pairs], count: int, sides: NDArray[np.int64] | None) -
     stand_ins = list(range(count))
     kept: list[tuple[NDArray[np.int64], ...]] = []
     kept_cosines: list[NDArray[np.float32]] = []
-    for some in pairs:
+    kinds = chain(((some, True) for some in pairs), ((some, False) for some in besides))
+    for some, stands_in in kinds:
         for one, other in zip(some.first.tolist(), some.second.tolist(), strict=True):
             _join(leaders, one, other)
-            if stand_ins[one] == one and stand_ins[other] == other:
+            if stands_in and stand_ins[one] == one and stand_ins[other] == other:
                 stand_ins[other] = one
         if sides is not None:
             one_side, other_side = sides[some.first], sides[some.second]

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.analysis.results import MOST_PAIRS, Duplicates, Group, Leak, Pair
+from vsearch.images.perceptual import BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,4 +108,4 @@ def _crossing(
             for other in contents.files_of(second):
                 if differ(one, other):
                     cosine, bits = float(near.cosines[place]), int(near.bits[place])
-                    yield one, other, "near", min(cosine, 1.0), bits
+                    yield one, other, "near", min(cosine, 1.0), bits if bits < BITS else None

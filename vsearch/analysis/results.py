@@ -135,7 +135,8 @@ class Pair:
     """Two pictures that are the same: "exact", of equal content, or "near".
 
     `cosine` is that of their embeddings, `bits` in how many of 256 their perceptual hashes differ;
-    1 and 0 where they are exact, None where an exact one's embedding is damaged.
+    1 and 0 where they are exact, None where an exact one's embedding is damaged. The bits are None,
+    too, where one of two near ones is flat, with too little structure for a hash.
     """
 
     first: Picture
@@ -223,7 +224,8 @@ class Outliers:
     show the highest scores, at most as many as were asked for, and go on below the threshold.
     `neighbours` is how many of each picture's were looked at; 0 where there are too few pictures
     (then the threshold is 0, too). `featureless`
-    pictures are of a single colour or nearly, `blank` the first of them; they are not looked at.
+    pictures have too little structure for a perceptual hash, as a clear sky or a blank page;
+    `blank` are the first of them. They are not looked at.
     """
 
     listed: tuple[Outlier, ...]
@@ -295,7 +297,7 @@ class Radius:
     """With `pictures` chosen ones, every picture is within `distance` of a chosen one.
 
     The distance is Euclidean between unit vectors, in [0, 2]; `cosine` the least one that any
-    picture has with the nearest chosen one. Pictures of a single colour do not count.
+    picture has with the nearest chosen one. Featureless pictures do not count.
     """
 
     pictures: int

@@ -37,7 +37,7 @@ def split(
             "--out",
             click_type=PATH,
             metavar="FILE",
-            help="The CSV to write; only an earlier split is replaced. Default: stdout.",
+            help="The CSV to write; only an earlier split is replaced. Default, or -: stdout.",
         ),
     ] = None,
     fractions: Annotated[
@@ -97,6 +97,7 @@ def split(
     looked at once more: where one is near, nothing is written. Exits with 3 when pictures had to be
     left out.
     """
+    from vsearch.cli.temporary import ended_cleanly
     from vsearch.config import cores, index_location
     from vsearch.errors import UsageError
     from vsearch.output.splitting import print_csv, print_summary_json, say_summary
@@ -104,6 +105,7 @@ def split(
     from vsearch.splitting.split import Plan, require_marks
     from vsearch.truth.write import csv_with_splits, require_target, write
 
+    out = None if out == Path("-") else out
     if as_json and out is None:
         raise UsageError("--json prints the summary where the CSV would come; add --out FILE")
     plan = Plan(_shares(fractions), tuple(together or ()), seed, alike)
@@ -112,24 +114,25 @@ def split(
     sheet, pictures, labels = _read(truth, images, index_folder)
     require_marks(sheet, plan.together)
     try:
-        found = _split(
-            sheet,
-            pictures,
-            labels,
-            plan,
-            pixels(max_megapixels, cores()),
-            index_location(index_folder),
-        )
-        content = csv_with_splits(
-            sheet, pictures, found.splits, None if out is None else out.absolute().parent
-        )
-        if out is None:
-            print_csv(content)
-        else:
-            write(out, content)
+        with ended_cleanly():
+            found = _split(
+                sheet,
+                pictures,
+                labels,
+                plan,
+                pixels(max_megapixels, cores()),
+                index_location(index_folder),
+            )
+            content = csv_with_splits(
+                sheet, pictures, found.splits, None if out is None else out.absolute().parent
+            )
+            if out is not None:
+                write(out, content)
     except KeyboardInterrupt:
-        say("interrupted; nothing is written")
+        say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
+    if out is None:
+        print_csv(content)
     found = replace(found, left_out=(*found.left_out, *sheet.beside))
     say_summary(found)
     if as_json:

@@ -50,6 +50,9 @@ BITS_ALONE = 31
 COSINE = 0.9
 BITS_CONFIRMING = 75
 COSINE_OF_CAUTION = 0.7
+ALIKE = 0.9
+"""From this cosine on, those who must not part two that may be the same take them for near,
+whatever their hashes say. `vsearch duplicates` does not, and rightly: it removes pictures."""
 COSINE_OF_CROPS = 0.8
 BITS_OF_CROPS = 16
 ENOUGH = 1000

@@ -16,9 +16,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
+import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vsearch.errors import UsageError
 from vsearch.files.room import LONGEST, require_room
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LONGEST = LONGEST - len("..exporting")  # bytes of a NAME
+_ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 @contextmanager
@@ -106,27 +111,52 @@ def _workplace(target: Path, named: Path, noun: str) -> Iterator[tuple[Path, Pat
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     work = target.parent / f".{name}.exporting"
     new, earlier = work / "new", work / "earlier"
-    with suppress(FileExistsError):  # mkdir(exist_ok=True) fails where it is just being removed
-        work.mkdir()
     lock = FileLock(work / "lock", blocking=False)
     try:
-        lock.acquire()
-    # It makes the folder once more; where the other is just removing that, one of the two is said.
-    except (Timeout, FileNotFoundError, FileExistsError):
-        raise UsageError(
-            f"another {noun} is being written, to {named}; wait until it is done"
-        ) from None
-    try:
+        with _undisturbed():
+            with suppress(FileExistsError):  # exist_ok=True fails where it is just being removed
+                work.mkdir()
+            try:
+                lock.acquire()
+            # It makes the folder once more; where the other just removes that, one of the two is
+            # said.
+            except (Timeout, FileNotFoundError, FileExistsError):
+                raise UsageError(
+                    f"another {noun} is being written, to {named}; wait until it is done"
+                ) from None
         _settle(target, new, earlier)
         try:
             yield new, earlier
         finally:
-            _settle(target, new, earlier)
+            with _undisturbed():
+                _settle(target, new, earlier)
     finally:
-        (work / "lock").unlink(missing_ok=True)
-        with suppress(OSError):  # something in it could not be removed: the next one tries again
-            work.rmdir()
-        lock.release()
+        with _undisturbed():
+            if lock.is_locked:
+                (work / "lock").unlink(missing_ok=True)
+                with suppress(OSError):  # something in it is left: the next one tries again
+                    work.rmdir()
+                lock.release()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep signals that end the process, as Ctrl-C, until this is done: it is short.
+
+    Between the making of the folder and its lock, and while they are removed, they would leave it.
+    """
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():  # the others get none
+            for number in _ENDING:
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # None: no handler of Python's
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _settle(target: Path, new: Path, earlier: Path) -> None:

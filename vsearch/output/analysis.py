@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from vsearch.analysis.results import Analysis, Distribution, Outlier, Suspects
+    from vsearch.analysis.results import Analysis, Distribution, Outlier, Outliers, Suspects
     from vsearch.output.matches import Form
 
 _SHOWN = 8  # formats, cameras, classes that are named
 _YEARS = 24  # in lines; of more, only the first and the last are told
 _BLOCKS = "▁▂▃▄▅▆▇█"
+LEFT_OUT = "left out of outliers, coverage and labels that may be wrong"
+"""What becomes of pictures that are `too_flat`."""
 _LABEL = 14  # columns of what stands before a line
+_LITTLE = "these labels hardly follow what pictures look like: this says little"
 _FROM = {"keywords": "keywords in the files", "folders": "the folder each picture is in"}
 
 
@@ -57,6 +60,12 @@ def print_analysis(analysis: Analysis, form: Form) -> None:
     _say(analysis)
 
 
+def too_flat(outliers: Outliers) -> str:
+    """Return how many pictures have too little structure to be compared as the others are."""
+    flat = count_of(outliers.featureless, "picture")
+    return f"Too flat to compare (a clear sky, a blank page): {flat}"
+
+
 def say_report(target: Path) -> None:
     """Say that the report is written."""
     say(f"report: {target}")
@@ -68,7 +77,7 @@ def _write(line: bytes) -> None:
 
 
 def _say(analysis: Analysis) -> None:
-    """Say what is worth looking at, and what could not be looked at."""
+    """Say what is worth looking at, what of it is worth little, and what could not be looked at."""
     known, found = analysis.labelling, [count_of(analysis.pictures, "picture")]
     twice = analysis.duplicates
     if twice.leaking:
@@ -81,6 +90,8 @@ def _say(analysis: Analysis) -> None:
         found.append(f"{count_of(analysis.suspects.found, 'label')} that may be wrong")
     found.append(count_of(analysis.outliers.found, "outlier"))
     say("; ".join(found))
+    if analysis.suspects and not _followed(analysis.suspects):
+        say(f"labels: {_agreed(analysis.suspects)}; {_LITTLE}")
     if not analysis.pictures:
         say(
             "no picture meets the filters"
@@ -97,6 +108,15 @@ def _say(analysis: Analysis) -> None:
             f"{count_of(known.missing, 'labelled picture')} not among these (not indexed, or "
             f"filtered out), as {known.missing_paths[0]}"
         )
+
+
+def _agreed(suspects: Suspects) -> str:
+    return f"{suspects.accuracy:.0%} of {suspects.tested:,} are what pictures like them say"
+
+
+def _followed(suspects: Suspects) -> bool:
+    """Whether most labels are what pictures like them say; else suspects are worth little."""
+    return suspects.accuracy >= 0.5
 
 
 # For programs
@@ -125,6 +145,9 @@ def _cells(analysis: Analysis, here: str) -> Iterator[tuple[str, ...]]:
             yield (kind, *(f"{one:g}" for one in (*steps, spread.most)))
     if known:
         yield ("labels", known.source, str(known.labelled), str(known.unlabelled))
+        if known.imbalance is not None:
+            balance = (known.imbalance, known.evenness, known.effective)
+            yield ("balance", *map(_figure, balance))
         for each in known.classes:
             yield ("class", each.label, str(each.pictures))
         for name, count in known.splits.items():
@@ -141,7 +164,10 @@ def _cells(analysis: Analysis, here: str) -> Iterator[tuple[str, ...]]:
     for number, group in enumerate(analysis.duplicates.conflicts, 1):
         for one in group.pictures:
             yield ("conflict", str(number), one.label or "", path(one.path))
-    for rank, suspect in enumerate(analysis.suspects.listed if analysis.suspects else (), 1):
+    if (suspects := analysis.suspects) is not None:
+        tested, left_out = str(suspects.tested), str(suspects.left_out)
+        yield ("agreement", _figure(suspects.accuracy), tested, left_out)
+    for rank, suspect in enumerate(suspects.listed if suspects else (), 1):
         yield (
             "suspect", str(rank), "confident" if suspect.confident else "", suspect.given,
             suspect.proposed, _figure(suspect.proposed_probability), path(suspect.picture.path),
@@ -150,6 +176,8 @@ def _cells(analysis: Analysis, here: str) -> Iterator[tuple[str, ...]]:
         for rank, apart in enumerate(listed, 1):
             score = f"{apart.score:.3f}"
             yield (kind, str(rank), score, apart.among or "", path(apart.picture.path))
+    for rank, picture in enumerate(analysis.outliers.blank, 1):
+        yield ("flat", str(rank), path(picture.path))
     for radius in analysis.coverage.curve:
         yield ("coverage", str(radius.pictures), _figure(radius.distance), _figure(radius.cosine))
     for rank, chosen in enumerate(analysis.coverage.next, 1):
@@ -182,6 +210,7 @@ class _Sections:
         if analysis.suspects:
             self._suspects(analysis.suspects)
         self._outliers()
+        self._flat()
         self._coverage()
 
     def _heading(self, text: str) -> None:
@@ -303,16 +332,17 @@ class _Sections:
                 ]
                 self._row(rank, f"{told[0].label}:", told[0].path, others)
         if twice.groups and not twice.pairs and not twice.conflicting:
-            self._line("", "`vsearch duplicates` lists them")
+            flat = ", but for what is too flat" if self._analysis.outliers.featureless else ""
+            self._line("", f"`vsearch duplicates` lists them{flat}")
 
     def _suspects(self, suspects: Suspects) -> None:
         self._heading(f"Labels that may be wrong: {suspects.found:,}")
-        agreed = f"{suspects.accuracy:.0%} of {suspects.tested:,} are what pictures like them say"
+        agreed = _agreed(suspects)
         if suspects.left_out:
             agreed += f"; {suspects.left_out:,} in classes too small to tell"
         self._line("", agreed)
-        if suspects.accuracy < 0.5:
-            self._line("", "these labels hardly follow what pictures look like: this says little")
+        if not _followed(suspects):
+            self._line("", _LITTLE)
         wide = max((len(f"{one.given} → {one.proposed}") for one in suspects.listed), default=0)
         for rank, one in enumerate(suspects.listed, 1):
             kind = f"{one.given} → {one.proposed}"
@@ -325,14 +355,21 @@ class _Sections:
         if not apart.neighbours:
             return
         self._heading(f"Outliers: {apart.found:,} of a score of {apart.threshold:.2f} or more")
-        if apart.featureless:
-            self._line("", f"{count_of(apart.featureless, 'picture')} of a single colour, left out")
         for rank, one in enumerate(apart.listed, 1):
             self._apart(rank, one)
         if apart.odd:
             self._heading(f"Odd ones out in their class: {apart.odd_found:,}")
             for rank, one in enumerate(apart.odd, 1):
                 self._apart(rank, one)
+
+    def _flat(self) -> None:
+        apart = self._analysis.outliers
+        if not apart.featureless:
+            return
+        self._heading(too_flat(apart))
+        self._line("", LEFT_OUT)
+        for rank, one in enumerate(apart.blank, 1):
+            self._row(rank, " flat", one.path)
 
     def _apart(self, rank: int, one: Outlier) -> None:
         self._row(

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from vsearch.benchmark.model import Measured
 
 _TITLE = 36  # columns
+_NOISE = """\
+~: equal as shown, or the spreads overlap, or there was one run only: may be noise.
+Spreads are those within one process: below some 20 % a line without ~ may be noise,
+too; repeat it before you believe it."""
 
 
 def print_json(row: Measured) -> None:
@@ -85,10 +89,10 @@ def print_comparison(before: Benchmark, now: Benchmark) -> None:
             if other is not None and other.unit == one.unit:
                 told = _median(other)
                 if other.median:
-                    noise = " " if one.apart(other) else "~"
+                    noise = " " if one.apart(other) and told != _median(one) else "~"
                     ratio = f"{one.median / other.median:.2f}{noise}"
             print(f"  {one.title:<{_TITLE - 2}}{told:>18}{_median(one):>18}{ratio:>7}".rstrip())
-    print("\n~: the spreads overlap, or there was one run only; the difference may be noise.")
+    print("\n" + _NOISE)
 
 
 def _conditions(benchmark: Benchmark) -> str:

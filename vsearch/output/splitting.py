@@ -52,6 +52,7 @@ def print_summary_json(found: Splitting, plan: Plan) -> None:
         "near_duplicates_across_splits": 0,
         "pairs_looked_at": found.pairs,
         "too_flat_to_compare": found.flat,
+        "unmarked": {one.name: one.pictures for one in found.unmarked},
         "left_out": list(found.left_out),
     }
     print(json.dumps(summary, indent=2))
@@ -87,6 +88,9 @@ def say_summary(found: Splitting) -> None:
     for part in found.parts:
         if lacking := [label for label in labels if label not in part.labels]:
             say(f"not in {part.name}: {_listed(lacking)}")
+    for one in found.unmarked:
+        lacks = f"are blank in `{one.name}`" if one.column else "have no day from a camera"
+        say(f"{one.pictures:,} of {count_of(total, 'picture')} {lacks}: not kept together by it")
     if found.left_out:
         count = count_of(len(found.left_out), "picture")
         why = "not there, of no class, or without an embedding"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vsearch.duplicates.near import ALIKE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import numpy as np
     from numpy.typing import NDArray
 
-ALIKE, ALIKE_FLAT = 0.9, 0.75
-"""From these cosines on pictures are kept together, whatever their hashes say; the second where
-one of them has too little structure for a hash. `vsearch duplicates` does not call all of these
-the same, and rightly; here that costs little. Chosen on wallpapers: edits of these (5 % cut off
-at most) that are not near have such cosines, but for a watermark across; hardly any two others
+ALIKE_FLAT = 0.75
+"""From the cosine ALIKE on pictures are kept together, whatever their hashes say; from this one on
+where one of them has too little structure for a hash. Chosen on wallpapers: edits of these (5 % cut
+off at most) that are not near have such cosines, but for a watermark across; hardly any two others
 have."""
 _ROWS = 256  # compared with all after them at once
 

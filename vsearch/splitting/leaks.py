@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vsearch.duplicates.near import BITS_ALONE, BITS_CONFIRMING, COSINE
+from vsearch.duplicates.near import ALIKE, BITS_ALONE, BITS_CONFIRMING, COSINE
 from vsearch.images.perceptual import BITS, forms
-from vsearch.splitting.grouping import ALIKE, are_alike
+from vsearch.splitting.grouping import are_alike
 
 if TYPE_CHECKING:
     from collections.abc import Callable

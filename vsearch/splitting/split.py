@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.duplicates.find import hanging_together
+from vsearch.duplicates.near import ALIKE
 from vsearch.errors import UsageError, VsearchError
 from vsearch.splitting.assignment import assign
-from vsearch.splitting.grouping import ALIKE, groups_of, joined_by_embedding
+from vsearch.splitting.grouping import groups_of, joined_by_embedding
 from vsearch.splitting.leaks import leaks
 
 if TYPE_CHECKING:
@@ -62,6 +64,18 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmarked:
+    """So many `pictures`, at least one, were not kept together by `name`: they have no such mark.
+
+    It is a `column` of the truth, or else the day, which no camera wrote.
+    """
+
+    name: str
+    column: bool
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
 class Splitting:
     """What came of it: the name of the split of each picture, by path.
 
@@ -69,7 +83,8 @@ class Splitting:
     of them are near-duplicates, or equal. `largest` is the size of the largest. `few` are the
     classes that are in fewer groups than there are splits. `pairs` across splits were looked at in
     the proof, none of them near; but `flat` pictures have too little structure to be near to any,
-    unless their files are equal. `left_out` are those that are not there, or have no embedding.
+    unless their files are equal. `unmarked` tells of what was to be kept together by something that
+    not all pictures have. `left_out` are those that are not there, or have no embedding.
     """
 
     splits: Mapping[str, str]
@@ -80,6 +95,7 @@ class Splitting:
     few: tuple[str, ...]
     pairs: int
     flat: int
+    unmarked: tuple[Unmarked, ...]
     left_out: tuple[str, ...]
 
 
@@ -121,8 +137,9 @@ def split(
     Exact copies and near-duplicates are always kept together, and what hangs together through any
     number of them. `labels` are the classes by path, empty where there are none.
 
-    Raises UsageError where no picture is there, or there are fewer groups than splits, IndexDamaged
-    where an embedding is, and Leak where the proof fails.
+    Raises UsageError where no picture is there, none has what they are to be kept together by, or
+    there are fewer groups than splits, IndexDamaged where an embedding is, and Leak where the proof
+    fails.
     """
     import numpy as np
 
@@ -139,6 +156,12 @@ def split(
     if not paths:
         raise nothing_there(named[0])
     rows, places = np.unique(rows_of_named[np.array(has, dtype=bool)], return_inverse=True)
+    entries = {entry.row: entry for entry in index.entries(rows=rows.tolist())}
+    of_path = [entries[row] for row in rows[places].tolist()]
+    marks = {
+        name: _marks(sheet, pictures, paths, of_path, name) for name in dict.fromkeys(plan.together)
+    }
+    unmarked = tuple(_unmarked(sheet, len(paths), marks))
     vectors = index.vectors(rows)
     near, hashes = hanging_together(
         index,
@@ -154,11 +177,9 @@ def split(
         plan.alike,
         lambda done, total: machine.progress("comparing embeddings", done, total),
     )
-    entries = {entry.row: entry for entry in index.entries(rows=rows.tolist())}
-    of_path = [entries[row] for row in rows[places].tolist()]
     near_of_path = near[places].tolist()
-    together = _together(sheet, pictures, paths, of_path, plan.together)
-    groups = groups_of([*_alike(enumerate(near_of_path)), *together], len(paths))
+    marked = (enumerate(near_of_path), *marks.values())
+    groups = groups_of(chain.from_iterable(map(_alike, marked)), len(paths))
     names = list(plan.shares)
     if len(groups) < len(names):
         raise UsageError(
@@ -185,33 +206,53 @@ def split(
         _few(counts, len(names)),
         pairs,
         int((hashes[places].max(axis=1) == 0).sum()),
+        unmarked,
         left_out,
     )
 
 
-def _together(
+def _marks(
     sheet: Sheet,
     pictures: Sequence[str],
     paths: Sequence[str],
     entries: Sequence[Entry],
-    by: Sequence[str],
-) -> Iterator[list[int]]:
-    """Yield the sets of `paths`, by their places, that each of `by` keeps together."""
-    places = {path: place for place, path in enumerate(paths)}
-    for name in by:
-        if name in sheet.columns.names:
-            column = sheet.columns.names.index(name)
-            # A picture has several rows where it has several captions: each may link it to others.
-            yield from _alike(
-                (places[path], row[column].strip())
-                for row, path in zip(sheet.rows, pictures, strict=True)
-                if path in places and row[column].strip()
+    name: str,
+) -> list[tuple[int, str]]:
+    """Return the places of those `paths` that have what `name` keeps together by, and what."""
+    if name in sheet.columns.names:
+        places = {path: place for place, path in enumerate(paths)}
+        column = sheet.columns.names.index(name)
+        # A picture has several rows where it has several captions: each may link it to others.
+        return [
+            (places[path], row[column].strip())
+            for row, path in zip(sheet.rows, pictures, strict=True)
+            if path in places and row[column].strip()
+        ]
+    if name == FOLDER:
+        return [(at, os.path.dirname(path)) for at, path in enumerate(paths)]
+    taken = [entry.facts.taken_at for entry in entries]
+    return [(at, one[:10]) for at, one in enumerate(taken) if one]
+
+
+def _unmarked(
+    sheet: Sheet, count: int, marks: Mapping[str, Sequence[tuple[int, str]]]
+) -> Iterator[Unmarked]:
+    """Yield by which of `marks` not all of `count` pictures are marked. UsageError where none is.
+
+    By what no picture has, none would be kept together, and the split would be as without it.
+    """
+    for name, marked in marks.items():
+        column = name in sheet.columns.names
+        if not marked:
+            raise UsageError(
+                f"all pictures are blank in `{name}`; fill it, or leave out --together {name}"
+                if column
+                else "no picture has a day from a camera; leave out --together day, or name a "
+                "column of the truth that has one"
             )
-        elif name == FOLDER:
-            yield from _alike((at, os.path.dirname(path)) for at, path in enumerate(paths))
-        else:
-            taken = [entry.facts.taken_at for entry in entries]
-            yield from _alike((at, one[:10]) for at, one in enumerate(taken) if one)
+        lacking = count - len({place for place, _ in marked})
+        if lacking:
+            yield Unmarked(name, column, lacking)
 
 
 def _alike(marked: Iterable[tuple[int, Hashable]]) -> Iterable[list[int]]:

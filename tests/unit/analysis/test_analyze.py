@@ -136,6 +136,41 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
     assert distances == sorted(distances, reverse=True)
 
 
+def test_flat_copies_leak_by_their_embeddings(tmp_path: Path) -> None:
+    """Pictures with too little structure for a hash are near by cosine: copies, and no others."""
+    rows, labels = clustered(40)
+    random = np.random.default_rng(7)
+    flat, other, one_more, structured = random.standard_normal((4, DIM))
+    copy = flat + 0.2 * random.standard_normal(DIM)
+    for number, vector, perceptual in (
+        (2, flat, NO_STRUCTURE),
+        (32, copy, NO_STRUCTURE),
+        (3, structured, hash_of(3)),
+        (33, structured + 0.01, NO_STRUCTURE),
+        (4, other, NO_STRUCTURE),
+        (34, one_more, NO_STRUCTURE),
+    ):
+        rows[number] = (rows[number][0], None, vector, perceptual)
+    labels[32] = "another"
+    labels[33] = labels[3]
+    place = truth(
+        tmp_path,
+        [
+            (f"/pictures/{row[0]}", label, "train" if number < 30 else "test")
+            for number, (row, label) in enumerate(zip(rows, labels, strict=True))
+        ],
+    )
+    found = analysed(index_of(tmp_path / "index", rows), place, map_points=0)
+    twice = found.duplicates
+    pairs = [(pair.first.path[-6:-4], pair.second.path[-6:-4]) for pair in twice.pairs]
+    assert pairs == [("03", "33"), ("02", "32")]
+    assert all(pair.why == "near" and pair.bits is None for pair in twice.pairs)
+    assert [0.9 <= (pair.cosine or 0) <= 1 for pair in twice.pairs] == [True, True]
+    (leak,) = twice.leaks
+    assert (leak.exact, leak.near, twice.leaking, twice.groups) == (0, 2, 4, 2)
+    assert [group.labels for group in twice.conflicts] == [("another", "class 2")]
+
+
 def test_the_same_seed_comes_to_the_same(tmp_path: Path) -> None:
     rows, labels = clustered(90)
     index = index_of(tmp_path / "index", rows)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from vsearch.analysis.groups import NO_SIDE, SEVERAL, alike
+from vsearch.analysis import groups as module
+from vsearch.analysis.groups import NO_SIDE, SEVERAL, alike, pairs_of_flat
 from vsearch.duplicates.near import Pairs
 
 
@@ -43,3 +45,53 @@ def test_pairs_across_sides_are_kept() -> None:
     assert [round(float(one), 3) for one in found.cosines] == [0.9, 0.901, 0.904]
     nothing = alike([], 0, np.empty(0, np.int64))
     assert len(nothing.groups) == len(nothing.first) == len(nothing.cosines) == 0
+
+
+@pytest.mark.parametrize("size", [3, 64])
+def test_flat_ones_are_near_by_their_embeddings(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_QUERIES", size)
+    monkeypatch.setattr(module, "_COLUMNS", 2 * size)
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((120, 16))
+    for place in range(1, 120, 2):  # near some one before it, or nearly so
+        vectors[place] = (
+            vectors[random.integers(0, place)] + random.uniform(0, 0.8) * vectors[place]
+        )
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[[4, 5]] = 0  # damaged
+    flat = random.random(120) < 0.3
+    flat[4] = True
+    cosines = vectors.astype(np.float32) @ vectors.astype(np.float32).T
+    expected = {
+        (one, other)
+        for one in range(120)
+        for other in range(one + 1, 120)
+        if (flat[one] or flat[other]) and cosines[one, other] >= 0.9
+    }
+    found = list(pairs_of_flat(vectors.astype(np.float32), flat))
+    listed = [pair for some in found for pair in zip(some.first, some.second, strict=True)]
+    assert len(listed) == len(expected) > 10
+    assert set(listed) == expected
+    for some in found:
+        assert np.allclose(some.cosines, cosines[some.first, some.second], atol=1e-6)
+        assert (some.bits == 256).all()
+
+
+def test_of_many_flat_ones_that_are_alike_not_all_pairs_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_QUERIES", 8)
+    monkeypatch.setattr(module, "ENOUGH", 16)
+    count = 200
+    vectors = np.ones((count, 1), np.float32)
+    found = list(pairs_of_flat(vectors, np.ones(count, bool)))
+    assert sum(len(some.first) for some in found) < 24 * count
+    assert not alike([], count, None, found).groups.any()
+
+
+def test_nothing_stands_in_by_pairs_besides() -> None:
+    sides = np.array([0, 1, 1, 0])
+    found = alike([as_pairs([(0, 1)])], 4, sides, [as_pairs([(1, 3), (2, 3)])])
+    assert found.groups.tolist() == [0, 0, 0, 0]
+    assert found.stand_ins.tolist() == [0, 0, 2, 3]
+    assert list(zip(found.first, found.second, strict=True)) == [(0, 1), (1, 3), (2, 3)]

@@ -243,6 +243,62 @@ def test_stopped_at_any_point_one_whole_export_is_kept(
     assert found[-1][0] == dict.fromkeys(names, "2")
 
 
+ENDED = f"""{SCRIPT}
+import json
+
+def end(*_):
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, end)
+
+def child(number):
+    left = number
+    def hook(event, arguments):
+        nonlocal left
+        if event.split(".")[0] in ("os", "open", "shutil", "fcntl"):
+            left -= 1
+            if left == 0:
+                signal.raise_signal(signal.Signals[what])
+    sys.addaudithook(hook)
+    write(b"2")
+
+found, number, code = [], 0, None
+while code != 0:
+    number += 1
+    write(b"1")
+    if not (pid := os.fork()):
+        try:
+            child(number)
+        except KeyboardInterrupt:
+            os._exit(130)
+        except SystemExit as ended:
+            os._exit(ended.code)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    files = [target / "a", target / "b"] if folder else [target]
+    found.append([code, [one.read_text()[0] for one in files], os.listdir(target.parent)])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize(("what", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_ended_by_a_signal_at_any_point_nothing_is_left(
+    tmp_path: Path, kind: str, what: str, code: int
+) -> None:
+    """Also between the folder that it is written in and its lock, and while both are removed."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED, kind, what, tmp_path / "out"],
+        stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert len(found) > 15
+    assert [one for one, _, _ in found] == [code] * (len(found) - 1) + [0]
+    for _, texts, left in found:
+        assert "".join(texts) in ("1", "2", "11", "22")
+        assert left == ["out"]
+
+
 @BOTH
 def test_of_two_at_once_the_second_is_refused(tmp_path: Path, write: Write) -> None:
     folder = write is write_folder

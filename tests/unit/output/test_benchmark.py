@@ -54,7 +54,9 @@ index
   warm query                                         -           4.69 ms     -
   recall@10                                      0.000              1.98     -
 
-~: the spreads overlap, or there was one run only; the difference may be noise.
+~: equal as shown, or the spreads overlap, or there was one run only: may be noise.
+Spreads are those within one process: below some 20 % a line without ~ may be noise,
+too; repeat it before you believe it.
 """
 
 
@@ -76,3 +78,11 @@ def test_two_are_shown_beside_each_other(capsys: pytest.CaptureFixture[str]) -> 
     nothing = replace(FIGURES[3], median=0.0)
     print_comparison(replace(BENCHMARK, figures=(*FIGURES[:2], other_unit, nothing)), now)
     assert capsys.readouterr() == (COMPARISON, "")
+
+
+def test_what_is_equal_as_shown_is_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
+    memory = Figure("query.memory", "query", "peak memory", "MB", 146.9, 146.9, 146.9, 7)
+    more = replace(memory, median=147.2, p5=147.2, p95=147.2)
+    print_comparison(replace(BENCHMARK, figures=(memory,)), replace(BENCHMARK, figures=(more,)))
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if "peak memory" in one)
+    assert line.split() == ["peak", "memory", "147", "MB", "147", "MB", "1.00~"]

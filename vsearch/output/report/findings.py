@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vsearch.output.analysis import LEFT_OUT, too_flat
 from vsearch.output.page.write import as_text
 from vsearch.output.report import charts, tiles
 from vsearch.output.report.outline import figure_of, figures
@@ -211,11 +212,15 @@ def _suspect(one: Suspect, shown: Tiles) -> str:
 
 
 def outliers_html(outliers: Outliers, shown: Tiles) -> str:
-    """Return the pictures apart from all others, and those apart from their class."""
-    if not outliers.neighbours:
-        return "<p>There are too few pictures to tell.</p>\n"
+    """Return the pictures apart from all others, those apart from their class, and flat ones."""
     blank = [shown.tile(one.path, *_about(one)) for one in outliers.blank]
-    alike = f"{count_of(outliers.featureless, 'picture')} of a single colour, or nearly"
+    flat = (
+        f"<h3>{too_flat(outliers)}</h3>\n<p>{LEFT_OUT.capitalize()}.</p>\n{tiles.row('', blank)}"
+        if outliers.featureless
+        else ""
+    )
+    if not outliers.neighbours:
+        return f"<p>There are too few pictures to tell.</p>\n{flat}"
     return (
         "<p>The score is how many times as far a picture is from its "
         f"{outliers.neighbours} neighbours as is usual: about 1 for most. "
@@ -225,7 +230,7 @@ def outliers_html(outliers: Outliers, shown: Tiles) -> str:
             f"Odd ones out of their class: {outliers.odd_found:,}",
             (_outlier(one, shown) for one in outliers.odd),
         )
-        + (f"<h3>{alike}</h3>\n{tiles.row('Not looked at', blank)}" if blank else "")
+        + flat
     )
 
 

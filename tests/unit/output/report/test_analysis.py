@@ -152,6 +152,15 @@ def test_nothing_is_a_page_too(tmp_path: Path) -> None:
     assert page.texts["h2"] == ["Overview", "Files", "Duplicates", "Outliers", "Coverage"]
 
 
+def test_flat_pictures_are_shown_where_there_are_few(
+    pictures: list[Picture], tmp_path: Path
+) -> None:
+    few = Outliers((), 0, (), 0, 0.0, 0, 2, (pictures[0],))
+    page = written(dataclasses.replace(EMPTY, outliers=few), tmp_path / "page.html")
+    assert "Too flat to compare (a clear sky, a blank page): 2 pictures" in page.texts["h3"]
+    assert "Left out of outliers, coverage and labels that may be wrong." in page.texts["p"]
+
+
 def test_points_are_as_the_map_has_them(pictures: list[Picture], tmp_path: Path) -> None:
     shown = full(pictures).map
     found = points(shown, [(96, 48), (96, 48), (0, 0)], str(tmp_path))
