@@ -32,7 +32,7 @@ def is_better_lower(metric: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Outcome:
     """What one protocol came to, as far as it is compared: see `results.Result`."""
 
     metrics: Mapping[str, Estimate]
@@ -56,9 +56,9 @@ class Change:
     all_same: bool
 
 
-def asked_of(result: Result) -> Asked:
+def outcome_of(result: Result) -> Outcome:
     """Return what is compared of a result."""
-    return Asked(result.metrics, result.ids, result.per_query or {}, result.clusters)
+    return Outcome(result.metrics, result.ids, result.per_query or {}, result.clusters)
 
 
 def compare(models: Sequence[Evaluated]) -> Iterator[Comparison]:
@@ -67,12 +67,12 @@ def compare(models: Sequence[Evaluated]) -> Iterator[Comparison]:
     But for the graph's, which belongs to an index more than to a model.
     """
     first, *others = models
-    known = {result.name: asked_of(result) for result in first.results}
+    known = {result.name: outcome_of(result) for result in first.results}
     for model in others:
         for result in model.results:
             if result.name not in known or result.name == "graph":
                 continue
-            for metric, change in changes(asked_of(result), known[result.name]).items():
+            for metric, change in changes(outcome_of(result), known[result.name]).items():
                 found = change.difference
                 yield Comparison(
                     f"{result.name}.{metric}",
@@ -85,7 +85,7 @@ def compare(models: Sequence[Evaluated]) -> Iterator[Comparison]:
                 )
 
 
-def changes(now: Asked, before: Asked, resamples: int = RESAMPLES) -> dict[str, Change]:
+def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[str, Change]:
     """Return how each metric of both has changed, where it has a value in both.
 
     A mean over queries is compared by what both asked, paired, where these are all, or LEAST and

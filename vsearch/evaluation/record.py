@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vsearch.errors import SourceError, UsageError
-from vsearch.evaluation.comparison import Asked, asked_of
+from vsearch.evaluation.comparison import Outcome, outcome_of
 from vsearch.evaluation.latency import percentiles
 from vsearch.evaluation.results import Estimate
 
@@ -41,7 +41,7 @@ class Earlier:
 
     kind: str
     model: str
-    results: Mapping[str, Asked]
+    results: Mapping[str, Outcome]
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -69,18 +69,18 @@ def recorded(value: float) -> float:
     return round(value, _DECIMALS)
 
 
-def as_recorded(result: Result) -> Asked:
+def as_recorded(result: Result) -> Outcome:
     """Return of a result what is compared with an earlier one, to the precision of that."""
     import numpy as np
 
-    asked = asked_of(result)
+    found = outcome_of(result)
     return replace(
-        asked,
+        found,
         metrics={
             name: Estimate(recorded(one.value), recorded(one.low), recorded(one.high), one.n)
-            for name, one in asked.metrics.items()
+            for name, one in found.metrics.items()
         },
-        per_query={name: np.round(one, _DECIMALS) for name, one in asked.per_query.items()},
+        per_query={name: np.round(one, _DECIMALS) for name, one in found.per_query.items()},
     )
 
 
@@ -127,7 +127,7 @@ def read_earlier(path: Path) -> list[Earlier]:
                 str(found["kind"]),
                 str(model["model"]["name"]),
                 {
-                    name: Asked(
+                    name: Outcome(
                         {
                             metric: Estimate(
                                 _number(one["value"]),
