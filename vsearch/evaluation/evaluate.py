@@ -82,7 +82,7 @@ def evaluate(
                 results, asked, texts = _captions(truth, pictures, encoder, options, progress)
             else:
                 results, asked, texts = _labels(truth, pictures, encoder, options, progress)
-        ids = [str(number) for number in range(len(asked))]
+        ids = results[0].ids  # of the same queries
         of_graph, no_graph = None, ""
         try:
             of_graph = graph(index, ids, asked, options.k, progress=progress)
