@@ -248,8 +248,16 @@ def test_a_truth_that_grew_is_told_over_what_both_asked(
     told = {gate["requirement"]: gate for gate in now["gates"]}
     gate = told["baseline text_to_image.recall@3"]  # its k comes along
     assert gate["passed"]
-    assert ", over the 40 queries of both, p " in gate["line"]
-    assert ", other queries, p " in told["baseline text_to_image.ece"]["line"]
+    galleries = "among 40 items before and 48 now, p "
+    assert f", over the 40 queries of both, {galleries}" in gate["line"]
+    line = told["baseline text_to_image.ece"]["line"]
+    assert f", by the intervals of both, {galleries}" in line
+    (tmp_path / "l.csv").write_text("path,label\nIMG_0001.jpg,a\nIMG_0002.jpg,a\n")
+    done = vsearch(
+        "evaluate", tmp_path / "l.csv", "--images", PHOTOS, "--baseline", tmp_path / "before.json"
+    )
+    assert (done.returncode, done.stdout) == (2, b"")  # before anything is embedded
+    assert done.stderr.decode().startswith("vsearch: the baseline is of captions, and this truth")
 
 
 def test_a_graph_that_is_lost_is_told(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:

@@ -253,6 +253,7 @@ def evaluate(
                 quiet=quiet,
             ),
             requirements,
+            earlier,
             lambda models, kind: _gates(models, requirements, earlier, max_drop, kind),
         )
         form = form_of(as_json=as_json)
@@ -353,11 +354,13 @@ def _gates(
 def _evaluated(
     asked: _Asked,
     requirements: Sequence[Requirement],
+    earlier: Sequence[Earlier] | None,
     gates: Callable[[Sequence[Evaluated], Kind], tuple[Gate, ...]],
 ) -> Evaluation:
     """Evaluate every model on the truth, one after the other.
 
-    Raises UsageError for `requirements` on what will not be measured before anything is.
+    Raises UsageError for `requirements` on what will not be measured, and for an `earlier` one of
+    another kind, before anything is.
     """
     from datetime import datetime
 
@@ -365,6 +368,7 @@ def _evaluated(
     from vsearch.errors import UsageError
     from vsearch.evaluation.comparison import compare
     from vsearch.evaluation.evaluate import Options, evaluate
+    from vsearch.evaluation.gates import require_kind
     from vsearch.evaluation.results import Evaluation
     from vsearch.machine import facts
     from vsearch.models.open import open_encoder
@@ -387,6 +391,8 @@ def _evaluated(
         kind = "captions" if isinstance(truth, Captions) else "labels"
     for requirement in requirements:
         requirement.full_name(kind, latency=asked.latency)
+    if earlier:
+        require_kind(earlier, kind)
     options = Options(
         cores(),
         pixels(asked.max_megapixels, cores()),

@@ -38,6 +38,7 @@ class Outcome:
     metrics: Mapping[str, Estimate]
     ids: Sequence[str]
     per_query: Mapping[str, Floats]
+    gallery: int
     clusters: NDArray[np.int64] | None = None
 
 
@@ -46,7 +47,8 @@ class Change:
     """How a metric of one differs from that of another: `now`, and `before`.
 
     `queries` in common told it, paired; None where it was told by the intervals of both. `all_same`
-    is whether both asked the same queries.
+    is whether both asked the same queries. They asked a `gallery` of so many items, and of
+    `gallery_before`: where these differ, the change may be the gallery's doing.
     """
 
     before: float
@@ -54,11 +56,15 @@ class Change:
     difference: Difference
     queries: int | None
     all_same: bool
+    gallery_before: int
+    gallery: int
 
 
 def outcome_of(result: Result) -> Outcome:
     """Return what is compared of a result."""
-    return Outcome(result.metrics, result.ids, result.per_query or {}, result.clusters)
+    return Outcome(
+        result.metrics, result.ids, result.per_query or {}, result.gallery, result.clusters
+    )
 
 
 def compare(models: Sequence[Evaluated]) -> Iterator[Comparison]:
@@ -99,12 +105,15 @@ def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[s
     all_same = len(ours) == len(now.ids) == len(before.ids)
     enough = 1 if all_same else max(LEAST, min(len(now.ids), len(before.ids)) / 2)
     clusters = None if now.clusters is None else now.clusters[ours]
+    galleries = before.gallery, now.gallery
     found = {}
     for metric, then in before.metrics.items():
         one = now.metrics.get(metric)
         if one is None or not (math.isfinite(one.value) and math.isfinite(then.value)):
             continue
-        found[metric] = Change(then.value, one.value, unpaired(one, then), None, all_same)
+        found[metric] = Change(
+            then.value, one.value, unpaired(one, then), None, all_same, *galleries
+        )
         mine, others = now.per_query.get(metric), before.per_query.get(metric)
         if mine is None or others is None or len(ours) < enough:
             continue
@@ -117,6 +126,7 @@ def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[s
                 paired(mine, others, clusters, resamples=resamples),
                 int(both.sum()),
                 all_same,
+                *galleries,
             )
     return found
 

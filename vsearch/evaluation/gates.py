@@ -175,18 +175,14 @@ def check_baseline(
     """Yield for each metric of quality whether it is worse than earlier by more than `most`.
 
     It counts when the difference is more than chance makes (see `comparison.changes`), over all
-    metrics that have become worse so much by Holm's method ("A Simple Sequentially Rejective
-    Multiple Test Procedure", 1979).
+    metrics that have become worse by Holm's method ("A Simple Sequentially Rejective Multiple Test
+    Procedure", 1979).
 
     A model is compared with the earlier one of its name, else with the first. A metric that had a
     value and has none now is worse, but for `ece` of another model: only some know what their
     cosines tell. Raises UsageError when the baseline is of another kind.
     """
-    if earlier[0].kind != kind:
-        raise UsageError(
-            f"the baseline is of {earlier[0].kind}, and this truth of {kind}; name an evaluation "
-            "of the same"
-        )
+    require_kind(earlier, kind)
     for model in models:
         before = next((one for one in earlier if one.model == model.model.name), earlier[0])
         # Holm's first step is SIGNIFICANT by so many: fewer resamples could never come below it.
@@ -201,17 +197,27 @@ def check_baseline(
                     drops.append(_Drop(f"{name}.{metric}", found[metric]))
                 elif math.isfinite(one.value):
                     lost.append((f"{name}.{metric}", one.value))
-        significant = _significant([drop for drop in drops if drop.amount > most])
+        significant = _significant([drop for drop in drops if drop.amount > 0])
         of = f" of {model.model.name}" if len(models) > 1 else ""
         for drop in drops:
-            failed = drop.name in significant
-            yield Gate(f"baseline {drop.name}{of}", not failed, drop.line(of, most, sure=failed))
+            sure = drop.name in significant
+            failed = sure and drop.amount > most
+            yield Gate(f"baseline {drop.name}{of}", not failed, drop.line(of, most, sure=sure))
         for name, value in lost:
             needless = name.endswith(".ece") and before.model != model.model.name
             line = f"{name}{of} has no value any more ({value:.4g} before)"
             if needless:
                 line = f"{name}{of} has no value with this model ({value:.4g} with {before.model})"
             yield Gate(f"baseline {name}{of}", needless, line)
+
+
+def require_kind(earlier: Sequence[Earlier], kind: Kind) -> None:
+    """Raise UsageError when the baseline is of another kind of truth."""
+    if earlier[0].kind != kind:
+        raise UsageError(
+            f"the baseline is of {earlier[0].kind}, and this truth of {kind}; name an evaluation "
+            "of the same"
+        )
 
 
 def _significant(drops: Sequence[_Drop]) -> set[str]:
@@ -252,10 +258,12 @@ class _Drop:
         change = "is" if self.amount == 0 else "is worse by" if self.amount > 0 else "is better by"
         by = "as it was" if self.amount == 0 else f"{abs(self.amount):.4g}"
         over = ""
-        if not one.all_same:
-            over = (
-                f", over the {one.queries:,} queries of both" if one.queries else ", other queries"
-            )
+        if one.queries is None:
+            over = ", by the intervals of both"
+        elif not one.all_same:
+            over = f", over the {one.queries:,} queries of both"
+        if one.gallery_before != one.gallery:
+            over += f", among {one.gallery_before:,} items before and {one.gallery:,} now"
         chance = "" if sure or self.amount <= most else ", which may be chance"
         return (
             f"{self.name}{of} {change} {by} ({one.before:.4g} before, {one.now:.4g} now{over}, "

@@ -142,6 +142,7 @@ def read_earlier(path: Path) -> list[Earlier]:
                             metric: np.array([_number(one) for one in values])
                             for metric, values in result["per_query"].items()
                         },
+                        int(result["gallery"]),
                     )
                     for name, result in model["protocols"].items()
                 },

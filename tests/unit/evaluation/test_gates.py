@@ -185,11 +185,14 @@ def test_queries_that_are_new_leave_the_others_paired(tmp_path: Path) -> None:
     before = read_earlier(earlier(tmp_path / "before.json", model(HALF)))
     (gate,) = check_baseline(before, [asking(worse_by(10)[1:], 1)], 0.01, "captions")
     assert not gate.passed
-    assert "(0.5051 before, 0.404 now, over the 99 queries of both, p 0." in gate.line
+    assert "(0.5051 before, 0.404 now, over the 99 queries of both, " in gate.line
     values = np.append(HALF, np.zeros(60))  # what is new counts for nothing
     (gate,) = check_baseline(before, [asking(values, 0)], 0.0, "captions")
     assert gate.passed
-    assert "is as it was (0.5 before, 0.5 now, over the 100 queries of both, p 1)" in gate.line
+    galleries = "among 100 items before and 160 now, p 1)"
+    assert (
+        f"is as it was (0.5 before, 0.5 now, over the 100 queries of both, {galleries}" in gate.line
+    )
 
 
 def test_other_queries_are_compared_by_both_intervals(tmp_path: Path) -> None:
@@ -197,7 +200,8 @@ def test_other_queries_are_compared_by_both_intervals(tmp_path: Path) -> None:
     lower = (np.arange(1000) % 100 < 40).astype(float)  # .50 of 100 is in no interval of .40
     (gate,) = check_baseline(before, [asking(lower, 500)], 0.0, "captions")
     assert gate.passed
-    assert "(0.5 before, 0.4 now, other queries, p 0.06)" in gate.line
+    galleries = "among 100 items before and 1,000 now, p 0.06)"
+    assert f"(0.5 before, 0.4 now, by the intervals of both, {galleries}" in gate.line
     (gate,) = check_baseline(before, [asking(HALF * 0, 500)], 0.0, "captions")
     assert not gate.passed
 
@@ -208,7 +212,7 @@ def test_a_few_in_common_do_not_speak_for_the_others(tmp_path: Path) -> None:
     now[:30] = 0  # of the 30 that both asked, as many as were right before are wrong now
     (gate,) = check_baseline(before, [asking(now, 70)], 0.0, "captions")
     assert gate.passed
-    assert "is better by 0.2 (0.5 before, 0.7 now, other queries" in gate.line
+    assert "is better by 0.2 (0.5 before, 0.7 now, by the intervals of both, p" in gate.line
 
 
 @pytest.mark.parametrize("queries", [30, 200])
@@ -313,6 +317,26 @@ def test_what_has_no_value_any_more_is_worse(tmp_path: Path, lost: str) -> None:
     gate = gates["baseline text_to_image.mrr"]
     assert not gate.passed
     assert gate.line == "text_to_image.mrr has no value any more (0.5 before)"
+
+
+def test_what_is_allowed_does_not_choose_what_is_tested(tmp_path: Path) -> None:
+    """One of 20 metrics is worse by more than is allowed, with p below .05: Holm asks for .0025."""
+    little = {f"m@{n}": (HALF, worse_by(1)) for n in range(1, 20)}
+    queries = {**little, "m@20": (HALF, worse_by(6))}
+    ids = tuple(map(str, range(100)))
+    models = [
+        Evaluated(
+            ModelIdentity("one", "w", "p", 3),
+            "whole",
+            (Result("search", "", 100, 100, 0, means(values), ids, values),),
+        )
+        for values in ({name: pair[side] for name, pair in queries.items()} for side in (0, 1))
+    ]
+    before = read_earlier(earlier(tmp_path / "before.json", models[0]))
+    gates = list(check_baseline(before, models[1:], 0.05, "captions"))
+    assert all(gate.passed for gate in gates)
+    assert "worse by 0.06 (" in gates[-1].line
+    assert "which may be chance" in gates[-1].line
 
 
 def test_of_hundreds_of_metrics_each_can_fail(tmp_path: Path) -> None:
