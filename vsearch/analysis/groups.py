@@ -3,8 +3,9 @@
 There are two kinds of pairs. Those that hashes say or confirm are of the same picture (see
 `duplicates.near`): they join groups, cross sides, and one of the two stands in for the other. A
 flat picture, with too little structure for a hash, has none of these: `pairs_of_flat` are told by
-their embeddings alone. They join groups and cross sides only, where missing a copy costs more than
-taking two that look the same for one; nothing stands in by them.
+their embeddings alone, which skies and blank pages share. They cross sides only, where missing a
+copy costs more than looking at one too many; no group is joined by them: through one sky after the
+other it would reach the next best picture.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def alike(
 ) -> Alike:
     """Return which of `count` contents are near to which, by their pairs, in order.
 
-    `besides` are pairs in which none stands in for the other, in any order. Of all pairs, those are
+    `besides` are pairs that join no group, in any order. Of all pairs, those are
     kept that are on different `sides` (count,); None: no pairs. NO_SIDE is none, SEVERAL different
     from all others.
     """
@@ -89,10 +90,11 @@ def alike(
     kept: list[tuple[NDArray[np.int64], ...]] = []
     kept_cosines: list[NDArray[np.float32]] = []
     kinds = chain(((some, True) for some in pairs), ((some, False) for some in besides))
-    for some, stands_in in kinds:
-        for one, other in zip(some.first.tolist(), some.second.tolist(), strict=True):
+    for some, joins in kinds:
+        both = (some.first.tolist(), some.second.tolist()) if joins else ([], [])
+        for one, other in zip(*both, strict=True):
             _join(leaders, one, other)
-            if stands_in and stand_ins[one] == one and stand_ins[other] == other:
+            if stand_ins[one] == one and stand_ins[other] == other:
                 stand_ins[other] = one
         if sides is not None:
             one_side, other_side = sides[some.first], sides[some.second]

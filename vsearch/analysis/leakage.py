@@ -78,7 +78,7 @@ def _leaks(contents: Contents, near: Alike) -> tuple[tuple[Leak, ...], tuple[Pai
     leaks = tuple(
         Leak(
             names[first], names[second],
-            counts[first, second, "exact"], counts[first, second, "near"],
+            *(counts[first, second, why] for why in ("exact", "near", "flat")),
         )
         for first, second in sorted({key[:2] for key in counts})
     )  # fmt: skip
@@ -87,7 +87,7 @@ def _leaks(contents: Contents, near: Alike) -> tuple[tuple[Leak, ...], tuple[Pai
 
 def _crossing(
     contents: Contents, near: Alike
-) -> Iterator[tuple[int, int, Literal["exact", "near"], float | None, int | None]]:
+) -> Iterator[tuple[int, int, Literal["exact", "near", "flat"], float | None, int | None]]:
     """Yield the pairs of files in different splits, exact ones first, then by falling cosine."""
     import numpy as np
 
@@ -108,4 +108,7 @@ def _crossing(
             for other in contents.files_of(second):
                 if differ(one, other):
                     cosine, bits = float(near.cosines[place]), int(near.bits[place])
-                    yield one, other, "near", min(cosine, 1.0), bits if bits < BITS else None
+                    if bits < BITS:
+                        yield one, other, "near", min(cosine, 1.0), bits
+                    else:
+                        yield one, other, "flat", min(cosine, 1.0), None

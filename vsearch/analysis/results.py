@@ -132,16 +132,17 @@ class Labelling:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two pictures that are the same: "exact", of equal content, or "near".
+    """Two pictures that are the same: "exact", of equal content, or "near"; or "flat".
 
-    `cosine` is that of their embeddings, `bits` in how many of 256 their perceptual hashes differ;
-    1 and 0 where they are exact, None where an exact one's embedding is damaged. The bits are None,
-    too, where one of two near ones is flat, with too little structure for a hash.
+    One of two flat ones has too little structure for a hash, and they may be the same: their
+    embeddings say so alone. `cosine` is that of these, `bits` in how many of 256 their perceptual
+    hashes differ; 1 and 0 where they are exact, None where an exact one's embedding is damaged. The
+    bits are None, too, of flat ones.
     """
 
     first: Picture
     second: Picture
-    why: Literal["exact", "near"]
+    why: Literal["exact", "near", "flat"]
     cosine: float | None
     bits: int | None
 
@@ -185,12 +186,13 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Two splits and how many pairs of pictures, one in each, are the same."""
+    """Two splits and how many pairs of pictures, one in each, are the same: see `Pair`."""
 
     first: str
     second: str
     exact: int
     near: int
+    flat: int = 0
 
 
 MOST_PAIRS = 100_000

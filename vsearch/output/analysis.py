@@ -314,6 +314,7 @@ class _Sections:
         if known and known.splits:
             leaks = [
                 f"{one.first} and {one.second}: {one.exact:,} exact, {one.near:,} near"
+                + (f", {one.flat:,} flat that may be" if one.flat else "")
                 for one in twice.leaks
             ]
             self._line("leaks", "; ".join(leaks) or "no picture is in several splits")
@@ -332,8 +333,7 @@ class _Sections:
                 ]
                 self._row(rank, f"{told[0].label}:", told[0].path, others)
         if twice.groups and not twice.pairs and not twice.conflicting:
-            flat = ", but for what is too flat" if self._analysis.outliers.featureless else ""
-            self._line("", f"`vsearch duplicates` lists them{flat}")
+            self._line("", "`vsearch duplicates` lists them")
 
     def _suspects(self, suspects: Suspects) -> None:
         self._heading(f"Labels that may be wrong: {suspects.found:,}")

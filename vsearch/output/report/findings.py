@@ -131,14 +131,17 @@ def _leaks(twice: Duplicates, top: int, shown: Tiles) -> str:
         Column("and"),
         Column("exact pairs", figures=True),
         Column("near pairs", figures=True),
+        Column("flat pairs", figures=True, about="too flat for a hash; alike by their embeddings"),
     ]
-    rows = ((name(one.first), name(one.second), count(one.exact), count(one.near))
-            for one in twice.leaks)  # fmt: skip
+    rows = (
+        (name(one.first), name(one.second), count(one.exact), count(one.near), count(one.flat))
+        for one in twice.leaks
+    )
     pairs = twice.pairs[:top]
     heading = f"Pairs across splits: {len(pairs):,} of {len(twice.pairs):,}"
     return (
         "<h3>Leaks between splits</h3>\n"
-        f"<p>{count_of(twice.leaking, 'picture')} in {count_of(twice.across, 'group')} "
+        f"<p>{count_of(twice.leaking, 'picture')} "
         "that are in another split, too: what is measured on one of them is not to be believed. "
         "<code>vsearch split</code> keeps such groups together.</p>\n"
         + table(columns, rows, label="Leaks")
@@ -148,7 +151,9 @@ def _leaks(twice: Duplicates, top: int, shown: Tiles) -> str:
 
 def _pair(pair: Pair, shown: Tiles) -> str:
     told = "the same content" if pair.why == "exact" else "nearly the same"
-    if pair.why == "near":
+    if pair.why == "flat":
+        told = "perhaps the same, too flat to tell"
+    if pair.why != "exact":
         told += "" if pair.cosine is None else f", cosine {pair.cosine:.3f}"
         told += "" if pair.bits is None else f", {pair.bits} of 256 bits differ"
     both = [shown.tile(one.path, *_about(one)) for one in (pair.first, pair.second)]
