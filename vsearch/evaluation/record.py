@@ -149,7 +149,7 @@ def read_earlier(path: Path) -> list[Earlier]:
             )
             for model in found["models"]
         ]
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         raise _damaged(path) from None
     lengths = (
         len(values) == len(result.ids)
