@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _TITLE = 36  # columns
 _NOISE = """\
 ~: equal as shown, or the spreads overlap, or there was one run only: may be noise.
-Spreads are those within one process: below some 20 % a line without ~ may be noise,
-too; repeat it before you believe it."""
+Spreads are those within one process: a line without ~ may be noise, too;
+repeat it before you believe it."""
 
 
 def print_json(row: Measured) -> None:

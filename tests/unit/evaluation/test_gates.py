@@ -41,6 +41,14 @@ def model(
     return Evaluated(ModelIdentity(name, "w", "p", 3), "whole", (result,), latency)
 
 
+def measured(values: Mapping[str, np.ndarray]) -> Evaluated:
+    """Return a model with these values of each metric by query, of one protocol."""
+    count = len(next(iter(values.values())))
+    ids = tuple(map(str, range(count)))
+    result = Result("text_to_image", "", count, count, 0, means(values), ids, values)
+    return Evaluated(ModelIdentity("one", "w", "p", 3), "whole", (result,))
+
+
 def evaluation(*models: Evaluated) -> Evaluation:
     created = "2026-01-01T12:00:00+00:00"
     return Evaluation(
@@ -283,19 +291,9 @@ def test_many_metrics_do_not_make_chance_a_failure(tmp_path: Path) -> None:
     for _ in range(60):
         old = {f"m@{one}": (random.random(60) < 0.5).astype(float) for one in range(1, 21)}
         new = {name: (random.random(60) < 0.5).astype(float) for name in old}
-        ids = tuple(map(str, range(60)))
-        models = [
-            Evaluated(
-                ModelIdentity("one", "w", "p", 3),
-                "whole",
-                (Result("search", "", 60, 60, 0, means(values), ids, values),),
-            )
-            for values in (old, new)
-        ]
-        path = earlier(tmp_path / "before.json", models[0])
-        failed += not all(
-            one.passed for one in check_baseline(read_earlier(path), models[1:], 0.0, "captions")
-        )
+        before = read_earlier(earlier(tmp_path / "before.json", measured(old)))
+        gates = check_baseline(before, [measured(new)], 0.0, "captions")
+        failed += not all(one.passed for one in gates)
     assert failed <= 7
 
 
@@ -322,18 +320,9 @@ def test_what_has_no_value_any_more_is_worse(tmp_path: Path, lost: str) -> None:
 def test_what_is_allowed_does_not_choose_what_is_tested(tmp_path: Path) -> None:
     """One of 20 metrics is worse by more than is allowed, with p below .05: Holm asks for .0025."""
     lost = {f"m@{n}": 6 if n == 20 else 1 for n in range(1, 21)}
-    both = (dict.fromkeys(lost, worse_by(0)), {name: worse_by(one) for name, one in lost.items()})
-    ids = tuple(map(str, range(100)))
-    models = [
-        Evaluated(
-            ModelIdentity("one", "w", "p", 3),
-            "whole",
-            (Result("search", "", 100, 100, 0, means(values), ids, values),),
-        )
-        for values in both
-    ]
-    before = read_earlier(earlier(tmp_path / "before.json", models[0]))
-    gates = list(check_baseline(before, models[1:], 0.05, "captions"))
+    old, new = dict.fromkeys(lost, HALF), {name: worse_by(one) for name, one in lost.items()}
+    before = read_earlier(earlier(tmp_path / "before.json", measured(old)))
+    gates = list(check_baseline(before, [measured(new)], 0.05, "captions"))
     assert all(gate.passed for gate in gates)
     assert "worse by 0.06 (" in gates[-1].line
     assert "which may be chance" in gates[-1].line
@@ -344,17 +333,8 @@ def test_of_hundreds_of_metrics_each_can_fail(tmp_path: Path) -> None:
     names = [f"recall@{k}" for k in range(1, 301)]
     old = dict.fromkeys(names, HALF.astype(np.float64))
     new = dict.fromkeys(names, np.zeros(100))
-    ids = tuple(map(str, range(100)))
-    models = [
-        Evaluated(
-            ModelIdentity("one", "w", "p", 3),
-            "whole",
-            (Result("text_to_image", "", 100, 100, 0, means(values), ids, values),),
-        )
-        for values in (old, new)
-    ]
-    path = earlier(tmp_path / "before.json", models[0])
-    gates = list(check_baseline(read_earlier(path), models[1:], 0.01, "captions"))
+    before = read_earlier(earlier(tmp_path / "before.json", measured(old)))
+    gates = list(check_baseline(before, [measured(new)], 0.01, "captions"))
     assert len(gates) == 300
     assert not any(gate.passed for gate in gates)
 

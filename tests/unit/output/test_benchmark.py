@@ -55,8 +55,8 @@ index
   recall@10                                      0.000              1.98     -
 
 ~: equal as shown, or the spreads overlap, or there was one run only: may be noise.
-Spreads are those within one process: below some 20 % a line without ~ may be noise,
-too; repeat it before you believe it.
+Spreads are those within one process: a line without ~ may be noise, too;
+repeat it before you believe it.
 """
 
 

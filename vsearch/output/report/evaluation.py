@@ -166,7 +166,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> str:
         Column("metric"),
         Column("model"),
         Column("against"),
-        Column("difference", figures=True, about="mean of the model less that of the other one"),
+        Column("difference", figures=True, about="value of the model less that of the other one"),
         Column(
             "95 % interval",
             figures=True,
