@@ -21,6 +21,7 @@ The evaluation of a model:
 
 What follows from it:
 
+    judgements      what a truth says, to be known again
     comparison      whether one model is better than another
     gates           requirements, and whether it is worse than an earlier one
     record          all of it as JSON, and what is read of an earlier one

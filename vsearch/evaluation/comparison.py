@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vsearch.evaluation.results import Comparison
-from vsearch.evaluation.significance import RESAMPLES, paired, unpaired
+from vsearch.evaluation.significance import RESAMPLES, SIGNIFICANT, holm, paired, unpaired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -67,28 +67,31 @@ def outcome_of(result: Result) -> Outcome:
     )
 
 
-def compare(models: Sequence[Evaluated]) -> Iterator[Comparison]:
-    """Yield how each model but the first differs from that, by each metric that both have.
+def compare(models: Sequence[Evaluated]) -> list[Comparison]:
+    """Return how each model but the first differs from that, by each metric that both have.
 
     But for the graph's, which belongs to an index more than to a model.
     """
     first, *others = models
-    known = {result.name: outcome_of(result) for result in first.results}
-    for model in others:
-        for result in model.results:
-            if result.name not in known or result.name == "graph":
-                continue
-            for metric, change in changes(outcome_of(result), known[result.name]).items():
-                found = change.difference
-                yield Comparison(
-                    f"{result.name}.{metric}",
-                    model.model.name,
-                    first.model.name,
-                    found.difference,
-                    found.low,
-                    found.high,
-                    found.p,
-                )
+    known = {result.name: outcome_of(result) for result in first.results if result.name != "graph"}
+    resamples = resamples_for(len(others) * sum(len(one.metrics) for one in known.values()))
+    found = [
+        (f"{result.name}.{metric}", model.model.name, change.difference)
+        for model in others
+        for result in model.results
+        if result.name in known
+        for metric, change in changes(outcome_of(result), known[result.name], resamples).items()
+    ]
+    adjusted = holm([one.p for _, _, one in found])
+    return [
+        Comparison(metric, model, first.model.name, one.difference, one.low, one.high, one.p, p)
+        for (metric, model, one), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def resamples_for(tests: int) -> int:
+    """Return how many resamples it takes for one of so many tests to be told by Holm's method."""
+    return max(RESAMPLES, math.ceil(2.5 * tests / SIGNIFICANT))
 
 
 def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[str, Change]:
@@ -112,7 +115,12 @@ def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[s
         if one is None or not (math.isfinite(one.value) and math.isfinite(then.value)):
             continue
         found[metric] = Change(
-            then.value, one.value, unpaired(one, then), None, all_same, *galleries
+            then.value,
+            one.value,
+            unpaired(_of_queries(one, now), _of_queries(then, before)),
+            None,
+            all_same,
+            *galleries,
         )
         mine, others = now.per_query.get(metric), before.per_query.get(metric)
         if mine is None or others is None or len(ours) < enough:
@@ -129,6 +137,11 @@ def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[s
                 *galleries,
             )
     return found
+
+
+def _of_queries(one: Estimate, of: Outcome) -> Estimate:
+    """Return it with n as drawn: of pairs, too, what was drawn are the queries."""
+    return replace(one, n=min(one.n, len(of.ids)))
 
 
 def _common(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
 from vsearch.evaluation.gallery import Gallery, gallery_of
+from vsearch.evaluation.judgements import judgements
 from vsearch.evaluation.latency import measure_latency
 from vsearch.evaluation.protocols.captions import image_to_text, text_to_image
 from vsearch.evaluation.protocols.graph import graph
@@ -90,6 +91,7 @@ def evaluate(
             no_graph = str(error)
         is_active = _is_active(folder, index)
         name = index.vector_set
+    judged = judgements(truth, dict(zip(truth.paths, short_names(truth.paths), strict=True)))
     latency: Latency | None = None
     if options.latency and texts and is_active:  # what `vsearch search` answers with
         progress("latency", 0, 1)
@@ -97,7 +99,7 @@ def evaluate(
         progress("latency", 1, 1)
     if of_graph:
         results.append(of_graph)
-    return Evaluated(encoder.identity, name, tuple(results), latency, lost, no_graph)
+    return Evaluated(encoder.identity, name, tuple(results), latency, lost, no_graph, judged)
 
 
 def _captions(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
-from vsearch.evaluation.comparison import changes, is_better_lower
+from vsearch.evaluation.comparison import changes, is_better_lower, resamples_for
 from vsearch.evaluation.record import as_recorded, latency_metrics, recorded
 from vsearch.evaluation.results import Gate, Kind
-from vsearch.evaluation.significance import RESAMPLES
+from vsearch.evaluation.significance import SIGNIFICANT, holm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,8 +63,6 @@ LATENCY = (
 _REQUIREMENT = re.compile(
     r"\s*(?:(?P<protocol>\w+)\.)?(?P<metric>[\w@.]+)\s*(?P<relation>>=|<=|>|<)\s*(?P<bound>\S+)\s*"
 )
-SIGNIFICANT = 0.05
-"""How likely, at most, any drop may be told of a model that is as good as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +173,26 @@ def check_baseline(
     """Yield for each metric of quality whether it is worse than earlier by more than `most`.
 
     It counts when the difference is more than chance makes (see `comparison.changes`), over all
-    metrics that have become worse by Holm's method ("A Simple Sequentially Rejective Multiple Test
-    Procedure", 1979).
+    metrics that have become worse by Holm's method (`significance.holm`).
 
     A model is compared with the earlier one of its name, else with the first. A metric that had a
     value and has none now is worse, but for `ece` of another model: only some know what their
-    cosines tell. Raises UsageError when the baseline is of another kind.
+    cosines tell. Where more than the share `most` of the judgements, or of what is to be found, is
+    not what it was, that alone may be the difference: one gate fails that says so, and no other is
+    there. The graph has its own truth. Raises UsageError when the baseline is of another kind.
     """
     require_kind(earlier, kind)
     for model in models:
         before = next((one for one in earlier if one.model == model.model.name), earlier[0])
-        # Holm's first step is SIGNIFICANT by so many: fewer resamples could never come below it.
-        tested = sum(len(result.metrics) for result in before.results.values())
-        resamples = max(RESAMPLES, 50 * tested)
+        resamples = resamples_for(sum(len(result.metrics) for result in before.results.values()))
         now = {result.name: as_recorded(result) for result in model.results}
+        of = f" of {model.model.name}" if len(models) > 1 else ""
+        others = _others(model, before, most, of)
+        yield from dict.fromkeys(others.values())
         drops, lost = [], []
         for name, then in before.results.items():
+            if name in others:
+                continue
             found = changes(now[name], then, resamples) if name in now else {}
             for metric, one in then.metrics.items():
                 if metric in found:
@@ -198,7 +200,6 @@ def check_baseline(
                 elif math.isfinite(one.value):
                     lost.append((f"{name}.{metric}", one.value))
         significant = _significant([drop for drop in drops if drop.amount > 0])
-        of = f" of {model.model.name}" if len(models) > 1 else ""
         for drop in drops:
             sure = drop.name in significant
             failed = sure and drop.amount > most
@@ -220,15 +221,39 @@ def require_kind(earlier: Sequence[Earlier], kind: Kind) -> None:
         )
 
 
+def _others(model: Evaluated, before: Earlier, most: float, of: str) -> dict[str, Gate]:
+    """Return the protocols that were asked by too much else to compare, with a gate that fails."""
+    every = len(model.judgements | before.judgements)
+    same = len(model.judgements & before.judgements)
+    if every - same > most * every:
+        truth = Gate(
+            f"baseline truth{of}",
+            False,
+            f"the truth{of} is another, only {same:,} of {every:,} judgements are in both, which "
+            f"cannot be compared; at most {most:g} may differ, else make the baseline anew",
+        )
+        return {name: truth for name in before.results if name != "graph"}
+    found = {}
+    for result in model.results:
+        then, name = before.results.get(result.name), result.name
+        if then is None or name == "graph":
+            continue
+        few, many = sorted((then.gallery, result.gallery))
+        if many - few > most * many:
+            found[name] = Gate(
+                f"baseline {name}{of}",
+                False,
+                f"{name}{of} had {then.gallery:,} items to find and has {result.gallery:,} now, "
+                f"which cannot be compared; at most {most:g} may differ, else make the baseline "
+                "anew",
+            )
+    return found
+
+
 def _significant(drops: Sequence[_Drop]) -> set[str]:
     """Return the names of those that are more than chance makes, by Holm's method."""
-    found = set()
-    ordered = sorted(drops, key=lambda drop: drop.change.difference.p)
-    for place, drop in enumerate(ordered):
-        if drop.change.difference.p > SIGNIFICANT / (len(ordered) - place):
-            break
-        found.add(drop.name)
-    return found
+    adjusted = holm([drop.change.difference.p for drop in drops])
+    return {drop.name for drop, p in zip(drops, adjusted, strict=True) if p <= SIGNIFICANT}
 
 
 def depths_of(earlier: Sequence[Earlier]) -> set[int]:

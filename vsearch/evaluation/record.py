@@ -1,7 +1,7 @@
 """An evaluation as JSON, and what is read of an earlier one to compare with.
 
-    {"format": 1, "truth", "kind", "split", "pictures", "missing", "created", "machine",
-     "models": [{"model": {...}, "set", "latency": {...},
+    {"format": 2, "truth", "kind", "split", "pictures", "missing", "created", "machine",
+     "models": [{"model": {...}, "set", "judgements": [...], "latency": {...},
                  "protocols": {NAME: {"title", "queries", "gallery", "left_out",
                      "metrics": {METRIC: {"value", "low", "high", "n"}},
                      "curve": [[k, value], ...], "curve_of": "recall", "classes": [...],
@@ -31,17 +31,21 @@ if TYPE_CHECKING:
 
     from vsearch.evaluation.results import Evaluated, Evaluation, Latency, Result, Scores
 
-FORMAT = 1
+FORMAT = 2
 _DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An earlier evaluation of one model, by the names of its protocols; `kind` is of the truth."""
+    """An earlier evaluation of one model, by the names of its protocols; `kind` is of the truth.
+
+    `judgements` are digests of what that says, see `judgements.judgements`.
+    """
 
     kind: str
     model: str
     results: Mapping[str, Outcome]
+    judgements: frozenset[str]
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -115,12 +119,11 @@ def read_earlier(path: Path) -> list[Earlier]:
         raise UsageError(f"it cannot be read ({error.strerror}), {path}; check it") from error
     except (ValueError, RecursionError):
         raise _damaged(path) from None
-    if (
-        isinstance(found, dict)
-        and isinstance(found.get("format"), int)
-        and found["format"] > FORMAT
-    ):
+    written = found.get("format") if isinstance(found, dict) else None
+    if isinstance(written, int) and written > FORMAT:
         raise SourceError(f"a later vsearch wrote it, {path}; bring this one up to date")
+    if isinstance(written, int) and written < FORMAT:
+        raise SourceError(f"an earlier vsearch wrote it, {path}; evaluate anew")
     try:
         models = [
             Earlier(
@@ -146,6 +149,7 @@ def read_earlier(path: Path) -> list[Earlier]:
                     )
                     for name, result in model["protocols"].items()
                 },
+                frozenset(map(str, model["judgements"])),
             )
             for model in found["models"]
         ]
@@ -177,6 +181,7 @@ def _model(evaluated: Evaluated) -> dict[str, Any]:
     return {
         "model": asdict(evaluated.model),
         "set": evaluated.vector_set,
+        "judgements": sorted(evaluated.judgements),
         "latency": None
         if latency is None
         else {

@@ -140,7 +140,7 @@ class Evaluated:
     """One model: what each protocol came to. `vector_set` is where its embeddings are.
 
     `missing` pictures of the truth have none. `no_graph` is why the graph cannot be used, "" where
-    it can.
+    it can. `judgements` are digests of what the truth says, see `judgements.judgements`.
     """
 
     model: ModelIdentity
@@ -149,6 +149,7 @@ class Evaluated:
     latency: Latency | None = None
     missing: int = 0
     no_graph: str = ""
+    judgements: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ class Comparison:
     """Whether a model is better than the first one, by one metric.
 
     `difference` is its value less that of `other`, over the same queries; [low, high] its 95 %
-    interval and `p` the two-sided p-value of "no difference": see `comparison.changes`.
+    interval and `p` the two-sided p-value of "no difference": see `comparison.changes`. `p_holm` is
+    that adjusted for all comparisons that were made, see `significance.holm`.
     """
 
     metric: str
@@ -166,6 +168,7 @@ class Comparison:
     low: float
     high: float
     p: float
+    p_holm: float
 
 
 @dataclass(frozen=True, slots=True)

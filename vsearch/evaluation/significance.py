@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Interval = tuple[float, float]
 
 LEVEL = 0.95  # of an interval
+SIGNIFICANT = 0.05  # at most, is the p-value of what is told as a difference
 RESAMPLES = 2000
 _DRAWS = 1 << 20  # at once
 _NORMAL = 1.959964  # standard deviations from the mean to an end of an interval
@@ -97,19 +98,38 @@ def unpaired(one: Estimate, other: Estimate) -> Difference:
     that of a normal variable of that width. Of the same queries it tells less than `paired` would:
     what both have in common counts as chance. p is bounded as there, by the fewer queries; it is 1
     where an interval is unknown.
+
+    Resamples of equal values are all equal, and their interval has no width; of such a share, in
+    [0, 1], it is taken to be that of Wilson ("Probable Inference, the Law of Succession, and
+    Statistical Inference", 1927). What goes above 1 is a rank, and none is known better than by 1.
     """
     difference = one.value - other.value
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
+    ranks = max(one.value, other.value) > 1
+    one_below, one_above = _sides(one, ranks=ranks)
+    other_below, other_above = _sides(other, ranks=ranks)
+    below = math.hypot(one_below, other_above)
+    above = math.hypot(one_above, other_below)
     margin = above if difference < 0 else below
     if difference == 0 or not math.isfinite(difference) or not math.isfinite(margin):
         p = 1.0
-    elif margin == 0:
-        p = 0.0
     else:
         p = math.erfc(_NORMAL * abs(difference) / margin / math.sqrt(2))
     p = max(p, _least_p(min(one.n, other.n)))
     return Difference(difference, difference - below, difference + above, p)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return each p-value, adjusted so that those up to a are all right but for a chance of a.
+
+    However the p-values depend on each other (Holm, "A Simple Sequentially Rejective Multiple Test
+    Procedure", 1979). To come below a, one of n has to be below a / n: take as many resamples.
+    """
+    adjusted = [1.0] * len(p_values)
+    least = 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        least = max(least, min(1.0, p_values[index] * (len(p_values) - place)))
+        adjusted[index] = least
+    return adjusted
 
 
 def interval_of(
@@ -202,6 +222,21 @@ def _percentiles(resampled: Floats) -> Interval:
         method = "inverted_cdf"
     ends = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method=method)
     return float(ends[0]), float(ends[1])
+
+
+def _sides(one: Estimate, *, ranks: bool) -> tuple[float, float]:
+    """Return how far the ends of an interval are below and above its value."""
+    below, above = one.value - one.low, one.high - one.value
+    if ranks:
+        return max(below, 1.0), max(above, 1.0)
+    n, squared = max(1, one.n), _NORMAL**2
+    share = min(1.0, max(0.0, one.value))
+    middle = (share + squared / (2 * n)) / (1 + squared / n)
+    half = math.sqrt(squared * (share * (1 - share) + squared / (4 * n)) / n) / (1 + squared / n)
+    return (
+        share - (middle - half) if below <= 0 else below,
+        middle + half - share if above <= 0 else above,
+    )
 
 
 def _least_p(units: int) -> float:

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from vsearch.evaluation import significance
 from vsearch.evaluation.classification import by_class, confusion, macro_f1
 from vsearch.evaluation.results import Estimate
-from vsearch.evaluation.significance import interval, interval_of, paired, unpaired
+from vsearch.evaluation.significance import holm, interval, interval_of, paired, unpaired
 
 Floats = NDArray[np.float64]
 
@@ -288,7 +288,7 @@ def test_of_skewed_intervals_the_sides_count_that_face_each_other() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "p"),
     [
-        pytest.param(Estimate(1, 1, 1, 50), Estimate(0, 0, 0, 50), 2.0**-49, id="no width"),
+        pytest.param(Estimate(1, 1, 1, 2), Estimate(0, 0, 0, 50), 0.5, id="two queries"),
         pytest.param(Estimate(1, 1, 1, 1), Estimate(0, 0, 0, 50), 1, id="one query"),
         pytest.param(Estimate(1, 1, 1, 0), Estimate(0, 0, 0, 50), 1, id="no query"),
         pytest.param(Estimate(1, 0.9, 1, 50), Estimate(1, 1, 1, 50), 1, id="equal"),
@@ -299,3 +299,52 @@ def test_of_skewed_intervals_the_sides_count_that_face_each_other() -> None:
 )
 def test_what_intervals_do_not_tell(one: Estimate, other: Estimate, p: float) -> None:
     assert unpaired(one, other).p == p
+
+
+@pytest.mark.parametrize(
+    ("wrong", "exact"), [(1, 1.0), (2, 0.494), (4, 0.116), (6, 0.0255), (10, 0.00104)]
+)
+def test_what_has_no_width_is_told_no_more_surely_than_counts_tell_it(
+    wrong: int, exact: float
+) -> None:
+    """40 of 40 right, and some wrong: much as by Fisher's test (`scipy.stats.fisher_exact`)."""
+    right = np.ones(40)
+    less = right.copy()
+    less[:wrong] = 0
+    p = unpaired(estimate(right), estimate(less)).p
+    assert p == unpaired(estimate(less), estimate(right)).p
+    assert p == pytest.approx(unpaired(estimate(1 - right), estimate(1 - less)).p, rel=0.5)
+    assert exact / 2 < p < 2 * exact
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least", "most"),
+    [
+        pytest.param(Estimate(1.5, 1, 2, 48), Estimate(1, 1, 1, 48), 0.4, 1, id="half a rank"),
+        pytest.param(Estimate(2, 2, 5, 48), Estimate(1, 1, 1, 48), 0.1, 1, id="its own end"),
+        pytest.param(Estimate(2, 2, 2, 48), Estimate(1, 1, 1, 48), 0.1, 1, id="one rank"),
+        pytest.param(Estimate(4, 3, 6, 48), Estimate(1, 1, 1, 48), 0, 0.01, id="three ranks"),
+        pytest.param(Estimate(50, 40, 60, 48), Estimate(40, 30, 50, 48), 0.1, 0.2, id="far down"),
+    ],
+)
+def test_ranks_are_known_no_better_than_by_one(
+    one: Estimate, other: Estimate, least: float, most: float
+) -> None:
+    assert least <= unpaired(one, other).p <= most
+
+
+def test_holms_method_is_as_it_is_defined() -> None:
+    """The k-th smallest of n is told where each p(i) <= a / (n - i + 1)."""
+    chance = np.random.default_rng(3)
+    for _ in range(200):
+        p_values = (chance.random(chance.integers(1, 12)) ** 3).tolist()
+        adjusted = holm(p_values)
+        for level in (0.01, 0.05, 0.3):
+            told = set()
+            for place, index in enumerate(np.argsort(p_values).tolist()):
+                if p_values[index] > level / (len(p_values) - place):
+                    break
+                told.add(index)
+            assert {i for i, p in enumerate(adjusted) if p <= level} == told
+    assert holm([]) == []
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])

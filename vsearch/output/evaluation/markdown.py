@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.evaluation.record import latency_metrics
 from vsearch.files.whole import require_place, whole
-from vsearch.output.evaluation.table import missing
+from vsearch.output.evaluation.table import HOLM, missing
 from vsearch.output.terminal import count_of, printable
 
 if TYPE_CHECKING:
@@ -84,12 +84,12 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
         yield from _row([_shown(metric), *cells])
     if evaluation.comparisons:
         yield ""
-        yield from _row(["against the first model", "difference", "95 % interval", "p"])
+        yield from _row(["against the first model", "difference", "95 % interval", HOLM])
         yield from _row(["---", "---:", "---:", "---:"])
         for one in evaluation.comparisons:
             interval = f"{one.low:+.3f} to {one.high:+.3f}"
             name = _shown(f"{one.metric} of {one.model}")
-            yield from _row([name, f"{one.difference:+.3f}", interval, f"{one.p:.2g}"])
+            yield from _row([name, f"{one.difference:+.3f}", interval, f"{one.p_holm:.2g}"])
 
 
 def _cells(metric: str, results: Sequence[Result | None]) -> Iterator[str]:

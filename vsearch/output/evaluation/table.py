@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 from vsearch.evaluation.comparison import is_better_lower
-from vsearch.evaluation.gates import SIGNIFICANT
 from vsearch.evaluation.record import as_json, latency_metrics
+from vsearch.evaluation.significance import SIGNIFICANT
 from vsearch.output.terminal import console, count_of, in_columns, is_terminal, printable, say
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vsearch.evaluation.results import Comparison, Estimate, Evaluated, Evaluation
 
 Form = Literal["table", "lines", "json"]
+HOLM = "p (Holm)"
+"""What a column of p-values is called that are adjusted for all of them."""
 
 
 def form_of(*, as_json: bool) -> Form:
@@ -178,8 +180,8 @@ def _comparisons(comparisons: Sequence[Comparison]) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in ("", "model", "difference", "95 % interval", "p", ""):
-        right = title in ("difference", "p")
+    for title in ("", "model", "difference", "95 % interval", HOLM, ""):
+        right = title in ("difference", HOLM)
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for one in comparisons:
         better = (one.difference < 0) == is_better_lower(one.metric)
@@ -188,7 +190,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> Table:
             printable(one.model),
             f"{one.difference:+.3f}",
             f"{one.low:+.3f} to {one.high:+.3f}",
-            f"{one.p:.2g}",
-            "may be chance" if one.p > SIGNIFICANT else "better" if better else "worse",
+            f"{one.p_holm:.2g}",
+            "may be chance" if one.p_holm > SIGNIFICANT else "better" if better else "worse",
         )
     return table

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from vsearch.evaluation.significance import SIGNIFICANT
+from vsearch.output.evaluation.table import HOLM
 from vsearch.output.page.write import as_text, page_file
 from vsearch.output.report import glossary, tiles
 from vsearch.output.report.latency import latency_html
@@ -28,7 +30,6 @@ _HEADLINES = (
     "ndcg@10",
 )  # the first that there is
 _FEW = 5  # gates that passed, of which all are shown at once
-_SURE = 0.05  # p-values below are called a difference
 
 
 def write_evaluation(
@@ -173,7 +174,12 @@ def _comparisons(comparisons: Sequence[Comparison]) -> str:
             about="paired bootstrap over the same queries; of what is no mean over queries, by the "
             "intervals of both",
         ),
-        Column("p", figures=True, about="how likely so great a difference is where there is none"),
+        Column(
+            HOLM,
+            figures=True,
+            about="how likely any of these differences is so great where there are none: p-values "
+            "adjusted for all of this table by Holm's method",
+        ),
         Column("so it is"),
     ]
     rows = [
@@ -183,7 +189,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> str:
             name(one.other),
             Cell(f"{one.difference:+.3f}", one.difference),
             Cell(f"{one.low:+.3f} to {one.high:+.3f}", one.low),
-            Cell("&lt; 0.001" if one.p < 0.001 else f"{one.p:.3f}", one.p),
+            Cell("&lt; 0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}", one.p_holm),
             Cell(_verdict(one)),
         )
         for one in comparisons
@@ -192,7 +198,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> str:
 
 
 def _verdict(one: Comparison) -> str:
-    if not one.p < _SURE:
+    if not one.p_holm <= SIGNIFICANT:
         return "no difference shown"
     return "higher" if one.difference > 0 else "lower"
 

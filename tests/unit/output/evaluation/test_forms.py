@@ -40,7 +40,7 @@ def evaluation(*, gates: tuple[Gate, ...] = (), truth: str = "captions.csv") -> 
             Evaluated(ModelIdentity("mini", "w", "p", 384), "whole", (result,), latency),
             Evaluated(ModelIdentity("fast", "w", "p", 512), "whole", (result,)),
         ),
-        (Comparison("text_to_image.recall@1", "fast", "mini", 0.1, 0.02, 0.18, 0.01),),
+        (Comparison("text_to_image.recall@1", "fast", "mini", 0.1, 0.02, 0.18, 0.01, 0.04),),
         gates,
     )  # fmt: skip
 
@@ -84,9 +84,9 @@ def test_markdown_shows_gates_metrics_and_comparisons(tmp_path: Path) -> None:
         "| latency\\_cold\\_p95\\_ms | 300.0 |  |\n"
         "| latency\\_cold\\_p99\\_ms | 300.0 |  |\n"
         "| throughput\\_qps | 100.0 |  |\n\n"
-        "| against the first model | difference | 95 % interval | p |\n"
+        "| against the first model | difference | 95 % interval | p (Holm) |\n"
         "| --- | ---: | ---: | ---: |\n"
-        "| text\\_to\\_image.recall@1 of fast | +0.100 | +0.020 to +0.180 | 0.01 |\n"
+        "| text\\_to\\_image.recall@1 of fast | +0.100 | +0.020 to +0.180 | 0.04 |\n"
     )
 
 

@@ -110,7 +110,7 @@ def full(pictures: dict[str, str]) -> Evaluation:
         truth=f"/{HOSTILE}",
         split=HOSTILE,
         machine={HOSTILE: HOSTILE},
-        comparisons=(Comparison(HOSTILE, HOSTILE, "other", -0.1, -0.2, 0.0, 0.0004),),
+        comparisons=(Comparison(HOSTILE, HOSTILE, "other", -0.1, -0.2, 0.0, 0.0001, 0.0004),),
         gates=(Gate(HOSTILE, False, HOSTILE), Gate("mrr>=0.5", True, "0.9")),
     )
 
@@ -151,10 +151,10 @@ def test_models_stand_side_by_side(tmp_path: Path) -> None:
         of(result(), name="first"),
         of(other, result("search"), name="second"),
         comparisons=(
-            Comparison("recall@1", "second", "first", 0.1, 0.02, 0.2, 0.01),
-            Comparison("recall@1", "second", "first", -0.1, -0.2, -0.02, 0.0001),
-            Comparison("mrr", "second", "first", 0.1, -0.1, 0.3, 0.4),
-            Comparison("mrr", "second", "first", 0.0, 0.0, 0.0, NAN),
+            Comparison("recall@1", "second", "first", 0.1, 0.02, 0.2, 0.002, 0.05),
+            Comparison("recall@1", "second", "first", -0.1, -0.2, -0.02, 0.0001, 0.0004),
+            Comparison("mrr", "second", "first", 0.1, 0.1, 0.3, 0.03, 0.06),
+            Comparison("mrr", "second", "first", 0.0, 0.0, 0.0, NAN, NAN),
         ),
     )
     page = written(found, tmp_path / "page.html")

@@ -1,0 +1,44 @@
+"""What a truth says, one judgement each, and how much of it another truth says, too.
+
+A judgement is one picture with its caption, its class, or its grade for a query: what TREC calls
+the relevance judgments (qrels). An evaluation keeps a digest of each, so that a later one can tell
+whether it was measured by the same.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from vsearch.truth.values import Captions, Labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vsearch.truth.values import Truth
+
+_BYTES = 8  # of a digest; among a million judgements two are one by a chance of 3e-8
+
+
+def judgements(truth: Truth, names: Mapping[str, str]) -> frozenset[str]:
+    """Return a digest in hexadecimal of each judgement; `names` are what its pictures are called.
+
+    By these they are known, so that the same truth has the same digests on another machine.
+    """
+    return frozenset(
+        blake2b("\0".join(one).encode("utf-8", "surrogatepass"), digest_size=_BYTES).hexdigest()
+        for one in _judgements(truth, names)
+    )
+
+
+def _judgements(truth: Truth, names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    if isinstance(truth, Captions):
+        for text, image in zip(truth.captions, truth.image_of, strict=True):
+            yield names[truth.paths[image]], text
+    elif isinstance(truth, Labels):
+        for path, label in zip(truth.paths, truth.labels, strict=True):
+            yield names[path], label
+    else:
+        for query, relevant in zip(truth.queries, truth.relevant, strict=True):
+            for path, grade in relevant.items():
+                yield query, names[path], f"{grade:g}"
