@@ -18,6 +18,7 @@ Every message reads "what, to what; what to do next".
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 
 
@@ -89,3 +90,11 @@ class IndexDamaged(StoreError):
 
 class ModelMismatch(StoreError):
     """The index answers with another model than the one of the query."""
+
+
+def in_words(error: VsearchError | OSError) -> str:
+    """Return the line that a user reads of an error; of one of the system, it names the file."""
+    if isinstance(error, VsearchError):
+        return str(error)
+    place = f", at {os.fsdecode(error.filename)}" if error.filename else ""
+    return f"{error.strerror or error}{place}; check the disk and where the output goes"

@@ -125,8 +125,21 @@ def test_labels_of_other_pictures_only_are_an_error(
     assert (done.returncode, done.stdout) == (2, b"")
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith(
-        f"vsearch: none of the 2 labelled pictures is among these, not {tmp_path}/x.jpg;"
+        f"vsearch: none of the 2 labelled pictures is in the index, as {tmp_path}/x.jpg; name the"
     )
+
+
+def test_filters_that_leave_no_labelled_picture_are_named(
+    vsearch: Run, root: Path, index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("path,label\na/small.png,a\nb/copy.jpg,b\n")
+    asked = ("analyze", "--index", index, "--labels", "t.csv", "--images", root)
+    assert vsearch(*asked, cwd=tmp_path).returncode == 0
+    done = vsearch(*asked, "--glob", "IMG_*", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert "is in what the filters leave of the index" in line
+    assert "name other filters" in line
 
 
 def test_nothing_meets_the_filters(vsearch: Run, index: Path) -> None:

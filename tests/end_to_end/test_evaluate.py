@@ -39,7 +39,7 @@ def metrics(found: dict[str, Any], protocol: str, model: int = 0) -> dict[str, f
 
 def test_captions_with_an_index_and_without_one(vsearch: Run, photos_index: Path) -> None:
     found = evaluated(vsearch, CAPTIONS, index=photos_index)
-    assert (found["kind"], found["pictures"], found["format"]) == ("captions", 48, 1)
+    assert (found["kind"], found["pictures"], found["format"]) == ("captions", 48, 2)
     assert list(found["models"][0]["protocols"]) == ["text_to_image", "image_to_text", "graph"]
     done = vsearch("evaluate", CAPTIONS, "--json", "--no-latency", "--index", "nowhere")
     assert done.returncode == 0
@@ -285,26 +285,36 @@ def test_two_files_of_one_name_are_refused_before_anything_is_measured(
     assert b"name the same file" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("gates", "lost"),
+    [
+        pytest.param(1, ["r.html"], id="all but the report"),
+        pytest.param(1000, ["r.html", "j.xml", "m.md"], id="none"),
+    ],
+)
 def test_a_file_that_cannot_be_written_costs_nothing_else(
-    photos_index: Path, tmp_path: Path
+    photos_index: Path, tmp_path: Path, gates: int, lost: list[str]
 ) -> None:
+    """Files may have 100,000 bytes, which a thousand gates take."""
     resource = pytest.importorskip("resource", reason="Windows has no limit on the size of files")
-    most = 100_000  # bytes: enough for all but the report
     asked: list[str | Path] = [sys.executable, "-m", "vsearch", "evaluate", CAPTIONS]
     asked += ["--no-latency", "--index", photos_index, "--report", "r.html", "--junit", "j.xml"]
+    asked += ["--markdown", "m.md", *["--require", "mrr<=9"] * (gates - 1)]
+    most = 100_000
     done = subprocess.run(
         [*asked, "--require", "recall@1>=0.9"], capture_output=True, cwd=tmp_path, check=False,
         env=environment(tmp_path),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
     )  # fmt: skip
     assert done.returncode == 2
-    *_, failed, error = done.stderr.decode().splitlines()
+    *_, failed = done.stderr.decode().splitlines()[: -len(lost)]
+    errors = done.stderr.decode().splitlines()[-len(lost) :]
     assert failed == "failed: text_to_image.recall@1 is 0.6667, and >= 0.9 is required"
-    assert error.startswith("vsearch: ")
-    assert "r.html" in error
+    for name, error in zip(lost, errors, strict=True):
+        assert error.startswith("vsearch: ")
+        assert name in error
     assert done.stdout.startswith(b"mini\ttext_to_image.recall@1\t0.6667\t")
-    assert (tmp_path / "j.xml").exists()
-    assert not (tmp_path / "r.html").exists()
+    assert {"r.html", "j.xml", "m.md"} - set(os.listdir(tmp_path)) == set(lost)
 
 
 def test_pictures_that_are_missing_are_named(

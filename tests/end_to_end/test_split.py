@@ -259,6 +259,9 @@ def test_the_output_whole(vsearch: Run, photos_index: Path, tmp_path: Path) -> N
     dash = ("--fractions", "70,30", "--out", "-")
     to_stdout = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, *dash)
     assert to_stdout.stdout == done.stdout
+    out = ("--index", photos_index, "--out", "./-")  # a file of that name
+    assert vsearch("split", PHOTOS / "labels.csv", *out, cwd=tmp_path).stdout == b""
+    assert (tmp_path / "-").read_bytes().startswith(b"path,label,split\n")
     other = vsearch("split", PHOTOS / "labels.csv", "--index", photos_index, "--seed", "5")
     assert other.stdout != done.stdout
     # Without a truth, all that the index has; without an index, one for the time being.

@@ -71,7 +71,7 @@ def analyze(
     truth = None if place is None else read(place, images=images)
     with Index(folder) as index:
         files, facts = _files(index, condition)
-        known = labelled(files, truth, place, source)
+        known = labelled(files, truth, place, source, filtered=condition is not None)
         del truth
         content_of_row, starts = np.unique(np.array(files.rows, np.int64), return_index=True)
         vectors, damaged = _vectors(index, content_of_row)

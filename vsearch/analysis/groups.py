@@ -11,7 +11,6 @@ other it would reach the next best picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from vsearch.duplicates.near import ALIKE, ENOUGH, Pairs
@@ -79,38 +78,40 @@ def alike(
 ) -> Alike:
     """Return which of `count` contents are near to which, by their pairs, in order.
 
-    `besides` are pairs that join no group, in any order. Of all pairs, those are
-    kept that are on different `sides` (count,); None: no pairs. NO_SIDE is none, SEVERAL different
-    from all others.
+    `besides` are pairs that join no group, in any order. Of all pairs, those are kept that are on
+    different `sides` (count,); None: no pairs. NO_SIDE is none, SEVERAL different from all others.
     """
     import numpy as np
 
     leaders = list(range(count))  # of each, one of its group before it, or itself
     stand_ins = list(range(count))
-    kept: list[tuple[NDArray[np.int64], ...]] = []
-    kept_cosines: list[NDArray[np.float32]] = []
-    kinds = chain(((some, True) for some in pairs), ((some, False) for some in besides))
-    for some, joins in kinds:
-        both = (some.first.tolist(), some.second.tolist()) if joins else ([], [])
-        for one, other in zip(*both, strict=True):
+    no_place = np.empty(0, np.int64)
+    kept = [Pairs(no_place, no_place, np.empty(0, np.float32), no_place)]
+    for some in pairs:
+        for one, other in zip(some.first.tolist(), some.second.tolist(), strict=True):
             _join(leaders, one, other)
             if stand_ins[one] == one and stand_ins[other] == other:
                 stand_ins[other] = one
         if sides is not None:
-            one_side, other_side = sides[some.first], sides[some.second]
-            differ = (one_side != other_side) | (one_side == SEVERAL)
-            differ &= (one_side != NO_SIDE) & (other_side != NO_SIDE)
-            kept.append((some.first[differ], some.second[differ], some.bits[differ]))
-            kept_cosines.append(some.cosines[differ])
-    nothing = np.empty(0, np.int64)
-    first, second, bits = (
-        np.concatenate([nothing, *one]) for one in zip(*(kept or [(nothing,) * 3]), strict=True)
-    )
+            kept.append(_across(some, sides))
+    if sides is not None:
+        kept += (_across(some, sides) for some in besides)
     return Alike(
         np.array([_leader(leaders, place) for place in range(count)], dtype=np.int64),
         np.array(stand_ins, dtype=np.int64),
-        first, second, np.concatenate([np.empty(0, np.float32), *kept_cosines]), bits,
-    )  # fmt: skip
+        np.concatenate([one.first for one in kept]),
+        np.concatenate([one.second for one in kept]),
+        np.concatenate([one.cosines for one in kept]),
+        np.concatenate([one.bits for one in kept]),
+    )
+
+
+def _across(some: Pairs, sides: NDArray[np.int64]) -> Pairs:
+    """Return the pairs that are on different sides."""
+    one, other = sides[some.first], sides[some.second]
+    differ = (one != other) | (one == SEVERAL)
+    differ &= (one != NO_SIDE) & (other != NO_SIDE)
+    return Pairs(some.first[differ], some.second[differ], some.cosines[differ], some.bits[differ])
 
 
 def _leader(leaders: list[int], place: int) -> int:

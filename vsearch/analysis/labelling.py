@@ -51,15 +51,17 @@ def labelled(
     truth: Truth | None,
     place: Path | None,
     source: Literal["keywords", "folders"] | None,
+    *,
+    filtered: bool = False,
 ) -> Labelled | None:
     """Return the labels that the `truth` read from `place` gives, else those of `source`.
 
     Where neither is given, keywords are taken if any file has some, else folders if there are
     several; None where that leaves none. Raises UsageError for a truth that has neither labels nor
-    splits, or none of the files.
+    splits, or none of the files; these may be few since they were `filtered`.
     """
     if truth is not None:
-        return _by_truth(files, truth, place)
+        return _by_truth(files, truth, place, filtered=filtered)
     if source is None and any(files.keywords):
         source = "keywords"
     if source == "keywords":
@@ -70,7 +72,7 @@ def labelled(
     return None
 
 
-def _by_truth(files: Files, truth: Truth, place: Path | None) -> Labelled:
+def _by_truth(files: Files, truth: Truth, place: Path | None, *, filtered: bool) -> Labelled:
     if not isinstance(truth, Labels) and (truth.splits is None or not isinstance(truth, Captions)):
         kind = "captions without splits" if isinstance(truth, Captions) else "queries"
         raise UsageError(
@@ -97,9 +99,11 @@ def _by_truth(files: Files, truth: Truth, place: Path | None) -> Labelled:
         if truth.splits is not None:
             splits[found] = truth.splits[number] or None
     if files.paths and len(missing) == len(truth.paths):
+        where = "what the filters leave of the index" if filtered else "the index"
+        other = "other filters, " if filtered else ""
         raise UsageError(
-            f"none of the {len(missing):,} labelled pictures is among these, not {missing[0]}; "
-            "name the right index, or the folder they are below with --images"
+            f"none of the {len(missing):,} labelled pictures is in {where}, as {missing[0]}; name "
+            f"{other}the right index, or the folder they are below with --images"
         )
     return _labelled(
         "truth", labels, splits, place=place, missing=missing,

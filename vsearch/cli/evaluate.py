@@ -24,6 +24,7 @@ from vsearch.cli.temporary import index_with
 from vsearch.cli.values import PATH, Number
 
 if TYPE_CHECKING:
+    from vsearch.errors import VsearchError
     from vsearch.evaluation.gates import Requirement
     from vsearch.evaluation.record import Earlier
     from vsearch.evaluation.results import Evaluated, Evaluation, Gate, Kind
@@ -207,6 +208,7 @@ def evaluate(
     Pictures that the index has are not read; others are embedded for the time being. Exits with 1
     when a gate fails.
     """
+    from vsearch.errors import in_words
     from vsearch.evaluation.gates import Requirement, depths_of
     from vsearch.evaluation.record import read_earlier
     from vsearch.output.evaluation.junit import require_junit, write_junit
@@ -259,13 +261,15 @@ def evaluate(
         form = form_of(as_json=as_json)
         if form == "table":
             print_evaluation(found, form)
-        failure = _written(files, found)
+        failures = _written(files, found)
         say_missing(found)
         say_gates(found)
         if form != "table":  # last, since who reads it may be gone
             print_evaluation(found, form)
-        if failure:
-            raise failure
+        if failures:
+            for one in failures[:-1]:
+                say(f"vsearch: {in_words(one)}")
+            raise failures[-1]
     except KeyboardInterrupt:
         say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
@@ -294,20 +298,20 @@ def _require(files: Sequence[_File]) -> None:
         raise UsageError("--report, --junit and --markdown name the same file; name others")
 
 
-def _written(files: Sequence[_File], found: Evaluation) -> Exception | None:
-    """Write the files, each whatever happened to another; return what kept the first from it.
+def _written(files: Sequence[_File], found: Evaluation) -> list[VsearchError | OSError]:
+    """Write the files, each whatever happened to another; return what kept some from it.
 
-    What was measured is not lost by it: that error is to be raised when all else is said.
+    What was measured is not lost by it: the errors are to be told when all else is said.
     """
     from vsearch.errors import VsearchError
 
-    failure: Exception | None = None
+    failures = list[VsearchError | OSError]()
     for one in files:
         try:
             one.write(found, one.target)
         except (VsearchError, OSError) as error:
-            failure = failure or error
-    return failure
+            failures.append(error)
+    return failures
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from vsearch.cli import completion, settings
 from vsearch.cli.commands import Commands
 from vsearch.cli.completion import PROGRAM
 from vsearch.cli.help import App
-from vsearch.errors import VsearchError
+from vsearch.errors import VsearchError, in_words
 from vsearch.output.terminal import say
 
 # Nothing here multiplies large matrices in numpy. Its library would start a thread a core all the
@@ -86,15 +86,10 @@ def run() -> int:
             return ended.code if isinstance(ended.code, int) else 0
     except KeyboardInterrupt:  # before typer looks for it
         return 130
-    except VsearchError as error:
-        return _failed(error, str(error))
-    except OSError as error:
-        if _here_is_gone():
+    except (VsearchError, OSError) as error:
+        if isinstance(error, OSError) and _here_is_gone():
             return _failed(error, "the current folder is gone; go to another, with cd")
-        place = f", at {os.fsdecode(error.filename)}" if error.filename else ""
-        return _failed(
-            error, f"{error.strerror or error}{place}; check the disk and where the output goes"
-        )
+        return _failed(error, in_words(error))
     except Exception as error:  # noqa: BLE001  # whatever it is: 1 would say "nothing found"
         import shlex
 

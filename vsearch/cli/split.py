@@ -32,7 +32,7 @@ def split(
         ),
     ] = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--out",
             click_type=PATH,
@@ -105,12 +105,12 @@ def split(
     from vsearch.splitting.split import Plan, require_marks
     from vsearch.truth.write import csv_with_splits, require_target, write
 
-    out = None if out == Path("-") else out
-    if as_json and out is None:
+    target = None if out is None or out == "-" else Path(out)
+    if as_json and target is None:
         raise UsageError("--json prints the summary where the CSV would come; add --out FILE")
     plan = Plan(_shares(fractions), tuple(together or ()), seed, alike)
-    if out is not None:
-        require_target(out)
+    if target is not None:
+        require_target(target)
     sheet, pictures, labels = _read(truth, images, index_folder)
     require_marks(sheet, plan.together)
     try:
@@ -124,14 +124,14 @@ def split(
                 index_location(index_folder),
             )
             content = csv_with_splits(
-                sheet, pictures, found.splits, None if out is None else out.absolute().parent
+                sheet, pictures, found.splits, None if target is None else target.absolute().parent
             )
-            if out is not None:
-                write(out, content)
+            if target is not None:
+                write(target, content)
     except KeyboardInterrupt:
         say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
-    if out is None:
+    if target is None:
         print_csv(content)
     found = replace(found, left_out=(*found.left_out, *sheet.beside))
     say_summary(found)

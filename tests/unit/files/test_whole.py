@@ -167,11 +167,18 @@ def write(text, replace=True):
         for name in ("a", "b") if folder else ("",):
             (place / name).write_bytes(text * 1000)
 
-def stop(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def interrupt(*_):
-    raise KeyboardInterrupt
+def stopped_at(number, stop):
+    # Write, but call `stop` just before the call of that number to the file system.
+    left = number
+    # Python says of each such call that it will be made.
+    def hook(event, arguments):
+        nonlocal left
+        if event.split(".")[0] in ("os", "open", "shutil", "fcntl"):
+            left -= 1
+            if left == 0:
+                stop()
+    sys.addaudithook(hook)
+    write(b"2")
 """
 STOPPED = f"""{SCRIPT}
 import json, shutil
@@ -180,17 +187,10 @@ def look():
     files = [file for file in target.parent.rglob("*") if file.is_file() and file.name != "lock"]
     return {{os.path.relpath(file, target.parent): file.read_bytes().decode()[0] for file in files}}
 
-def child(number):
-    # Python says of each such call that it will be made: what is done then is done just before it.
-    left = number
-    def hook(event, arguments):
-        nonlocal left
-        if event.split(".")[0] in ("os", "open", "shutil", "fcntl"):
-            left -= 1
-            if left == 0:
-                (stop if what == "kill" else interrupt)()
-    sys.addaudithook(hook)
-    write(b"2")
+def stop():
+    if what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise KeyboardInterrupt
 
 found = []
 number, done = 0, False
@@ -199,7 +199,7 @@ while not done:
     write(b"1")
     if not (pid := os.fork()):
         try:
-            child(number)
+            stopped_at(number, stop)
         except KeyboardInterrupt:
             os._exit(1)
         os._exit(0)
@@ -251,24 +251,13 @@ def end(*_):
 
 signal.signal(signal.SIGTERM, end)
 
-def child(number):
-    left = number
-    def hook(event, arguments):
-        nonlocal left
-        if event.split(".")[0] in ("os", "open", "shutil", "fcntl"):
-            left -= 1
-            if left == 0:
-                signal.raise_signal(signal.Signals[what])
-    sys.addaudithook(hook)
-    write(b"2")
-
 found, number, code = [], 0, None
 while code != 0:
     number += 1
     write(b"1")
     if not (pid := os.fork()):
         try:
-            child(number)
+            stopped_at(number, lambda: signal.raise_signal(signal.Signals[what]))
         except KeyboardInterrupt:
             os._exit(130)
         except SystemExit as ended:
