@@ -147,7 +147,7 @@ def evaluate(
             "--max-drop",
             metavar="X",
             click_type=Number(min=0),
-            help="By so much any metric may be worse.",
+            help="By so much any metric may be worse, and this share of the truth another.",
             rich_help_panel=GATES,
         ),
     ] = 0.01,

@@ -223,14 +223,15 @@ def require_kind(earlier: Sequence[Earlier], kind: Kind) -> None:
 
 def _others(model: Evaluated, before: Earlier, most: float, of: str) -> dict[str, Gate]:
     """Return the protocols that were asked by too much else to compare, with a gate that fails."""
+    anew = f"make the baseline anew (up to --max-drop, {most:g} of them, may differ)"
     every = len(model.judgements | before.judgements)
     same = len(model.judgements & before.judgements)
     if every - same > most * every:
         truth = Gate(
             f"baseline truth{of}",
             False,
-            f"the truth{of} is another, only {same:,} of {every:,} judgements are in both, which "
-            f"cannot be compared; at most {most:g} may differ, else make the baseline anew",
+            f"the truth{of} is not that of the baseline, only {same:,} of {every:,} judgements are "
+            f"in both, and nothing but the graph is compared; {anew}",
         )
         return {name: truth for name in before.results if name != "graph"}
     found = {}
@@ -244,8 +245,7 @@ def _others(model: Evaluated, before: Earlier, most: float, of: str) -> dict[str
                 f"baseline {name}{of}",
                 False,
                 f"{name}{of} had {then.gallery:,} items to find and has {result.gallery:,} now, "
-                f"which cannot be compared; at most {most:g} may differ, else make the baseline "
-                "anew",
+                f"and is not compared; {anew}",
             )
     return found
 

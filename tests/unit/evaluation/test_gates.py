@@ -250,8 +250,9 @@ def test_another_truth_is_told_and_nothing_compared(tmp_path: Path, most: float)
     assert not gate.passed
     assert gate.requirement == "baseline truth"
     assert gate.line == (
-        "the truth is another, only 99 of 101 judgements are in both, which cannot be compared; "
-        f"at most {most:g} may differ, else make the baseline anew"
+        "the truth is not that of the baseline, only 99 of 101 judgements are in both, and nothing "
+        "but the graph is compared; make the baseline anew (up to --max-drop, "
+        f"{most:g} of them, may differ)"
     )
     (gate,) = check_baseline(before, [now], 0.02, "captions")  # so little is no reason
     assert not gate.passed
@@ -266,7 +267,7 @@ def test_more_to_find_is_told_and_nothing_compared(tmp_path: Path) -> None:
         (gate,) = check_baseline(before, [now], 0.01, "captions")
         assert not gate.passed
         assert gate.requirement == "baseline text_to_image"
-        said = f"text_to_image had 1,000 items to find and has {gallery:,} now, which cannot be"
+        said = f"text_to_image had 1,000 items to find and has {gallery:,} now, and is not"
         assert gate.line.startswith(said)
     (gate,) = check_baseline(before, [model(HALF, gallery=1010)], 0.01, "captions")
     assert gate.passed

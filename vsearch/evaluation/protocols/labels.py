@@ -282,6 +282,7 @@ def classified(
     values = {
         f"top{k}_accuracy": one for k, one in right.items() if k == 1 or k < len(classes.names)
     }
+    values["micro_f1"] = right[1]  # one class and one prediction each: it is the accuracy
     metrics = means(values)
     pairs = confusion(of[counted], predicted[counted])
     table = by_class(pairs, len(classes.names))
@@ -294,8 +295,6 @@ def classified(
 
     metrics["macro_f1"] = drawn(macro_f1)
     metrics["balanced_accuracy"] = drawn(balanced_accuracy)
-    # One class and one prediction each: micro F1 is the accuracy.
-    metrics |= means({"micro_f1": right[1]})
     rows = tuple(
         ClassRow(
             label,
