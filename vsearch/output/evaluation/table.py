@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Form = Literal["table", "lines", "json"]
 HOLM = "p (Holm)"
 """What a column of p-values is called that are adjusted for all of them."""
+_UNSURE = "unsure"
+_METRIC, _GAP = 18, 3  # columns of a terminal, for a metric's name and between columns
 
 
 def form_of(*, as_json: bool) -> Form:
@@ -116,48 +118,61 @@ def _print_tables(evaluation: Evaluation) -> None:
         }
         one = next(iter(results.values()))
         left = f", {count_of(one.left_out, 'query', 'queries')} without" if one.left_out else ""
-        table = _table(names)
+        rows = []
         for metric in dict.fromkeys(name for result in results.values() for name in result.metrics):
-            cells = []
-            for name in names:
-                found = results[name].metrics.get(metric) if name in results else None
-                cells += [_value(metric, found), _interval(metric, found)]
-            table.add_row(metric, *cells)
+            found = [
+                results[name].metrics.get(metric) if name in results else None for name in names
+            ]
+            rows.append((metric, [(_value(metric, one), _interval(metric, one)) for one in found]))
         out.print()
         out.print(Text.assemble((protocol, "bold"), f"  {one.title}"))
         asked = count_of(one.queries, "query", "queries")
         out.print(Text(f"{asked}{left}, {count_of(one.gallery, 'item')} to find", style="dim"))
-        out.print(table)
+        out.print(_table(names, rows, out.width))
     if any(model.latency for model in evaluation.models):
-        table = _table(names)
         latencies = [_latency(model) for model in evaluation.models]
-        for metric in dict.fromkeys(name for told in latencies for name in told):
-            cells = []
-            for told in latencies:
-                cells += [f"{told[metric]:.1f}" if metric in told else "", ""]
-            table.add_row(metric, *cells)
+        rows = [
+            (metric, [(f"{one[metric]:.1f}" if metric in one else "", "") for one in latencies])
+            for metric in dict.fromkeys(name for told in latencies for name in told)
+        ]
         out.print()
         out.print(Text.assemble(("latency", "bold"), "  of one query, on this machine"))
-        out.print(table)
-    if evaluation.comparisons:
-        out.print()
-        out.print(Text("against the first model", style="bold"))
-        out.print(_comparisons(evaluation.comparisons))
+        out.print(_table(names, rows, out.width))
+    for name in names[1:]:
+        if told := [one for one in evaluation.comparisons if one.model == name]:
+            out.print()
+            against = f"{printable(name)} against {printable(names[0])}"
+            out.print(Text.assemble((against, "bold"), f"  {_UNSURE}: it may be chance"))
+            out.print(_comparisons(told))
     passed = sum(gate.passed for gate in evaluation.gates)
     if evaluation.gates:
         out.print()
         out.print(Text(f"{passed} of {count_of(len(evaluation.gates), 'gate')} passed"))
 
 
-def _table(names: list[str]) -> Table:
+def _table(
+    names: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, str]]]], width: int
+) -> Table:
+    """Return a table of metrics, with the value of each model and, where there is room, more."""
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
 
+    shown = [printable(name) for name in names]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=len(names) > 1)
-    table.add_column("", min_width=18)
-    for name in names:
-        table.add_column(printable(name), justify="right", no_wrap=True)
-        table.add_column("", style="dim", no_wrap=True)
+    table.add_column("", min_width=_METRIC)
+    needed = _METRIC
+    for place, name in enumerate(shown):
+        columns = zip(*(cells[place] for _, cells in rows), strict=True)
+        values, intervals = (max(map(len, column), default=0) for column in columns)
+        needed += max(cell_len(name), values) + intervals + 2 * _GAP
+    wide = needed <= width
+    for name in shown:
+        table.add_column(name, justify="right", overflow="fold")
+        if wide:
+            table.add_column("", style="dim", no_wrap=True)
+    for metric, cells in rows:
+        table.add_row(metric, *(text for cell in cells for text in (cell if wide else cell[:1])))
     return table
 
 
@@ -175,22 +190,24 @@ def _interval(metric: str, found: Estimate | None) -> str:
 
 
 def _comparisons(comparisons: Sequence[Comparison]) -> Table:
-    """Return a table of how models differ from the first, and whether that may be chance."""
+    """Return a table of how a model differs from the first, and whether that may be chance.
+
+    It fits into 80 columns with the longest of metrics.
+    """
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in ("", "model", "difference", "95 % interval", HOLM, ""):
-        right = title in ("difference", HOLM)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for title in ("", "change", "95 % interval", HOLM, ""):
+        right = title in ("change", HOLM)
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for one in comparisons:
         better = (one.difference < 0) == is_better_lower(one.metric)
         table.add_row(
             one.metric,
-            printable(one.model),
             f"{one.difference:+.3f}",
             f"{one.low:+.3f} to {one.high:+.3f}",
             f"{one.p_holm:.2g}",
-            "may be chance" if one.p_holm > SIGNIFICANT else "better" if better else "worse",
+            _UNSURE if one.p_holm > SIGNIFICANT else "better" if better else "worse",
         )
     return table

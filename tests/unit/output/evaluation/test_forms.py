@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -127,3 +128,41 @@ def test_lines_are_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["mini", "latency_p50_ms", "8.5000", "", ""] in lines
     say_gates(evaluation(gates=(PASSED, FAILED)))
     assert capsys.readouterr().err == "failed: recall@1 a|b\\n<script>`*_\\x1b[31m\\xff\n"
+
+
+@pytest.mark.parametrize(("columns", "intervals"), [(80, False), (100, True)])
+def test_a_terminal_shows_every_value_and_intervals_where_there_is_room(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    intervals: bool,
+) -> None:
+    """Of three models, with the longest of metrics."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    metric = "nearest_neighbour.balanced_accuracy"
+    found = evaluation()
+    models = (
+        *found.models,
+        dataclasses.replace(found.models[1], model=ModelIdentity("3", "w", "p", 3)),
+    )
+    comparisons = (
+        Comparison(metric, "fast", "mini", 0.1, 0.02, 0.18, 0.01, 0.04),
+        Comparison(metric, "3", "mini", -0.1, -0.18, -0.02, 0.0001, 0.0002),
+        Comparison(metric, "3", "mini", -0.1, -0.2, 0.02, 0.01, 0.07),
+    )
+    found = dataclasses.replace(found, models=models, comparisons=comparisons)
+    print_evaluation(found, "table")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= columns
+    recall = next(line for line in out.splitlines() if line.startswith("recall@1"))
+    assert recall.split() == ["recall@1", *3 * ["0.667", *intervals * ["0.521", "to", "0.812"]]]
+    latency = next(line for line in out.splitlines() if line.startswith("latency_p50_ms"))
+    assert latency.split() == ["latency_p50_ms", "8.5"]
+    told = [line.split() for line in out.splitlines() if line.startswith(metric)]
+    assert told == [
+        [metric, "+0.100", "+0.020", "to", "+0.180", "0.04", "better"],
+        [metric, "-0.100", "-0.180", "to", "-0.020", "0.0002", "worse"],
+        [metric, "-0.100", "-0.200", "to", "+0.020", "0.07", "unsure"],
+    ]
+    against = [line for line in out.splitlines() if " against " in line]
+    assert against == [f"{name} against mini  unsure: it may be chance" for name in ("fast", "3")]
