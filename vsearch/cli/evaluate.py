@@ -421,7 +421,9 @@ def _evaluated(
                         encoder,
                         pixel_limit=options.pixel_limit,
                         quiet=asked.quiet,
-                        instead=_all_below(truth.paths) if isinstance(truth, Queries) else None,
+                        instead=_searched(known, truth.paths)
+                        if isinstance(truth, Queries)
+                        else None,
                     )
                 )
             bar = opened.enter_context(Bar(quiet=asked.quiet))
@@ -472,11 +474,22 @@ def _folders(asked: _Asked) -> tuple[str, ...]:
     return own, os.path.join(own, "images"), os.path.join(own, "Images")
 
 
-def _all_below(paths: Sequence[str]) -> list[str]:
-    """Return the folder that all pictures are below: it is searched, not only what is relevant."""
+def _searched(known: Path, paths: Sequence[str]) -> list[str]:
+    """Return what is searched by any model: all files of the index, and the `paths` of the truth.
+
+    Where there is no index, the folder that all these are below.
+    """
     import os
 
-    return [os.path.commonpath([os.path.dirname(path) for path in paths])]
+    from vsearch.errors import IndexMissing
+    from vsearch.index import Index
+
+    try:
+        with Index(known) as index:
+            files = {os.path.join(entry.root, entry.path) for entry in index.entries()}
+    except IndexMissing:
+        return [os.path.commonpath([os.path.dirname(path) for path in paths])]
+    return sorted(path for path in files.union(paths) if os.path.lexists(path))
 
 
 def _write_report(

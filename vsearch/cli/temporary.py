@@ -60,7 +60,7 @@ def index_with(
     def show(event: Event | Lacking) -> None:
         if isinstance(event, Lacking):
             if not quiet:
-                say_temporary(event.folder, event.count, event.pictures)
+                say_temporary(event.folder, event.count, event.pictures, instead=event.instead)
         else:
             tally.add(event)
             output.show(event, tally)

@@ -40,6 +40,7 @@ class Outcome:
     per_query: Mapping[str, Floats]
     gallery: int
     clusters: NDArray[np.int64] | None = None
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,12 @@ class Change:
 def outcome_of(result: Result) -> Outcome:
     """Return what is compared of a result."""
     return Outcome(
-        result.metrics, result.ids, result.per_query or {}, result.gallery, result.clusters
+        result.metrics,
+        result.ids,
+        result.per_query or {},
+        result.gallery,
+        result.clusters,
+        result.spread,
     )
 
 
@@ -117,7 +123,7 @@ def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[s
         found[metric] = Change(
             then.value,
             one.value,
-            unpaired(_of_queries(one, now), _of_queries(then, before)),
+            unpaired(_of_queries(one, now), _of_queries(then, before), spread=now.spread),
             None,
             all_same,
             *galleries,
@@ -131,7 +137,7 @@ def changes(now: Outcome, before: Outcome, resamples: int = RESAMPLES) -> dict[s
             found[metric] = Change(
                 float(others[both].mean()),
                 float(mine[both].mean()),
-                paired(mine, others, clusters, resamples=resamples),
+                paired(mine, others, clusters, spread=now.spread, resamples=resamples),
                 int(both.sum()),
                 all_same,
                 *galleries,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
@@ -21,7 +21,7 @@ from vsearch.index import GraphUnusable, Index
 from vsearch.searching.fetch import is_url
 from vsearch.searching.query import embed_each, parse
 from vsearch.searching.relevance import cutoff
-from vsearch.truth.values import Captions, Labels, Queries
+from vsearch.truth.values import Captions, Labels, Queries, called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +72,9 @@ def evaluate(
     for pictures that are missing and terms that cannot be used, StoreError when the index cannot.
     """
     with Index(folder, vector_set or encoder.identity) as index:
+        items = frozenset[str]()
         if isinstance(truth, Queries):
+            items = frozenset(entry.digest.hex() for entry in index.entries())
             lost = int((index.rows_of(truth.paths) < 0).sum())
             results, asked, texts = _queries(truth, index, encoder, options, progress)
         else:
@@ -91,7 +93,6 @@ def evaluate(
             no_graph = str(error)
         is_active = _is_active(folder, index)
         name = index.vector_set
-    judged = judgements(truth, dict(zip(truth.paths, short_names(truth.paths), strict=True)))
     latency: Latency | None = None
     if options.latency and texts and is_active:  # what `vsearch search` answers with
         progress("latency", 0, 1)
@@ -99,13 +100,22 @@ def evaluate(
         progress("latency", 1, 1)
     if of_graph:
         results.append(of_graph)
-    return Evaluated(encoder.identity, name, tuple(results), latency, lost, no_graph, judged)
+    return Evaluated(
+        encoder.identity,
+        name,
+        tuple(results),
+        latency,
+        lost,
+        no_graph,
+        judgements(truth),
+        items,
+    )
 
 
 def _captions(
     truth: Captions, pictures: Gallery, encoder: Encoder, options: Options, progress: Progress
 ) -> tuple[list[Result], NDArray[np.float32], Sequence[str]]:
-    names = short_names(truth.paths)
+    names = called(truth)
     vectors = embed_texts(
         truth.captions,
         encoder,
@@ -133,7 +143,7 @@ def _labels(
 ) -> tuple[list[Result], NDArray[np.float32], Sequence[str]]:
     import numpy as np
 
-    names = short_names(truth.paths)
+    names = called(truth)
     queries = np.arange(len(names))
     if options.sample is not None and options.sample < len(names):
         drawn = np.random.default_rng(options.seed).choice(len(names), options.sample, False)
@@ -241,15 +251,20 @@ def _there(
         raise missing(lost, len(truth.paths))
     if isinstance(truth, Labels):
         kept = [pair for pair in zip(truth.paths, truth.labels, strict=True) if pair[0] in there]
-        return Labels(*map(tuple, zip(*kept, strict=True)))
+        paths, labels = zip(*kept, strict=True)
+        return replace(truth, paths=paths, labels=labels, splits=None)
     places = {path: place for place, path in enumerate(pictures.items)}
     captions = [
         (text, places[truth.paths[image]])
         for text, image in zip(truth.captions, truth.image_of, strict=True)
         if truth.paths[image] in there
     ]
-    return Captions(
-        pictures.items, tuple(text for text, _ in captions), tuple(image for _, image in captions)
+    return replace(
+        truth,
+        paths=pictures.items,
+        captions=tuple(text for text, _ in captions),
+        image_of=tuple(image for _, image in captions),
+        splits=None,
     )
 
 
@@ -271,13 +286,6 @@ def _is_active(folder: Path, index: Index) -> bool:
 
 def _step(title: str, progress: Progress) -> Callable[[int, int], None]:
     return lambda done, total: progress(title, done, total)
-
-
-def short_names(paths: Sequence[str]) -> list[str]:
-    """Return paths below the folder they have in common: the same on any machine."""
-    folders = [os.path.dirname(path) for path in paths]
-    common = os.path.commonpath(folders) if folders else ""
-    return [os.path.relpath(path, common) for path in paths]
 
 
 def in_words(label: str) -> str:

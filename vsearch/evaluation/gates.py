@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
 from vsearch.evaluation.comparison import changes, is_better_lower, resamples_for
+from vsearch.evaluation.judgements import differing
 from vsearch.evaluation.record import as_recorded, latency_metrics, recorded
 from vsearch.evaluation.results import Gate, Kind
 from vsearch.evaluation.significance import SIGNIFICANT, holm
@@ -224,27 +225,31 @@ def require_kind(earlier: Sequence[Earlier], kind: Kind) -> None:
 def _others(model: Evaluated, before: Earlier, most: float, of: str) -> dict[str, Gate]:
     """Return the protocols that were asked by too much else to compare, with a gate that fails."""
     anew = f"make the baseline anew (up to --max-drop, {most:g} of them, may differ)"
-    every = len(model.judgements | before.judgements)
-    same = len(model.judgements & before.judgements)
-    if every - same > most * every:
-        truth = Gate(
-            f"baseline truth{of}",
-            False,
-            f"the truth{of} is not that of the baseline, only {same:,} of {every:,} judgements are "
-            f"in both, and nothing but the graph is compared; {anew}",
-        )
-        return {name: truth for name in before.results if name != "graph"}
+    lost = f" ({model.missing:,} pictures are missing)" if model.missing else ""
+    for name, what, now, then in (
+        ("truth", f"judgements of the truth{lost}", model.judgements, before.judgements),
+        ("gallery", "pictures to find", model.items, before.items),
+    ):
+        if differing(now, then) > most:
+            same, many = len(now & then), max(len(now), len(then))
+            gate = Gate(
+                f"baseline {name}{of}",
+                False,
+                f"only {same:,} of {many:,} {what}{of} are those of the baseline, and nothing but "
+                f"the graph is compared; {anew}",
+            )
+            return {name: gate for name in before.results if name != "graph"}
     found = {}
     for result in model.results:
-        then, name = before.results.get(result.name), result.name
-        if then is None or name == "graph":
+        earlier, name = before.results.get(result.name), result.name
+        if earlier is None or name == "graph":
             continue
-        few, many = sorted((then.gallery, result.gallery))
-        if many - few > most * many:
+        fewer, more = sorted((earlier.gallery, result.gallery))
+        if more - fewer > most * more:
             found[name] = Gate(
                 f"baseline {name}{of}",
                 False,
-                f"{name}{of} had {then.gallery:,} items to find and has {result.gallery:,} now, "
+                f"{name}{of} had {earlier.gallery:,} items to find and has {result.gallery:,} now, "
                 f"and is not compared; {anew}",
             )
     return found

@@ -10,28 +10,32 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from vsearch.truth.values import Captions, Labels
+from vsearch.truth.values import Captions, Labels, called
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from vsearch.truth.values import Truth
 
 _BYTES = 8  # of a digest; among a million judgements two are one by a chance of 3e-8
 
 
-def judgements(truth: Truth, names: Mapping[str, str]) -> frozenset[str]:
-    """Return a digest in hexadecimal of each judgement; `names` are what its pictures are called.
-
-    By these they are known, so that the same truth has the same digests on another machine.
-    """
+def judgements(truth: Truth) -> frozenset[str]:
+    """Return a digest in hexadecimal of each judgement, the same on any machine."""
     return frozenset(
         blake2b("\0".join(one).encode("utf-8", "surrogatepass"), digest_size=_BYTES).hexdigest()
-        for one in _judgements(truth, names)
+        for one in _judgements(truth)
     )
 
 
-def _judgements(truth: Truth, names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+def differing(one: frozenset[str], other: frozenset[str]) -> float:
+    """Return the share of the larger that is not in both, in [0, 1]: what is edited counts once."""
+    larger = max(len(one), len(other))
+    return (larger - len(one & other)) / max(1, larger)
+
+
+def _judgements(truth: Truth) -> Iterator[tuple[str, ...]]:
+    names = dict(zip(truth.paths, called(truth), strict=True))
     if isinstance(truth, Captions):
         for text, image in zip(truth.captions, truth.image_of, strict=True):
             yield names[truth.paths[image]], text

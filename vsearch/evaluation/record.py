@@ -1,7 +1,8 @@
 """An evaluation as JSON, and what is read of an earlier one to compare with.
 
     {"format": 2, "truth", "kind", "split", "pictures", "missing", "created", "machine",
-     "models": [{"model": {...}, "set", "judgements": [...], "latency": {...},
+     "models": [{"model": {...}, "set", "judgements": [...], "items": [...],
+                 "latency": {...},
                  "protocols": {NAME: {"title", "queries", "gallery", "left_out",
                      "metrics": {METRIC: {"value", "low", "high", "n"}},
                      "curve": [[k, value], ...], "curve_of": "recall", "classes": [...],
@@ -39,13 +40,15 @@ _DECIMALS = 6
 class Earlier:
     """An earlier evaluation of one model, by the names of its protocols; `kind` is of the truth.
 
-    `judgements` are digests of what that says, see `judgements.judgements`.
+    `judgements` are digests of what that says, `items` of what was searched, see
+    `results.Evaluated`.
     """
 
     kind: str
     model: str
     results: Mapping[str, Outcome]
     judgements: frozenset[str]
+    items: frozenset[str]
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -150,6 +153,7 @@ def read_earlier(path: Path) -> list[Earlier]:
                     for name, result in model["protocols"].items()
                 },
                 frozenset(map(str, model["judgements"])),
+                frozenset(map(str, model["items"])),
             )
             for model in found["models"]
         ]
@@ -182,6 +186,7 @@ def _model(evaluated: Evaluated) -> dict[str, Any]:
         "model": asdict(evaluated.model),
         "set": evaluated.vector_set,
         "judgements": sorted(evaluated.judgements),
+        "items": sorted(evaluated.items),
         "latency": None
         if latency is None
         else {

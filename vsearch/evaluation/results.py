@@ -100,7 +100,8 @@ class Result:
     queries, `per_query` holds the value of each for every metric that is a mean over queries (nan
     where it has none); queries with the same number in `clusters` are not independent. `curve` is
     the metric `curve_of` by k. `worst` are the worst queries by the metric `worst_by`, the worst
-    first. `confusion` counts pictures by true and predicted class.
+    first. `confusion` counts pictures by true and predicted class. `spread` is how
+    much further than by queries alone values are taken to be spread, see `significance.paired`.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Result:
     scores: Scores | None = None
     classes: tuple[ClassRow, ...] = ()
     confusion: Mapping[tuple[str, str], int] | None = None
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ class Evaluated:
     """One model: what each protocol came to. `vector_set` is where its embeddings are.
 
     `missing` pictures of the truth have none. `no_graph` is why the graph cannot be used, "" where
-    it can. `judgements` are digests of what the truth says, see `judgements.judgements`.
+    it can. `judgements` are digests of what the truth says, see `judgements.judgements`; `items` of
+    the contents that queries search, where these are more than the truth names.
     """
 
     model: ModelIdentity
@@ -150,6 +153,7 @@ class Evaluated:
     missing: int = 0
     no_graph: str = ""
     judgements: frozenset[str] = frozenset()
+    items: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 class Lacking:
     """What the index in `folder` lacks of `pictures`: `count` of them, so that it cannot be used.
 
-    `folder` is None where there is no index.
+    `folder` is None where there is no index. `instead`: other ones are embedded, not only these.
     """
 
     folder: Path | None
     count: int
     pictures: int
+    instead: bool = False
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def index_of(
     from tempfile import TemporaryDirectory
 
     folder = known if known and os.path.lexists(known) else None
-    show(Lacking(folder, lacking, len(there)))
+    show(Lacking(folder, lacking, len(there), instead is not None))
     with TemporaryDirectory(prefix="vsearch-", ignore_cleanup_errors=True) as place:
         made = Path(place, "index")
         for event in update(made, encoder, instead or there, options):

@@ -121,17 +121,20 @@ class IndexingOutput:
             say(message)
 
 
-def say_temporary(folder: Path | None, lacking: int, pictures: int) -> None:
-    """Say why pictures are indexed for the time being: the index in `folder` lacks some of them."""
+def say_temporary(
+    folder: Path | None, lacking: int, pictures: int, *, instead: bool = False
+) -> None:
+    """Say why pictures are indexed for the time being: the index in `folder` lacks some of them.
+
+    `instead`: all that is searched is, be it more than these.
+    """
     why = (
         f"{lacking:,} of {count_of(pictures, 'picture')} not in the index {folder} as they are now"
         if folder
         else "there is no index"
     )
-    say(
-        f"{why}; embedding all {pictures:,} for the time being (`vsearch index FOLDER` would keep "
-        "that)"
-    )
+    what = "that is searched" if instead else f"{pictures:,}"
+    say(f"{why}; embedding all {what} for the time being (`vsearch index FOLDER` would keep that)")
 
 
 def now() -> str:

@@ -195,6 +195,7 @@ def _labels(place: Path, sheet: Sheet, pictures: Sequence[str]) -> Labels:
         tuple(str(labels.values[path]) for path in paths),
         None if splits is None else tuple(splits[path] for path in paths),
         tuple(sheet.beside),
+        _names(sheet, pictures),
     )
 
 
@@ -209,6 +210,7 @@ def _captions(place: Path, sheet: Sheet, pictures: Sequence[str]) -> Captions:
         tuple(caption for _, caption in captions),
         tuple(at for at, _ in captions),
         None if splits is None else tuple(splits[path] for path in places),
+        _names(sheet, pictures),
     )
 
 
@@ -230,7 +232,16 @@ def _queries(place: Path, sheet: Sheet, pictures: Sequence[str]) -> Queries:
         tuple(relevant),
         tuple(relevant.values()),
         None if splits is None else tuple(splits[query] for query in relevant),
+        _names(sheet, pictures),
     )
+
+
+def _names(sheet: Sheet, pictures: Sequence[str]) -> dict[str, str]:
+    """Return what each picture is called there, first, by its path."""
+    names = dict[str, str]()
+    for row, path in zip(sheet.rows, pictures, strict=True):
+        names.setdefault(path, os.path.normpath(row[sheet.columns.picture]))
+    return names
 
 
 def _grade(place: Path, sheet: Sheet, row: int) -> float:

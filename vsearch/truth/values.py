@@ -2,11 +2,13 @@
 
 `splits` says of each picture (of each query, in `Queries`) which split it is in ("train", "test",
 ...; "" where the file says none); None where the truth knows nothing of splits.
+
+`names` are what the file or folder calls pictures, by path: with it, they are the same anywhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class Captions:
     captions: tuple[str, ...]
     image_of: tuple[int, ...]
     splits: tuple[str, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Labels:
     labels: tuple[str, ...]
     splits: tuple[str, ...] | None = None
     beside: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class Queries:
     queries: tuple[str, ...]
     relevant: tuple[Mapping[str, float], ...]
     splits: tuple[str, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 Truth = Captions | Labels | Queries
+
+
+def called(truth: Truth) -> list[str]:
+    """Return what the truth calls its pictures, in their order."""
+    return [truth.names.get(path, path) for path in truth.paths]

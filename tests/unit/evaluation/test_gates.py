@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ def model(
     others: Mapping[str, Estimate] | None = None,
     gallery: int = 100,
     judgements: Iterable[str] = ("a",),
+    items: Iterable[str] = (),
 ) -> Evaluated:
     """Return a model with these values of recall@1 by query, and other metrics as they are."""
     per_query = {"recall@1": np.asarray(values, dtype=np.float64)}
@@ -46,6 +47,7 @@ def model(
         (result,),
         latency,
         judgements=frozenset(judgements),
+        items=frozenset(items),
     )
 
 
@@ -240,23 +242,47 @@ def test_chance_fails_few_baselines_of_other_queries(tmp_path: Path, queries: in
     assert failed <= 8
 
 
-@pytest.mark.parametrize("most", [0.0, 0.01, 0.019])
-def test_another_truth_is_told_and_nothing_compared(tmp_path: Path, most: float) -> None:
-    """Two of 101 judgements are not what they were: a label is corrected."""
-    judged = list(map(str, range(100)))
-    before = read_earlier(earlier(tmp_path / "before.json", model(HALF, judgements=judged)))
-    now = model(worse_by(10), judgements=[*judged[1:], "corrected"])
-    (gate,) = check_baseline(before, [now], most, "captions")
-    assert not gate.passed
-    assert gate.requirement == "baseline truth"
-    assert gate.line == (
-        "the truth is not that of the baseline, only 99 of 101 judgements are in both, and nothing "
-        "but the graph is compared; make the baseline anew (up to --max-drop, "
-        f"{most:g} of them, may differ)"
+@pytest.mark.parametrize(
+    ("of", "gate", "said"),
+    [
+        (
+            lambda values, digests: model(values, judgements=digests),
+            "baseline truth", "judgements of the truth",
+        ),
+        (
+            lambda values, digests: model(values, items=digests),
+            "baseline gallery", "pictures to find",
+        ),
+    ],
+    ids=["truth", "gallery"],
+)  # fmt: skip
+def test_another_truth_or_gallery_is_told_and_nothing_compared(
+    tmp_path: Path, of: Callable[[np.ndarray, list[str]], Evaluated], gate: str, said: str
+) -> None:
+    """Two of 100 are others: labels are corrected, pictures of an index were changed."""
+    every = list(map(str, range(100)))
+    before = read_earlier(earlier(tmp_path / "before.json", of(HALF, every)))
+    now = of(worse_by(10), [*every[2:], "one", "another"])
+    for most in (0.0, 0.01, 0.019):
+        (found,) = check_baseline(before, [now], most, "captions")
+        assert (found.requirement, found.passed) == (gate, False)
+        assert found.line == (
+            f"only 98 of 100 {said} are those of the baseline, and nothing but the graph is "
+            f"compared; make the baseline anew (up to --max-drop, {most:g} of them, may differ)"
+        )
+    (found,) = check_baseline(before, [now], 0.02, "captions")  # so little is no reason
+    assert not found.passed
+    assert "recall@1 is worse by 0.1" in found.line
+
+
+def test_pictures_that_are_missing_are_said_to_be_the_reason(tmp_path: Path) -> None:
+    every = list(map(str, range(100)))
+    before = read_earlier(earlier(tmp_path / "before.json", model(HALF, judgements=every)))
+    now = dataclasses.replace(model(HALF, judgements=every[5:]), missing=5)
+    (gate,) = check_baseline(before, [now], 0.01, "captions")
+    assert gate.line.startswith(
+        "only 95 of 100 judgements of the truth (5 pictures are missing) are those of the baseline"
     )
-    (gate,) = check_baseline(before, [now], 0.02, "captions")  # so little is no reason
-    assert not gate.passed
-    assert "recall@1 is worse by 0.1" in gate.line
 
 
 def test_more_to_find_is_told_and_nothing_compared(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from vsearch.evaluation.evaluate import short_names
-from vsearch.evaluation.judgements import judgements
+from vsearch.evaluation.judgements import differing, judgements
+from vsearch.truth.read import read
 from vsearch.truth.values import Captions, Labels, Queries, Truth
 
 NAMES = ("a.jpg", "cats/b\n\udcff.jpg", "cats/c.jpg")
@@ -35,7 +36,8 @@ GRADED = ({**queries().relevant[0], "/here/a.jpg": 2.0}, queries().relevant[1])
 
 
 def told(truth: Truth) -> frozenset[str]:
-    return judgements(truth, dict(zip(truth.paths, short_names(truth.paths), strict=True)))
+    """Return its judgements, as read from a file that calls pictures by NAMES."""
+    return judgements(dataclasses.replace(truth, names=dict(zip(truth.paths, NAMES, strict=True))))
 
 
 @pytest.mark.parametrize(("truth", "count"), [(captions, 4), (labels, 3), (queries, 3)])
@@ -62,3 +64,26 @@ def test_one_that_is_another_is_told(truth: Truth, other: Truth) -> None:
 
 def test_kinds_of_truth_are_told_apart() -> None:
     assert not told(captions()) & told(labels())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "share"),
+    [("", "", 0), ("abcd", "abcd", 0), ("abcd", "abce", 0.25), ("abcd", "abc", 0.25),
+     ("abc", "abcd", 0.25), ("ab", "cd", 1), ("", "ab", 1), ("ab", "", 1)],
+)  # fmt: skip
+def test_what_is_edited_added_or_removed_counts_once(one: str, other: str, share: float) -> None:
+    assert differing(frozenset(one), frozenset(other)) == share
+
+
+def test_a_picture_elsewhere_renames_no_other(tmp_path: Path) -> None:
+    rows = ["path,label", "2023/a.jpg,cat", "2023/b.jpg,dog"]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    before = judgements(read(tmp_path / "labels.csv"))
+    (tmp_path / "labels.csv").write_text("\n".join([*rows, "2024/../2024/c.jpg,dog"]))
+    assert len(before & judgements(read(tmp_path / "labels.csv"))) == 2
+    for path in ("2023/a.jpg", "2023/b.jpg", "2024/c.jpg"):
+        (tmp_path / "folder" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / path).touch()
+    (tmp_path / "folders.csv").write_text("path,label\n2023/a.jpg,2023\n2023/b.jpg,2023\n")
+    of_folders = judgements(read(tmp_path / "folder"))
+    assert len(of_folders & judgements(read(tmp_path / "folders.csv"))) == 2

@@ -320,14 +320,14 @@ def test_what_has_no_width_is_told_no_more_surely_than_counts_tell_it(
 @pytest.mark.parametrize(
     ("one", "other", "least", "most"),
     [
-        pytest.param(Estimate(1.5, 1, 2, 48), Estimate(1, 1, 1, 48), 0.4, 1, id="half a rank"),
-        pytest.param(Estimate(2, 2, 5, 48), Estimate(1, 1, 1, 48), 0.1, 1, id="its own end"),
-        pytest.param(Estimate(2, 2, 2, 48), Estimate(1, 1, 1, 48), 0.1, 1, id="one rank"),
+        pytest.param(Estimate(1.5, 1, 2, 48), Estimate(1, 1, 1, 48), 0.1, 0.2, id="half of one"),
+        pytest.param(Estimate(2, 2, 5, 48), Estimate(1, 1, 1, 48), 0.001, 0.01, id="its own end"),
+        pytest.param(Estimate(2, 2, 2, 48), Estimate(1, 1, 1, 48), 0.001, 0.01, id="one rank"),
         pytest.param(Estimate(4, 3, 6, 48), Estimate(1, 1, 1, 48), 0, 0.01, id="three ranks"),
         pytest.param(Estimate(50, 40, 60, 48), Estimate(40, 30, 50, 48), 0.1, 0.2, id="far down"),
     ],
 )
-def test_ranks_are_known_no_better_than_by_one(
+def test_ranks_are_known_no_better_than_by_half_of_one(
     one: Estimate, other: Estimate, least: float, most: float
 ) -> None:
     assert least <= unpaired(one, other).p <= most

@@ -23,7 +23,7 @@ from vsearch.evaluation.estimates import means, statistic
 from vsearch.evaluation.protocols.retrieving import retrieved
 from vsearch.evaluation.results import Came, ClassRow, Estimate, Example, Result
 from vsearch.evaluation.retrieval import Asked, at
-from vsearch.evaluation.significance import interval_of
+from vsearch.evaluation.significance import interval_of, spread_of
 from vsearch.evaluation.verification import centers, equal_error_rate, roc_auc, true_accept_rate
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ def image_to_image(
         right,
         gallery=len(truth.paths) - 1,
     )
-    return result, voted
+    spread = spread_of(len(queries), len(names))
+    return replace(result, spread=spread), replace(voted, spread=spread)
 
 
 def zero_shot(
