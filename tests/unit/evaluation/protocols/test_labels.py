@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from made_truths import gallery, labels, nothing, vectors
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score, roc_curve
 
+from vsearch.evaluation.comparison import Outcome, changes, outcome_of
+from vsearch.evaluation.protocols import labels as module
 from vsearch.evaluation.protocols.labels import NEIGHBOURS, TEMPERATURE, image_to_image, zero_shot
 from vsearch.evaluation.results import Result
 from vsearch.records import Logistic
@@ -170,3 +174,30 @@ def test_zero_shot_is_the_nearest_of_the_words_and_knows_how_sure_it_is() -> Non
         truth, names, np.arange(N), gallery(embeddings), words, None, progress=nothing
     )
     assert "ece" not in plain.metrics
+
+
+def test_of_models_that_are_as_good_few_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By drawing queries alone some 30 % of them would be: a picture is found as it asks, too."""
+    monkeypatch.setattr(module, "interval_of", lambda *_args, **_options: (0.0, 1.0))  # quicker
+    random = np.random.default_rng(0)
+    of = np.arange(60) % 6
+    truth = Labels(tuple(f"/{one}" for one in range(60)), tuple(map(str, of)))
+
+    def drawn(shared: np.ndarray, centers: np.ndarray) -> Outcome:
+        embeddings = centers[of] + 1.5 * (shared + random.standard_normal((60, 32)))
+        embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+        pictures = gallery(embeddings.astype(np.float32))
+        found, _ = image_to_image(
+            truth, truth.paths, np.arange(60), pictures, (1,), workers=1, progress=nothing
+        )
+        return outcome_of(found)
+
+    told, by_queries = 0, 0
+    for _ in range(60):
+        world = random.standard_normal((60, 32)), random.standard_normal((6, 32))
+        now, before = (drawn(*world) for _ in range(2))
+        told += changes(now, before)["map"].difference.p <= 0.05
+        alone = dataclasses.replace(now, spread=1.0)
+        by_queries += changes(alone, before)["map"].difference.p <= 0.05
+    assert told <= 6
+    assert by_queries >= 10
