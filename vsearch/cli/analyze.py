@@ -112,6 +112,7 @@ def analyze(
     from vsearch.analysis.analyze import analyze as analyse
     from vsearch.config import cores, index_location
     from vsearch.errors import UsageError
+    from vsearch.files.ending import ended_cleanly
     from vsearch.output.analysis import print_analysis, say_report
     from vsearch.output.bar import Bar
     from vsearch.output.matches import form_of
@@ -140,7 +141,7 @@ def analyze(
     )
     require_indexed(folder, folders)
     limit = pixels(max_megapixels, cores())
-    with Bar() as bar:
+    with ended_cleanly(), Bar() as bar:
         analysis = analyse(
             folder,
             labels_from=truth or label_from,

@@ -83,8 +83,8 @@ def bench_command(
         return
     from vsearch.benchmark.figures import read
     from vsearch.benchmark.installation import QUICK, Plan, measure_installation
-    from vsearch.cli.temporary import ended_cleanly
     from vsearch.config import models_location
+    from vsearch.files.ending import ended_cleanly
     from vsearch.models.folder import BUILT_IN
     from vsearch.models.installed import Installed
     from vsearch.models.zoo import names

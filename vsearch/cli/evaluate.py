@@ -211,6 +211,7 @@ def evaluate(
     from vsearch.errors import in_words
     from vsearch.evaluation.gates import Requirement, depths_of
     from vsearch.evaluation.record import read_earlier
+    from vsearch.files.ending import ended_cleanly
     from vsearch.output.evaluation.junit import require_junit, write_junit
     from vsearch.output.evaluation.markdown import require_markdown, write_markdown
     from vsearch.output.evaluation.table import form_of, print_evaluation, say_gates, say_missing
@@ -233,31 +234,32 @@ def evaluate(
         if target
     ]
     _require(files)
+    depths = {*(k or (1, 5, 10)), *_depths(requirements), *depths_of(earlier or ())}
+    asked = _Asked(
+        truth,
+        images,
+        split,
+        models or (),
+        vector_set,
+        device,
+        offline,
+        index_folder,
+        depths=tuple(sorted(depths)),
+        sample=sample,
+        seed=seed,
+        allow_missing=allow_missing,
+        latency=not no_latency,
+        max_megapixels=max_megapixels,
+        quiet=quiet,
+    )
     try:
-        found = _evaluated(
-            _Asked(
-                truth,
-                images,
-                split,
-                models or (),
-                vector_set,
-                device,
-                offline,
-                index_folder,
-                depths=tuple(
-                    sorted({*(k or (1, 5, 10)), *_depths(requirements), *depths_of(earlier or ())})
-                ),
-                sample=sample,
-                seed=seed,
-                allow_missing=allow_missing,
-                latency=not no_latency,
-                max_megapixels=max_megapixels,
-                quiet=quiet,
-            ),
-            requirements,
-            earlier,
-            lambda models, kind: _gates(models, requirements, earlier, max_drop, kind),
-        )
+        with ended_cleanly():
+            found = _evaluated(
+                asked,
+                requirements,
+                earlier,
+                lambda models, kind: _gates(models, requirements, earlier, max_drop, kind),
+            )
         form = form_of(as_json=as_json)
         if form == "table":
             print_evaluation(found, form)

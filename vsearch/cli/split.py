@@ -97,9 +97,9 @@ def split(
     looked at once more: where one is near, nothing is written. Exits with 3 when pictures had to be
     left out.
     """
-    from vsearch.cli.temporary import ended_cleanly
     from vsearch.config import cores, index_location
     from vsearch.errors import UsageError
+    from vsearch.files.ending import ended_cleanly
     from vsearch.output.splitting import print_csv, print_summary_json, say_summary
     from vsearch.output.terminal import say
     from vsearch.splitting.split import Plan, require_marks

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,25 +12,6 @@ if TYPE_CHECKING:
     from vsearch.indexing.events import Event
     from vsearch.indexing.temporary import Lacking
     from vsearch.models.encoder import Encoder
-
-
-@contextmanager
-def ended_cleanly() -> Iterator[None]:
-    """Let SIGTERM, and a terminal that closes, end the process as Ctrl-C does: with 128 and more.
-
-    What is temporary goes then. To be used in the main thread.
-    """
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-
-    def end(number: int, _: object) -> NoReturn:
-        sys.exit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -50,6 +29,7 @@ def index_with(
     With its progress on stderr, unless `quiet`.
     """
     from vsearch.config import cores
+    from vsearch.files.ending import ended_cleanly
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options
     from vsearch.indexing.temporary import Lacking, index_of

@@ -16,22 +16,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
-import threading
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
+from vsearch.files.ending import ended_cleanly, undisturbed
 from vsearch.files.room import LONGEST, require_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LONGEST = LONGEST - len("..exporting")  # bytes of a NAME
-_ENDING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
 
 
 @contextmanager
@@ -46,16 +43,16 @@ def whole(
 ) -> Iterator[Path]:
     """Lend the path of a file to be made, or of a `folder` made already, that becomes `target`.
 
-    It takes the place of an empty folder, or with `replace` of what `is_earlier`, by its content
-    an earlier one, which messages call a `noun` of that `kind`; of nothing else. Where
+    It takes the place of an empty folder or file, or with `replace` of what `is_earlier`, by its
+    content an earlier one, which messages call a `noun` of that `kind`; of nothing else. Where
     `target` is a link, that stays, and what it leads to is what is made.
 
     Raises UsageError when something is in the way, or another is just writing `target`, and OSError
-    that names `target` when it cannot be written. All is as it was then.
+    that names `target` when it cannot be written. All is as it was then, as when a signal ends it.
     """
 
     def require_free() -> None:
-        if not os.path.lexists(target) or (folder and _is_empty_folder(target)):
+        if _is_free(target, folder=folder):
             return
         _require_earlier(target, named, is_earlier, noun, kind)
         if not replace:
@@ -63,8 +60,9 @@ def whole(
                 f"there is an export already, at {named}; name another, or add --force"
             )
 
+    _require_no_device(target)
     named, target = target, Path(os.path.realpath(target))
-    with _named(named), _workplace(target, named, noun) as (new, earlier):
+    with _named(named), ended_cleanly(), _workplace(target, named, noun) as (new, earlier):
         require_free()
         if folder:
             new.mkdir()
@@ -86,10 +84,20 @@ def require_place(
 
     Raises what `whole` would, as far as can be seen before anything is made.
     """
+    _require_no_device(target)
     place = Path(os.path.realpath(target))
     require_room(place.parent, target)
-    if os.path.lexists(place):
+    if not _is_free(place, folder=False):
         _require_earlier(place, target, is_earlier, noun, kind)
+
+
+def _require_no_device(target: Path) -> None:
+    try:
+        mode = target.stat().st_mode
+    except OSError:  # it is not there, or will be told by who writes it
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UsageError(f"it is a device or a pipe, {target}; name a file")
 
 
 def _require_earlier(
@@ -113,7 +121,7 @@ def _workplace(target: Path, named: Path, noun: str) -> Iterator[tuple[Path, Pat
     new, earlier = work / "new", work / "earlier"
     lock = FileLock(work / "lock", blocking=False)
     try:
-        with _undisturbed():
+        with undisturbed():  # between the folder and its lock it would be left
             with suppress(FileExistsError):  # exist_ok=True fails where it is just being removed
                 work.mkdir()
             try:
@@ -128,35 +136,15 @@ def _workplace(target: Path, named: Path, noun: str) -> Iterator[tuple[Path, Pat
         try:
             yield new, earlier
         finally:
-            with _undisturbed():
+            with undisturbed():
                 _settle(target, new, earlier)
     finally:
-        with _undisturbed():
+        with undisturbed():
             if lock.is_locked:
                 (work / "lock").unlink(missing_ok=True)
                 with suppress(OSError):  # something in it is left: the next one tries again
                     work.rmdir()
                 lock.release()
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keep signals that end the process, as Ctrl-C, until this is done: it is short.
-
-    Between the making of the folder and its lock, and while they are removed, they would leave it.
-    """
-    came: list[int] = []
-    before: dict[int, Any] = {}
-    try:
-        if threading.current_thread() is threading.main_thread():  # the others get none
-            for number in _ENDING:
-                before[number] = signal.signal(number, lambda number, _: came.append(number))
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)  # None: no handler of Python's
-        for number in came:
-            signal.raise_signal(number)
 
 
 def _settle(target: Path, new: Path, earlier: Path) -> None:
@@ -170,8 +158,13 @@ def _settle(target: Path, new: Path, earlier: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+def _is_free(path: Path, *, folder: bool) -> bool:
+    """Whether there is nothing, or nothing in it, where a file or a `folder` is to be made."""
+    if not os.path.lexists(path):
+        return True
+    if folder:
+        return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+    return path.is_file() and path.stat().st_size == 0
 
 
 @contextmanager

@@ -77,6 +77,27 @@ def test_an_empty_folder_is_filled_by_a_folder_only(tmp_path: Path) -> None:
     assert tree(tmp_path) == {"folder/a": b"1"}
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_an_empty_file_is_filled_by_a_file_only(tmp_path: Path, replace: bool) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="there is an export already"):
+        write_folder(tmp_path / "file", b"1")
+    write_file(tmp_path / "file", b"1", replace=replace)
+    assert tree(tmp_path) == {"file": b"1"}
+
+
+@BOTH
+def test_a_device_or_a_pipe_is_no_place(tmp_path: Path, write: Write) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    read, _write = os.pipe()
+    for place in (Path("/dev/null"), tmp_path / "pipe", Path(f"/dev/fd/{read}")):
+        with pytest.raises(UsageError, match=f"it is a device or a pipe, {place}; name a file"):
+            write(place, b"1", replace=True)
+    os.close(read)
+    os.close(_write)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
 @BOTH
 @pytest.mark.parametrize("replace", [False, True])
 def test_what_is_no_export_is_never_replaced(tmp_path: Path, write: Write, replace: bool) -> None:
@@ -245,11 +266,6 @@ def test_stopped_at_any_point_one_whole_export_is_kept(
 
 ENDED = f"""{SCRIPT}
 import json
-
-def end(*_):
-    sys.exit(143)
-
-signal.signal(signal.SIGTERM, end)
 
 found, number, code = [], 0, None
 while code != 0:
