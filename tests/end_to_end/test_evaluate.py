@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from end_to_end.command import PHOTOS, Run, environment
 from end_to_end.pictures import write_pictures
+from photographs import photograph
 
 from vsearch.evaluation.gates import METRICS
 
@@ -121,6 +122,34 @@ def test_queries_with_graded_answers(vsearch: Run, photos_index: Path, tmp_path:
     without = json.loads(done.stdout)  # all that is in the folder is searched
     assert metrics(without, "search") == pytest.approx(measured, abs=1e-6)
     assert without["models"][0]["protocols"]["search"]["gallery"] == 47
+
+
+def test_queries_search_the_whole_index_whatever_of_it_has_changed(
+    vsearch: Run, tmp_path: Path
+) -> None:
+    """Also where all are embedded for the time being, since it lacks one of the answers."""
+    wanted = photograph(tmp_path / "all" / "wanted" / "flower.jpg", "IMG_0007.jpg")
+    photograph(tmp_path / "all" / "wanted" / "dog.jpg", "IMG_0013.jpg")
+    for number in range(14, 20):
+        photograph(tmp_path / "all" / "others" / f"{number}.jpg", f"IMG_00{number}.jpg")
+    index = tmp_path / "index"
+    assert vsearch("index", tmp_path / "all", "--index", index).returncode == 0
+    (tmp_path / "q.csv").write_text("query,path\nan orange flower,flower.jpg\na dog,dog.jpg\n")
+    asked = (tmp_path / "q.csv", "--images", tmp_path / "all" / "wanted")
+    before = evaluated(vsearch, *asked, index=index)
+    assert before["models"][0]["protocols"]["search"]["gallery"] == 8
+    (tmp_path / "before.json").write_text(json.dumps(before))
+    photograph(wanted, "IMG_0042.jpg", seconds=1)
+    gates = ("--baseline", tmp_path / "before.json", "--max-drop")
+    done = vsearch("evaluate", *asked, "--json", "--no-latency", "--index", index, *gates, "0.2")
+    said = f"1 of 2 pictures not in the index {index} as they are now; embedding all that is searc"
+    assert done.stderr.decode().startswith(said)
+    assert json.loads(done.stdout)["models"][0]["protocols"]["search"]["gallery"] == 8
+    assert done.returncode == 0
+    done = vsearch("evaluate", *asked, "--json", "--no-latency", "--index", index, *gates, "0.1")
+    assert done.returncode == 1
+    (failed,) = (one for one in done.stderr.decode().splitlines() if one.startswith("failed"))
+    assert failed.startswith("failed: only 7 of 8 pictures to find are those of the baseline, and")
 
 
 def test_every_metric_can_be_required(vsearch: Run, photos_index: Path, tmp_path: Path) -> None:
@@ -283,6 +312,9 @@ def test_two_files_of_one_name_are_refused_before_anything_is_measured(
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.count(b"\n") == 1
     assert b"name the same file" in done.stderr
+    done = vsearch("evaluate", CAPTIONS, "--markdown", "-", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"vsearch: stdout has the figures, so that no file can be -; name one\n"
 
 
 @pytest.mark.parametrize(

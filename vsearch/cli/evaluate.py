@@ -295,6 +295,8 @@ def _require(files: Sequence[_File]) -> None:
     from vsearch.errors import UsageError
 
     for one in files:
+        if one.target == Path("-"):
+            raise UsageError("stdout has the figures, so that no file can be -; name one")
         one.require(one.target)
     if len({os.path.realpath(one.target) for one in files}) < len(files):
         raise UsageError("--report, --junit and --markdown name the same file; name others")
@@ -479,7 +481,7 @@ def _folders(asked: _Asked) -> tuple[str, ...]:
 def _searched(known: Path, paths: Sequence[str]) -> list[str]:
     """Return what is searched by any model: all files of the index, and the `paths` of the truth.
 
-    Where there is no index, the folder that all these are below.
+    Where there is no index of any of these, the folder that all of them are below.
     """
     import os
 
@@ -488,10 +490,12 @@ def _searched(known: Path, paths: Sequence[str]) -> list[str]:
 
     try:
         with Index(known) as index:
-            files = {os.path.join(entry.root, entry.path) for entry in index.entries()}
+            if (index.rows_of(paths) >= 0).any():
+                files = {os.path.join(entry.root, entry.path) for entry in index.entries()}
+                return sorted(path for path in files.union(paths) if os.path.lexists(path))
     except IndexMissing:
-        return [os.path.commonpath([os.path.dirname(path) for path in paths])]
-    return sorted(path for path in files.union(paths) if os.path.lexists(path))
+        pass
+    return [os.path.commonpath([os.path.dirname(path) for path in paths])]
 
 
 def _write_report(
