@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.errors import UsageError
 from vsearch.evaluation.gallery import Gallery, gallery_of
-from vsearch.evaluation.judgements import judgements
+from vsearch.evaluation.judgements import DIGEST, judgements
 from vsearch.evaluation.latency import measure_latency
 from vsearch.evaluation.protocols.captions import image_to_text, text_to_image
 from vsearch.evaluation.protocols.graph import graph
@@ -74,7 +74,7 @@ def evaluate(
     with Index(folder, vector_set or encoder.identity) as index:
         items = frozenset[str]()
         if isinstance(truth, Queries):
-            items = frozenset(entry.digest.hex() for entry in index.entries())
+            items = frozenset(entry.digest[:DIGEST].hex() for entry in index.entries())
             lost = int((index.rows_of(truth.paths) < 0).sum())
             results, asked, texts = _queries(truth, index, encoder, options, progress)
         else:

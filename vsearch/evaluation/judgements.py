@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from vsearch.truth.values import Truth
 
-_BYTES = 8  # of a digest; among a million judgements two are one by a chance of 3e-8
+DIGEST = 8
+"""Bytes of a digest: among a million, two are the same by a chance of 3e-8."""
 
 
 def judgements(truth: Truth) -> frozenset[str]:
     """Return a digest in hexadecimal of each judgement, the same on any machine."""
     return frozenset(
-        blake2b("\0".join(one).encode("utf-8", "surrogatepass"), digest_size=_BYTES).hexdigest()
+        blake2b("\0".join(one).encode("utf-8", "surrogatepass"), digest_size=DIGEST).hexdigest()
         for one in _judgements(truth)
     )
 
