@@ -171,8 +171,8 @@ def _comparisons(comparisons: Sequence[Comparison]) -> str:
         Column(
             "95 % interval",
             figures=True,
-            about="paired bootstrap over the same queries, up to twice as wide where these find each "
-            "other; of what is no mean over queries, by the intervals of both",
+            about="paired bootstrap over the same queries, up to twice as wide where these find "
+            "each other; of what is no mean over queries, by the intervals of both",
         ),
         Column(
             HOLM,
