@@ -103,7 +103,7 @@ def split(
     from vsearch.output.splitting import print_csv, print_summary_json, say_summary
     from vsearch.output.terminal import say
     from vsearch.splitting.split import Plan, require_marks
-    from vsearch.truth.write import csv_with_splits, require_target, write
+    from vsearch.truth.write import as_csv, require_target, rows_with_splits, write
 
     target = None if out is None or out == "-" else Path(out)
     if as_json and target is None:
@@ -123,16 +123,15 @@ def split(
                 pixels(max_megapixels, cores()),
                 index_location(index_folder),
             )
-            content = csv_with_splits(
-                sheet, pictures, found.splits, None if target is None else target.absolute().parent
-            )
+            below = None if target is None else target.absolute().parent
+            rows = rows_with_splits(sheet, pictures, found.splits, below)
             if target is not None:
-                write(target, content)
+                write(target, as_csv(rows))
     except KeyboardInterrupt:
         say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
     if target is None:
-        print_csv(content)
+        print_csv(rows)
     found = replace(found, left_out=(*found.left_out, *sheet.beside))
     say_summary(found)
     if as_json:
