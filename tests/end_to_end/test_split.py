@@ -298,6 +298,32 @@ def test_pictures_that_cannot_be_used_are_left_out(
     )
 
 
+def test_a_carriage_return_in_a_name_or_a_label_is_kept(vsearch: Run, tmp_path: Path) -> None:
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    names = ["cr\rx.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    for name, number in zip(names, (10, 13, 18, 24), strict=True):
+        shutil.copy(PHOTOS / f"IMG_00{number}.jpg", photos / name)
+    truth, out = photos / "t.csv", photos / "split.csv"
+    truth.write_bytes(b"path,label\n" + b"".join(f'"{n}","a\rb"\n'.encode() for n in names))
+    assert vsearch("index", photos, "--index", index).returncode == 0
+    asked = ("--index", index, "--fractions", "50,50")
+    for source in truth, out:
+        done = vsearch("split", source, *asked, "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert [(row["path"], row["label"]) for row in rows_of(out)] == [
+            (name, "a\rb") for name in names
+        ]
+    analysis = vsearch("analyze", "--labels", out, "--index", index, "--json")
+    assert analysis.returncode == 0, analysis.stderr
+    (label,) = json.loads(analysis.stdout)["labelling"]["classes"]
+    assert (label["label"], label["splits"]) == ("a\rb", {"train": 2, "test": 2})
+    figures = vsearch("evaluate", out, "--split", "test", "--index", index, "--no-latency")
+    assert figures.returncode == 0, figures.stderr
+    to_stdout = vsearch("split", photos, *asked)
+    assert f'"{photos}/cr\rx.jpg","' in to_stdout.stdout.decode()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -50,7 +50,11 @@ def rows_with_splits(
 def as_csv(rows: Iterable[Sequence[str]]) -> bytes:
     """Return rows of cells as CSV in UTF-8; bytes that are no valid UTF-8 stay as they were."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        # Readers end a row at a bare CR, which Python before 3.13 does not quote of itself.
+        (quoted if any("\r" in cell for cell in row) else plain).writerow(row)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 

@@ -37,6 +37,22 @@ def test_all_columns_are_kept_and_paths_found_again(tmp_path: Path) -> None:
     assert elsewhere.count(str(tmp_path).encode()) == 1
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_ends_of_lines_in_cells_are_read_again(tmp_path: Path, end: str) -> None:
+    source, picture = tmp_path / "t.csv", f"{tmp_path}/a{end}.jpg"
+    row = (f"a{end}.jpg", f"one{end}two", f"x{end}")
+    rows = [("path", "label", f"no{end}te"), row]
+    source.write_bytes("".join(f'"{a}","{b}","{c}"\n' for a, b, c in rows).encode())
+    sheet = read_sheet(source)
+    for _ in range(2):  # what is written is split again
+        content = as_csv(rows_with_splits(sheet, [picture], {picture: "test"}, tmp_path))
+        source.write_bytes(content)
+        sheet = read_sheet(source)
+        assert sheet.columns.names == (*rows[0], "split")
+        assert [tuple(cells) for cells in sheet.rows] == [(*row, "test")]
+        assert pictures_of(source, sheet) == [picture]
+
+
 def test_an_earlier_split_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     place = tmp_path / "split.csv"
     place.write_text("path,split,label\na.jpg,old,x\n")
