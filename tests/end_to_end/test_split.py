@@ -24,6 +24,7 @@ from photographs import LIMIT
 from PIL import Image, ImageEnhance, ImageOps
 
 from vsearch.duplicates.find import hanging_together
+from vsearch.errors import UsageError
 from vsearch.images.perceptual import NO_STRUCTURE, perceptual_hash
 from vsearch.index import Index
 from vsearch.indexing.run import Options, update
@@ -195,14 +196,56 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
     assert vsearch("split", source, *options, "--together", "day").returncode == 0
     refused = vsearch("split", source, *options, "--together", "folder")
     assert refused.returncode == 2
-    assert refused.stderr.startswith(
+    assert refused.stderr == (
         b"vsearch: too few pictures that need not stay together, 1 for 2 splits (of 24 in all); "
+        b"name more pictures, or leave out --together folder\n"
     )
     unknown = vsearch("split", source, *options, "--together", "doctor")
     assert unknown.stderr == (
         b"vsearch: nothing to keep pictures together by, 'doctor'; there is: folder, day, file, "
         b"label, patient\n"
     )
+
+
+FOLDER, PATIENT, DOCTOR = (
+    f"leave out --together {name}" for name in ("folder", "patient", "doctor")
+)
+ALIKE = "keep together only what is more alike, with --alike"
+OTHERS, COPIES = (10, 13, 18, 24), (10,) * 4
+ALL = -1.0  # a cosine that any two reach
+
+
+@pytest.mark.parametrize(
+    ("numbers", "splits", "together", "alike", "advice"),
+    [
+        (OTHERS, 2, ["folder"], 0.99, [FOLDER]),
+        (OTHERS, 2, ["folder", "patient"], 0.99, [FOLDER]),
+        (OTHERS, 2, [], ALL, [ALIKE]),
+        (OTHERS, 2, ["folder", "patient"], ALL, [f"{FOLDER} and {ALIKE}"]),
+        (OTHERS, 3, ["patient"], 0.99, ["fewer --fractions", PATIENT]),
+        (OTHERS, 2, ["patient", "doctor"], 0.99, [f"{PATIENT} and {DOCTOR}"]),  # neither alone
+        (COPIES, 2, ["folder"], ALL, []),  # near-duplicates stay together whatever is asked
+    ],
+)
+def test_too_few_groups_are_told_with_what_keeps_them_together(
+    numbers: tuple[int, ...],
+    splits: int,
+    together: list[str],
+    alike: float,
+    advice: list[str],
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    truth = root / "t.csv"
+    truth.write_text("path,patient,doctor\n0.jpg,1,1\n1.jpg,1,2\n2.jpg,2,1\n3.jpg,2,2\n")
+    for at, number in enumerate(numbers):
+        shutil.copy(PHOTOS / f"IMG_00{number}.jpg", root / f"{at}.jpg")
+    index = indexed(root, tmp_path / "index")
+    plan = Plan({str(at): 1 / splits for at in range(splits)}, together, alike=alike)
+    with pytest.raises(UsageError) as raised:
+        run_on(index, truth, plan)
+    assert str(raised.value).split("; ")[1] == ", or ".join(["name more pictures", *advice])
 
 
 def test_what_no_picture_is_kept_together_by_is_told(vsearch: Run, tmp_path: Path) -> None:
