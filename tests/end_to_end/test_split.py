@@ -332,13 +332,42 @@ def test_pictures_that_cannot_be_used_are_left_out(
     told = done.stderr.decode()
     why = "not there, of no class, or without an embedding"
     assert f"left out, {why}: 2 pictures: {tmp_path}/gone.jpg, " in told
-    source.write_text("path,label\ngone.jpg,x\n")
-    none = vsearch("split", source, "--index", photos_index)
-    assert none.returncode == 2
-    assert none.stderr.decode() == (
-        f"vsearch: none of its pictures is there and can be read, such as {tmp_path}/gone.jpg; add "
-        "--images DIR, the folder they are below\n"
+    source.write_text("path,label\nbad.jpg,x\n")
+    unreadable = vsearch("split", source, "--index", photos_index)
+    assert unreadable.returncode == 2
+    assert unreadable.stderr.decode().splitlines()[-1] == (
+        f"vsearch: none of the pictures can be read, such as {tmp_path}/bad.jpg; name others"
     )
+
+
+def test_where_no_picture_is_there_it_is_told_what_may_help(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    source, photos, index = (tmp_path / name for name in ("t.csv", "photos", "index"))
+    source.write_text("path,label\ngone.jpg,x\n")
+    for place in photos_index, tmp_path / "none":
+        done = vsearch("split", source, "--index", place)
+        assert done.returncode == 2
+        assert done.stderr.decode() == (
+            f"vsearch: none of its pictures is there and can be read, such as {tmp_path}/gone.jpg; "
+            "add --images DIR, the folder they are below\n"
+        )
+    photos.mkdir()
+    shutil.copy(PHOTOS / "IMG_0010.jpg", photos)
+    assert vsearch("index", photos, "--index", index).returncode == 0
+    (photos / "IMG_0010.jpg").unlink()
+    done = vsearch("split", "--index", index)
+    assert done.returncode == 2
+    assert done.stderr.decode() == (
+        "vsearch: none of the index's pictures is there and can be read, such as "
+        f"{photos}/IMG_0010.jpg; bring it up to date with `vsearch index`\n"
+    )
+
+
+def test_images_without_a_truth_is_refused(vsearch: Run, photos_index: Path) -> None:
+    done = vsearch("split", "--images", PHOTOS, "--index", photos_index)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == (b"vsearch: --images says where pictures of TRUTH are; give that, too\n")
 
 
 def test_a_carriage_return_in_a_name_or_a_label_is_kept(vsearch: Run, tmp_path: Path) -> None:

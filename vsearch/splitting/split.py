@@ -116,12 +116,17 @@ def require_marks(sheet: Sheet, together: Sequence[str]) -> None:
             raise UsageError(f"nothing to keep pictures together by, {name!r}; there is: {known}")
 
 
-def nothing_there(first: str) -> UsageError:
-    """Return what is wrong where no picture can be used, of which `first` is the first."""
-    return UsageError(
-        f"none of its pictures is there and can be read, such as {first}; add --images DIR, the "
-        "folder they are below"
-    )
+def require_there(pictures: Sequence[str], *, of_index: bool) -> None:
+    """Raise UsageError where there are paths, but none is that of a file.
+
+    They are all pictures `of_index`, or those of a truth, which --images may help to find.
+    """
+    if not pictures or any(map(os.path.exists, pictures)):
+        return
+    whose, advice = "its pictures", "add --images DIR, the folder they are below"
+    if of_index:
+        whose, advice = "the index's pictures", "bring it up to date with `vsearch index`"
+    raise UsageError(f"none of {whose} is there and can be read, such as {pictures[0]}; {advice}")
 
 
 def split(
@@ -137,9 +142,9 @@ def split(
     Exact copies and near-duplicates are always kept together, and what hangs together through any
     number of them. `labels` are the classes by path, empty where there are none.
 
-    Raises UsageError where no picture is there, none has what they are to be kept together by, or
-    there are fewer groups than splits, IndexDamaged where an embedding is, and Leak where the proof
-    fails.
+    Raises UsageError where no picture has an embedding, none has what they are to be kept together
+    by, or there are fewer groups than splits, IndexDamaged where an embedding is, and Leak where
+    the proof fails.
     """
     import numpy as np
 
@@ -154,7 +159,7 @@ def split(
     paths = [path for path, one in zip(named, has, strict=True) if one]
     left_out = tuple(path for path, one in zip(named, has, strict=True) if not one)
     if not paths:
-        raise nothing_there(named[0])
+        raise UsageError(f"none of the pictures can be read, such as {named[0]}; name others")
     rows, places = np.unique(rows_of_named[np.array(has, dtype=bool)], return_inverse=True)
     entries = {entry.row: entry for entry in index.entries(rows=rows.tolist())}
     of_path = [entries[row] for row in rows[places].tolist()]
