@@ -24,6 +24,7 @@ from photographs import LIMIT
 from PIL import Image, ImageEnhance, ImageOps
 
 from vsearch.duplicates.find import hanging_together
+from vsearch.errors import UsageError
 from vsearch.images.perceptual import NO_STRUCTURE, perceptual_hash
 from vsearch.index import Index
 from vsearch.indexing.run import Options, update
@@ -195,14 +196,56 @@ def test_what_is_kept_together(vsearch: Run, photos_index: Path, tmp_path: Path)
     assert vsearch("split", source, *options, "--together", "day").returncode == 0
     refused = vsearch("split", source, *options, "--together", "folder")
     assert refused.returncode == 2
-    assert refused.stderr.startswith(
+    assert refused.stderr == (
         b"vsearch: too few pictures that need not stay together, 1 for 2 splits (of 24 in all); "
+        b"name more pictures, or leave out --together folder\n"
     )
     unknown = vsearch("split", source, *options, "--together", "doctor")
     assert unknown.stderr == (
         b"vsearch: nothing to keep pictures together by, 'doctor'; there is: folder, day, file, "
         b"label, patient\n"
     )
+
+
+FOLDER, PATIENT, DOCTOR = (
+    f"leave out --together {name}" for name in ("folder", "patient", "doctor")
+)
+ALIKE = "keep together only what is more alike, with --alike"
+OTHERS, COPIES = (10, 13, 18, 24), (10,) * 4
+ALL = -1.0  # a cosine that any two reach
+
+
+@pytest.mark.parametrize(
+    ("numbers", "splits", "together", "alike", "advice"),
+    [
+        (OTHERS, 2, ["folder"], 0.99, [FOLDER]),
+        (OTHERS, 2, ["folder", "patient"], 0.99, [FOLDER]),
+        (OTHERS, 2, [], ALL, [ALIKE]),
+        (OTHERS, 2, ["folder", "patient"], ALL, [f"{FOLDER} and {ALIKE}"]),
+        (OTHERS, 3, ["patient"], 0.99, ["fewer --fractions", PATIENT]),
+        (OTHERS, 2, ["patient", "doctor"], 0.99, [f"{PATIENT} and {DOCTOR}"]),  # neither alone
+        (COPIES, 2, ["folder"], ALL, []),  # near-duplicates stay together whatever is asked
+    ],
+)
+def test_too_few_groups_are_told_with_what_keeps_them_together(
+    numbers: tuple[int, ...],
+    splits: int,
+    together: list[str],
+    alike: float,
+    advice: list[str],
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    truth = root / "t.csv"
+    truth.write_text("path,patient,doctor\n0.jpg,1,1\n1.jpg,1,2\n2.jpg,2,1\n3.jpg,2,2\n")
+    for at, number in enumerate(numbers):
+        shutil.copy(PHOTOS / f"IMG_00{number}.jpg", root / f"{at}.jpg")
+    index = indexed(root, tmp_path / "index")
+    plan = Plan({str(at): 1 / splits for at in range(splits)}, together, alike=alike)
+    with pytest.raises(UsageError) as raised:
+        run_on(index, truth, plan)
+    assert str(raised.value).split("; ")[1] == ", or ".join(["name more pictures", *advice])
 
 
 def test_what_no_picture_is_kept_together_by_is_told(vsearch: Run, tmp_path: Path) -> None:
@@ -289,13 +332,68 @@ def test_pictures_that_cannot_be_used_are_left_out(
     told = done.stderr.decode()
     why = "not there, of no class, or without an embedding"
     assert f"left out, {why}: 2 pictures: {tmp_path}/gone.jpg, " in told
-    source.write_text("path,label\ngone.jpg,x\n")
-    none = vsearch("split", source, "--index", photos_index)
-    assert none.returncode == 2
-    assert none.stderr.decode() == (
-        f"vsearch: none of its pictures is there and can be read, such as {tmp_path}/gone.jpg; add "
-        "--images DIR, the folder they are below\n"
+    source.write_text("path,label\nbad.jpg,x\n")
+    unreadable = vsearch("split", source, "--index", photos_index)
+    assert unreadable.returncode == 2
+    assert unreadable.stderr.decode().splitlines()[-1] == (
+        f"vsearch: none of the pictures can be read, such as {tmp_path}/bad.jpg; name others"
     )
+
+
+def test_where_no_picture_is_there_it_is_told_what_may_help(
+    vsearch: Run, photos_index: Path, tmp_path: Path
+) -> None:
+    source, photos, index = (tmp_path / name for name in ("t.csv", "photos", "index"))
+    source.write_text("path,label\ngone.jpg,x\n")
+    for place in photos_index, tmp_path / "none":
+        done = vsearch("split", source, "--index", place)
+        assert done.returncode == 2
+        assert done.stderr.decode() == (
+            f"vsearch: none of its pictures is there and can be read, such as {tmp_path}/gone.jpg; "
+            "add --images DIR, the folder they are below\n"
+        )
+    photos.mkdir()
+    shutil.copy(PHOTOS / "IMG_0010.jpg", photos)
+    assert vsearch("index", photos, "--index", index).returncode == 0
+    (photos / "IMG_0010.jpg").unlink()
+    done = vsearch("split", "--index", index)
+    assert done.returncode == 2
+    assert done.stderr.decode() == (
+        "vsearch: none of the index's pictures is there and can be read, such as "
+        f"{photos}/IMG_0010.jpg; bring it up to date with `vsearch index`\n"
+    )
+
+
+def test_images_without_a_truth_is_refused(vsearch: Run, photos_index: Path) -> None:
+    done = vsearch("split", "--images", PHOTOS, "--index", photos_index)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == (b"vsearch: --images says where pictures of TRUTH are; give that, too\n")
+
+
+def test_a_carriage_return_in_a_name_or_a_label_is_kept(vsearch: Run, tmp_path: Path) -> None:
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    names = ["cr\rx.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    for name, number in zip(names, (10, 13, 18, 24), strict=True):
+        shutil.copy(PHOTOS / f"IMG_00{number}.jpg", photos / name)
+    truth, out = photos / "t.csv", photos / "split.csv"
+    truth.write_bytes(b"path,label\n" + b"".join(f'"{n}","a\rb"\n'.encode() for n in names))
+    assert vsearch("index", photos, "--index", index).returncode == 0
+    asked = ("--index", index, "--fractions", "50,50")
+    for source in truth, out:
+        done = vsearch("split", source, *asked, "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert [(row["path"], row["label"]) for row in rows_of(out)] == [
+            (name, "a\rb") for name in names
+        ]
+    analysis = vsearch("analyze", "--labels", out, "--index", index, "--json")
+    assert analysis.returncode == 0, analysis.stderr
+    (label,) = json.loads(analysis.stdout)["labelling"]["classes"]
+    assert (label["label"], label["splits"]) == ("a\rb", {"train": 2, "test": 2})
+    figures = vsearch("evaluate", out, "--split", "test", "--index", index, "--no-latency")
+    assert figures.returncode == 0, figures.stderr
+    to_stdout = vsearch("split", photos, *asked)
+    assert f'"{photos}/cr\rx.jpg","' in to_stdout.stdout.decode()
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def analyze(
         Literal["keywords", "folders"] | None,
         typer.Option(
             "--label-from",
-            help="Labels without a TRUTH: the keyword in the file that fewest others have, or the "
-            "folder it is in. Default: keywords if there are any, else folders.",
+            help="Labels without a TRUTH: of a file's keywords the rarest that five pictures have, "
+            "or its folder. Default: keywords if there are any, else folders.",
             show_default=False,
         ),
     ] = None,

@@ -102,9 +102,11 @@ def split(
     from vsearch.files.ending import ended_cleanly
     from vsearch.output.splitting import print_csv, print_summary_json, say_summary
     from vsearch.output.terminal import say
-    from vsearch.splitting.split import Plan, require_marks
-    from vsearch.truth.write import csv_with_splits, require_target, write
+    from vsearch.splitting.split import Plan, require_marks, require_there
+    from vsearch.truth.write import as_csv, require_target, rows_with_splits, write
 
+    if images and not truth:
+        raise UsageError("--images says where pictures of TRUTH are; give that, too")
     target = None if out is None or out == "-" else Path(out)
     if as_json and target is None:
         raise UsageError("--json prints the summary where the CSV would come; add --out FILE")
@@ -113,6 +115,7 @@ def split(
         require_target(target)
     sheet, pictures, labels = _read(truth, images, index_folder)
     require_marks(sheet, plan.together)
+    require_there(pictures, of_index=truth is None)
     try:
         with ended_cleanly():
             found = _split(
@@ -123,16 +126,15 @@ def split(
                 pixels(max_megapixels, cores()),
                 index_location(index_folder),
             )
-            content = csv_with_splits(
-                sheet, pictures, found.splits, None if target is None else target.absolute().parent
-            )
+            below = None if target is None else target.absolute().parent
+            rows = rows_with_splits(sheet, pictures, found.splits, below)
             if target is not None:
-                write(target, content)
+                write(target, as_csv(rows))
     except KeyboardInterrupt:
         say("interrupted; nothing is left half written")
         raise typer.Exit(130) from None
     if target is None:
-        print_csv(content)
+        print_csv(rows)
     found = replace(found, left_out=(*found.left_out, *sheet.beside))
     say_summary(found)
     if as_json:

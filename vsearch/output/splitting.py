@@ -8,19 +8,21 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vsearch.output.terminal import count_of, printable, say
+from vsearch.truth.write import as_csv
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from vsearch.splitting.split import Part, Plan, Splitting
 
 _NAMED = 10  # classes, or pictures, in a line; --json has them all
 
 
-def print_csv(content: bytes) -> None:
-    """Print the CSV on stdout; a terminal gets what it would obey written out."""
+def print_csv(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows of cells as CSV on stdout; a terminal gets what it would obey written out."""
     if sys.stdout.isatty():
-        lines = content.decode("utf-8", "surrogateescape").split("\r\n")
-        content = "\n".join(printable(line) for line in lines).encode()
-    sys.stdout.buffer.write(content)
+        rows = ([printable(cell) for cell in row] for row in rows)
+    sys.stdout.buffer.write(as_csv(rows))
     sys.stdout.buffer.flush()
 
 

@@ -116,12 +116,17 @@ def require_marks(sheet: Sheet, together: Sequence[str]) -> None:
             raise UsageError(f"nothing to keep pictures together by, {name!r}; there is: {known}")
 
 
-def nothing_there(first: str) -> UsageError:
-    """Return what is wrong where no picture can be used, of which `first` is the first."""
-    return UsageError(
-        f"none of its pictures is there and can be read, such as {first}; add --images DIR, the "
-        "folder they are below"
-    )
+def require_there(pictures: Sequence[str], *, of_index: bool) -> None:
+    """Raise UsageError where there are paths, but none is that of a file.
+
+    They are all pictures `of_index`, or those of a truth, which --images may help to find.
+    """
+    if not pictures or any(map(os.path.exists, pictures)):
+        return
+    whose, advice = "its pictures", "add --images DIR, the folder they are below"
+    if of_index:
+        whose, advice = "the index's pictures", "bring it up to date with `vsearch index`"
+    raise UsageError(f"none of {whose} is there and can be read, such as {pictures[0]}; {advice}")
 
 
 def split(
@@ -137,9 +142,9 @@ def split(
     Exact copies and near-duplicates are always kept together, and what hangs together through any
     number of them. `labels` are the classes by path, empty where there are none.
 
-    Raises UsageError where no picture is there, none has what they are to be kept together by, or
-    there are fewer groups than splits, IndexDamaged where an embedding is, and Leak where the proof
-    fails.
+    Raises UsageError where no picture has an embedding, none has what they are to be kept together
+    by, or there are fewer groups than splits, IndexDamaged where an embedding is, and Leak where
+    the proof fails.
     """
     import numpy as np
 
@@ -154,7 +159,7 @@ def split(
     paths = [path for path, one in zip(named, has, strict=True) if one]
     left_out = tuple(path for path, one in zip(named, has, strict=True) if not one)
     if not paths:
-        raise nothing_there(named[0])
+        raise UsageError(f"none of the pictures can be read, such as {named[0]}; name others")
     rows, places = np.unique(rows_of_named[np.array(has, dtype=bool)], return_inverse=True)
     entries = {entry.row: entry for entry in index.entries(rows=rows.tolist())}
     of_path = [entries[row] for row in rows[places].tolist()]
@@ -170,23 +175,18 @@ def split(
         pixel_limit=machine.pixel_limit,
         progress=lambda done, total: machine.progress("looking for near-duplicates", done, total),
     )
-    near = joined_by_embedding(
+    alike = joined_by_embedding(
         near,
         vectors,
         hashes.max(axis=1, initial=0) == 0,
         plan.alike,
         lambda done, total: machine.progress("comparing embeddings", done, total),
     )
-    near_of_path = near[places].tolist()
-    marked = (enumerate(near_of_path), *marks.values())
-    groups = groups_of(chain.from_iterable(map(_alike, marked)), len(paths))
+    alike_of_path = alike[places].tolist()
+    groups = _groups(alike_of_path, *marks.values())
     names = list(plan.shares)
     if len(groups) < len(names):
-        raise UsageError(
-            f"too few pictures that need not stay together, {len(groups)} for {len(names)} splits "
-            f"(of {len(paths)} in all); name more pictures, or fewer --fractions, or "
-            "keep together only what is more alike, with --alike"
-        )
+        raise _too_few(len(groups), len(names), near[places].tolist(), alike_of_path, marks)
     counts = [Counter(labels.get(paths[one], "") for one in group) for group in groups]
     keys = [min(of_path[one].digest for one in group) for group in groups]
     chosen = assign(counts, keys, list(plan.shares.values()), plan.seed)
@@ -201,7 +201,7 @@ def split(
             for place, (name, share) in enumerate(plan.shares.items())
         ),
         len(groups),
-        sum(count > 1 for count in Counter(near_of_path).values()),
+        sum(count > 1 for count in Counter(alike_of_path).values()),
         max(map(len, groups)),
         _few(counts, len(names)),
         pairs,
@@ -253,6 +253,38 @@ def _unmarked(
         lacking = count - len({place for place, _ in marked})
         if lacking:
             yield Unmarked(name, column, lacking)
+
+
+def _groups(near: Sequence[int], *marks: Iterable[tuple[int, str]]) -> list[list[int]]:
+    """Return the groups of pictures; picture i hangs together with those that have `near[i]`."""
+    return groups_of(chain.from_iterable(map(_alike, (enumerate(near), *marks))), len(near))
+
+
+def _too_few(
+    groups: int,
+    splits: int,
+    near: Sequence[int],
+    alike: Sequence[int],
+    marks: Mapping[str, Iterable[tuple[int, str]]],
+) -> UsageError:
+    """Return what is wrong where there are fewer `groups` than `splits`, with what may help.
+
+    Picture i hangs together by near-duplicates with those that have `near[i]`, by its embedding
+    too with those that have `alike[i]`.
+    """
+    advice = ["name more pictures"]
+    if groups > 1:
+        advice.append("fewer --fractions")
+    if len(_groups(near)) >= splits:  # else no option parts enough of them
+        ways = {f"leave out --together {name}": _groups(near, of) for name, of in marks.items()}
+        if alike != near:
+            ways["keep together only what is more alike, with --alike"] = _groups(alike)
+        alone = [way for way, left in ways.items() if len(left) < splits]
+        advice.append(" and ".join(alone or ways))
+    return UsageError(
+        f"too few pictures that need not stay together, {groups} for {splits} splits (of "
+        f"{len(near)} in all); {', or '.join(advice)}"
+    )
 
 
 def _alike(marked: Iterable[tuple[int, Hashable]]) -> Iterable[list[int]]:

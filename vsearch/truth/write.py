@@ -15,7 +15,7 @@ from vsearch.files.whole import require_place, whole
 from vsearch.truth.read import read_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vsearch.truth.sheet import Sheet
@@ -23,29 +23,38 @@ if TYPE_CHECKING:
 _NAMED = {"noun": "split", "kind": "CSV with a column `split`"}
 
 
-def csv_with_splits(
+def rows_with_splits(
     sheet: Sheet, pictures: Sequence[str], splits: Mapping[str, str], folder: Path | None
-) -> bytes:
-    """Return the rows of a sheet, whose row i is of `pictures[i]`, with the split of each.
+) -> Iterator[list[str]]:
+    """Yield the names of the columns, then the rows of a sheet with the split of each.
 
-    A split that they had is replaced. Rows of pictures that have none in `splits` are left out.
-    Paths are relative to `folder` where the picture is below it, else absolute.
+    Row i of the sheet is of `pictures[i]`. A split that they had is replaced. Rows of pictures that
+    have none in `splits` are left out. Paths are relative to `folder` where the picture is below
+    it, else absolute.
     """
     below = "" if folder is None else os.path.join(os.path.abspath(folder), "")
     columns = sheet.columns
     names = list(columns.names)
     place = len(names) if columns.split is None else columns.split
     names[place : place + 1] = ["split"]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    yield names
     for row, picture in zip(sheet.rows, pictures, strict=True):
         if picture in splits:
             cells = list(row)
             inside = below and picture.startswith(below)
             cells[columns.picture] = picture[len(below) :] if inside else picture
             cells[place : place + 1] = [splits[picture]]
-            writer.writerow(cells)
+            yield cells
+
+
+def as_csv(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return rows of cells as CSV in UTF-8; bytes that are no valid UTF-8 stay as they were."""
+    text = io.StringIO(newline="")
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        # Readers end a row at a bare CR, which Python before 3.13 does not quote of itself.
+        (quoted if any("\r" in cell for cell in row) else plain).writerow(row)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
