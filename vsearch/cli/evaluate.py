@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from vsearch.evaluation.gates import Requirement
     from vsearch.evaluation.record import Earlier
     from vsearch.evaluation.results import Evaluated, Evaluation, Gate, Kind
+    from vsearch.index import Index
     from vsearch.models.folder import ModelFolder
+    from vsearch.records import ModelIdentity
 
 WHAT = "What is evaluated"
 GATES = "Gates"
@@ -413,21 +415,25 @@ def _evaluated(
     )
     known = index_location(asked.index_folder)
     found = []
-    for model in _models(asked, known):
+    for model in list(
+        _models(asked, known)
+    ):  # one that is not there is told before any is measured
         encoder, _ = open_encoder(model, asked.device)
         with ExitStack() as opened:
             folder = known
             if asked.vector_set is None:
+                needed: Sequence[str] = truth.paths
+                instead = None
+                if isinstance(truth, Queries):
+                    needed, instead = _searched(known, truth.paths, encoder.identity)
                 folder = opened.enter_context(
                     index_with(
-                        truth.paths,
+                        needed,
                         known,
                         encoder,
                         pixel_limit=options.pixel_limit,
                         quiet=asked.quiet,
-                        instead=_searched(known, truth.paths)
-                        if isinstance(truth, Queries)
-                        else None,
+                        instead=instead,
                     )
                 )
             bar = opened.enter_context(Bar(quiet=asked.quiet))
@@ -478,24 +484,39 @@ def _folders(asked: _Asked) -> tuple[str, ...]:
     return own, os.path.join(own, "images"), os.path.join(own, "Images")
 
 
-def _searched(known: Path, paths: Sequence[str]) -> list[str]:
-    """Return what is searched by any model: all files of the index, and the `paths` of the truth.
+def _searched(
+    known: Path, paths: Sequence[str], identity: ModelIdentity
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what the index in `known` must have to be searched, and what is searched if not.
 
-    Where there is no index of any of these, the folder that all of them are below.
+    That is the `paths` of the truth and, with any model, all files of the index. Where there is no
+    index of any of these, what is searched is the folder that all of them are below.
     """
     import os
 
-    from vsearch.errors import IndexMissing
+    from vsearch.errors import IndexMissing, ModelMismatch
     from vsearch.index import Index
 
+    files, embedded = set[str](), set[str]()
     try:
         with Index(known) as index:
             if (index.rows_of(paths) >= 0).any():
-                files = {os.path.join(entry.root, entry.path) for entry in index.entries()}
-                return sorted(path for path in files.union(paths) if os.path.lexists(path))
-    except IndexMissing:
+                files = _files(index)
+        with Index(known, identity) as index:
+            embedded = _files(index)
+    except (IndexMissing, ModelMismatch):
         pass
-    return [os.path.commonpath([os.path.dirname(path) for path in paths])]
+    if files:
+        instead = files.union(paths)
+    else:  # links are followed to what is named only
+        instead = {os.path.commonpath([os.path.dirname(path) for path in paths]), *paths}
+    return [*paths, *sorted(files - embedded)], sorted(filter(os.path.lexists, instead))
+
+
+def _files(index: Index) -> set[str]:
+    import os
+
+    return {os.path.join(entry.root, entry.path) for entry in index.entries()}
 
 
 def _write_report(

@@ -76,7 +76,8 @@ def outcome_of(result: Result) -> Outcome:
 def compare(models: Sequence[Evaluated]) -> list[Comparison]:
     """Return how each model but the first differs from that, by each metric that both have.
 
-    But for the graph's, which belongs to an index more than to a model.
+    But for those that were not `asked_the_same`, and for the graph, which belongs to an index more
+    than to a model.
     """
     first, *others = models
     known = {result.name: outcome_of(result) for result in first.results if result.name != "graph"}
@@ -84,6 +85,7 @@ def compare(models: Sequence[Evaluated]) -> list[Comparison]:
     found = [
         (f"{result.name}.{metric}", model.model.name, change.difference)
         for model in others
+        if asked_the_same(model, first)
         for result in model.results
         if result.name in known
         for metric, change in changes(outcome_of(result), known[result.name], resamples).items()
@@ -93,6 +95,16 @@ def compare(models: Sequence[Evaluated]) -> list[Comparison]:
         Comparison(metric, model, first.model.name, one.difference, one.low, one.high, one.p, p)
         for (metric, model, one), p in zip(found, adjusted, strict=True)
     ]
+
+
+def asked_the_same(one: Evaluated, other: Evaluated) -> bool:
+    """Whether both had the same to find; an index may have what is no longer on the disk."""
+    galleries, others = (
+        {result.name: result.gallery for result in model.results if result.name != "graph"}
+        for model in (one, other)
+    )
+    same = all(galleries[name] == others[name] for name in galleries.keys() & others.keys())
+    return same and (one.judgements, one.items) == (other.judgements, other.items)
 
 
 def resamples_for(tests: int) -> int:

@@ -232,6 +232,7 @@ def _others(model: Evaluated, before: Earlier, most: float, of: str) -> dict[str
     ):
         if differing(now, then) > most:
             same, many = len(now & then), max(len(now), len(then))
+            anew = anew if same or name == "gallery" else f"are its paths written as before? {anew}"
             gate = Gate(
                 f"baseline {name}{of}",
                 False,

@@ -60,7 +60,7 @@ def whole(
                 f"there is an export already, at {named}; name another, or add --force"
             )
 
-    _require_no_device(target)
+    _require_no_stream(target)
     named, target = target, Path(os.path.realpath(target))
     with _named(named), ended_cleanly(), _workplace(target, named, noun) as (new, earlier):
         require_free()
@@ -84,20 +84,25 @@ def require_place(
 
     Raises what `whole` would, as far as can be seen before anything is made.
     """
-    _require_no_device(target)
+    _require_no_stream(target)
     place = Path(os.path.realpath(target))
     require_room(place.parent, target)
     if not _is_free(place, folder=False):
         _require_earlier(place, target, is_earlier, noun, kind)
 
 
-def _require_no_device(target: Path) -> None:
+def _require_no_stream(target: Path) -> None:
+    """Raise UsageError for a device or a pipe, and for the file that stdout or stderr goes to."""
     try:
-        mode = target.stat().st_mode
+        found = target.stat()
     except OSError:  # it is not there, or will be told by who writes it
         return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise UsageError(f"it is a device or a pipe, {target}; name a file")
+    for stream in (1, 2):
+        with suppress(OSError):  # closed
+            if os.path.samestat(found, os.fstat(stream)):
+                raise UsageError(f"what is printed goes there, {target}; name another file")
 
 
 def _require_earlier(

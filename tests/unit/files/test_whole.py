@@ -98,6 +98,19 @@ def test_a_device_or_a_pipe_is_no_place(tmp_path: Path, write: Write) -> None:
     assert os.listdir(tmp_path) == ["pipe"]
 
 
+def test_the_file_that_stdout_goes_to_is_no_place(tmp_path: Path) -> None:
+    """It is empty still; what is printed would be lost."""
+    script = f"{SCRIPT}\nprint('lost')\ntry:\n    write(b'2')\nexcept UsageError as error:\n"
+    script += "    print(error, file=sys.stderr)"
+    with (tmp_path / "out").open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", script, "file", "", tmp_path / "out"],
+            stdout=out, stderr=subprocess.PIPE, check=True,
+        )  # fmt: skip
+    said = f"what is printed goes there, {tmp_path / 'out'}; name another file\n"
+    assert (done.stderr.decode(), (tmp_path / "out").read_bytes()) == (said, b"lost\n")
+
+
 @BOTH
 @pytest.mark.parametrize("replace", [False, True])
 def test_what_is_no_export_is_never_replaced(tmp_path: Path, write: Write, replace: bool) -> None:

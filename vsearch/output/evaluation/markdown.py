@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vsearch.evaluation.record import latency_metrics
 from vsearch.files.whole import require_place, whole
-from vsearch.output.evaluation.table import HOLM, missing
+from vsearch.output.evaluation.table import HOLM, missing, not_compared
 from vsearch.output.terminal import count_of, printable
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
     yield f"{pictures} of {_shown(evaluation.truth)}{split}; [95 % intervals]."
     if evaluation.missing:
         yield from ("", f"**{missing(evaluation)}.**")
+    for line in not_compared(evaluation):
+        yield from ("", f"**{_shown(line)}.**")
     if evaluation.gates:
         failed = [gate for gate in evaluation.gates if not gate.passed]
         passed = len(evaluation.gates) - len(failed)

@@ -7,7 +7,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Literal
 
-from vsearch.evaluation.comparison import is_better_lower
+from vsearch.evaluation.comparison import asked_the_same, is_better_lower
 from vsearch.evaluation.record import as_json, latency_metrics
 from vsearch.evaluation.significance import SIGNIFICANT
 from vsearch.output.terminal import console, count_of, in_columns, is_terminal, printable, say
@@ -46,9 +46,14 @@ def print_evaluation(evaluation: Evaluation, form: Form) -> None:
 
 
 def say_missing(evaluation: Evaluation) -> None:
-    """Say on stderr how many pictures of the truth were not there, if any, and graphs."""
+    """Say on stderr how many pictures of the truth were not there, if any, and graphs.
+
+    And which models are not compared.
+    """
     if evaluation.missing:
         say(f"vsearch: {missing(evaluation)}")
+    for line in not_compared(evaluation):
+        say(f"vsearch: {line}")
     for model in evaluation.models:
         if model.no_graph:
             say(
@@ -70,6 +75,17 @@ def missing(evaluation: Evaluation) -> str:
         f"{evaluation.missing:,} of {count_of(evaluation.pictures, 'picture')} are not there, or "
         f"cannot be used, and {what}"
     )
+
+
+def not_compared(evaluation: Evaluation) -> list[str]:
+    """Say of each model that is not compared with the first why it is not."""
+    first, *others = evaluation.models
+    return [
+        f"{printable(model.model.name)} is not compared with {printable(first.model.name)}, since "
+        "they had other pictures to find; bring the index up to date with `vsearch index`"
+        for model in others
+        if not asked_the_same(model, first)
+    ]
 
 
 def say_gates(evaluation: Evaluation) -> None:
@@ -128,7 +144,7 @@ def _print_tables(evaluation: Evaluation) -> None:
         out.print(Text.assemble((protocol, "bold"), f"  {one.title}"))
         asked = count_of(one.queries, "query", "queries")
         out.print(Text(f"{asked}{left}, {count_of(one.gallery, 'item')} to find", style="dim"))
-        out.print(_table(names, rows, out.width))
+        out.print(*_tables(names, rows, out.width), sep="\n")
     if any(model.latency for model in evaluation.models):
         latencies = [_latency(model) for model in evaluation.models]
         rows = [
@@ -137,7 +153,7 @@ def _print_tables(evaluation: Evaluation) -> None:
         ]
         out.print()
         out.print(Text.assemble(("latency", "bold"), "  of one query, on this machine"))
-        out.print(_table(names, rows, out.width))
+        out.print(*_tables(names, rows, out.width), sep="\n")
     for name in names[1:]:
         if told := [one for one in evaluation.comparisons if one.model == name]:
             out.print()
@@ -150,24 +166,44 @@ def _print_tables(evaluation: Evaluation) -> None:
         out.print(Text(f"{passed} of {count_of(len(evaluation.gates), 'gate')} passed"))
 
 
-def _table(
+def _tables(
     names: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, str]]]], width: int
-) -> Table:
-    """Return a table of metrics, with the value of each model and, where there is room, more."""
-    from rich import box
+) -> Iterator[Table]:
+    """Yield a table of metrics with the value of each model, and its interval where there is room.
+
+    Where there is none for all values beside each other, several, each of some of the models.
+    """
     from rich.cells import cell_len
+
+    shown = [printable(name) for name in names] if len(names) > 1 else [""]  # no need to say it
+    metric = max(_METRIC, *(len(name) for name, _ in rows))
+    values, intervals = (
+        [
+            max((len(cells[place][part]) for _, cells in rows), default=0)
+            for place in range(len(names))
+        ]
+        for part in (0, 1)
+    )
+    widths = [max(cell_len(name), one) + _GAP for name, one in zip(shown, values, strict=True)]
+    wide = any(intervals) and metric + sum(widths) + sum(intervals) + _GAP * len(names) <= width
+    first = 0
+    while first < len(names):
+        end = first + 1
+        while end < len(names) and (wide or metric + sum(widths[first : end + 1]) <= width):
+            end += 1
+        yield _table(shown[first:end], [(one, cells[first:end]) for one, cells in rows], wide=wide)
+        first = end
+
+
+def _table(
+    names: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, str]]]], *, wide: bool
+) -> Table:
+    from rich import box
     from rich.table import Table
 
-    shown = [printable(name) for name in names]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=len(names) > 1)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=any(names))
     table.add_column("", min_width=_METRIC)
-    needed = _METRIC
-    for place, name in enumerate(shown):
-        columns = zip(*(cells[place] for _, cells in rows), strict=True)
-        values, intervals = (max(map(len, column), default=0) for column in columns)
-        needed += max(cell_len(name), values) + intervals + 2 * _GAP
-    wide = needed <= width
-    for name in shown:
+    for name in names:
         table.add_column(name, justify="right", overflow="fold")
         if wide:
             table.add_column("", style="dim", no_wrap=True)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vsearch.evaluation.significance import SIGNIFICANT
-from vsearch.output.evaluation.table import HOLM
+from vsearch.output.evaluation.table import HOLM, not_compared
 from vsearch.output.page.write import as_text, page_file
 from vsearch.output.report import glossary, tiles
 from vsearch.output.report.latency import latency_html
@@ -103,6 +103,7 @@ def _overview(evaluation: Evaluation, protocols: Sequence[Mapping[int, Result]])
         _legend(evaluation.models)
         + (f'<div class="cards">{cards}</div>\n' if cards else "<p>Nothing was measured.</p>\n")
         + _gates(evaluation.gates)
+        + "".join(f"<p>{as_text(line)}.</p>\n" for line in not_compared(evaluation))
         + _comparisons(evaluation.comparisons)
     )
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from vsearch.errors import UsageError
+from vsearch.evaluation.comparison import compare
 from vsearch.evaluation.results import (
     Comparison,
     Estimate,
@@ -20,7 +21,7 @@ from vsearch.evaluation.results import (
 )
 from vsearch.output.evaluation.junit import require_junit, write_junit
 from vsearch.output.evaluation.markdown import require_markdown, write_markdown
-from vsearch.output.evaluation.table import print_evaluation, say_gates
+from vsearch.output.evaluation.table import print_evaluation, say_gates, say_missing
 from vsearch.records import ModelIdentity
 
 HOSTILE = "a|b\n<script>`*_\x1b[31m\udcff"
@@ -130,6 +131,30 @@ def test_lines_are_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "failed: recall@1 a|b\\n<script>`*_\\x1b[31m\\xff\n"
 
 
+@pytest.mark.parametrize(("columns", "models"), [(80, 5), (40, 5), (30, 2)])
+def test_a_terminal_shows_every_value_of_many_models(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    models: int,
+) -> None:
+    """In one table, or in one for some of them after the other."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    found = evaluation()
+    names = ["mini", "fast", "balanced", "multilingual", "best"][:models]
+    one = found.models[0]
+    several = tuple(
+        dataclasses.replace(one, model=ModelIdentity(name, "w", "p", 3)) for name in names
+    )
+    print_evaluation(dataclasses.replace(found, models=several, comparisons=()), "table")
+    lines = capsys.readouterr().out.splitlines()
+    shown = [word for line in lines if line.startswith("  ") for word in line.split()]
+    assert "".join(shown) == 2 * "".join(names)  # of the protocol, and of latency
+    for metric, value in (("recall@1", "0.667"), ("latency_cold_p50_ms", "300.0")):
+        told = [word for line in lines if line.startswith(metric) for word in line.split()[1:]]
+        assert told == models * [value]
+
+
 @pytest.mark.parametrize(("columns", "intervals"), [(80, False), (100, True)])
 def test_a_terminal_shows_every_value_and_intervals_where_there_is_room(
     capsys: pytest.CaptureFixture[str],
@@ -166,3 +191,24 @@ def test_a_terminal_shows_every_value_and_intervals_where_there_is_room(
     ]
     against = [line for line in out.splitlines() if " against " in line]
     assert against == [f"{name} against mini  unsure: it may be chance" for name in ("fast", "3")]
+
+
+def test_models_that_had_other_pictures_to_find_are_not_compared(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = evaluation()
+    first, second = found.models
+    others = (
+        dataclasses.replace(second, judgements=frozenset("a")),
+        dataclasses.replace(second, items=frozenset("a")),
+        dataclasses.replace(second, results=(dataclasses.replace(second.results[0], gallery=47),)),
+    )
+    assert compare([first, second])
+    for other in others:
+        assert compare([first, other]) == []
+        found = dataclasses.replace(found, models=(first, other), comparisons=())
+        say_missing(found)
+        line = "fast is not compared with mini, since they had other pictures to find; bring the"
+        assert capsys.readouterr().err.startswith(f"vsearch: {line} index up to date")
+        write_markdown(found, tmp_path / "m.md")
+        assert f"**{line} index" in (tmp_path / "m.md").read_text()
