@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -20,6 +21,9 @@ from end_to_end.pictures import write_pictures
 from photographs import photograph
 
 from vsearch.evaluation.gates import METRICS
+from vsearch.models.folder import built_in
+from vsearch.models.zoo import names
+from vsearch.models.zoo.table import ALIASES
 
 CAPTIONS, LABELS = PHOTOS / "captions.csv", PHOTOS / "labels.csv"
 
@@ -451,3 +455,64 @@ def test_what_cannot_be_is_one_line(
     assert said in done.stderr.decode()
     assert done.stderr.decode().splitlines()[-1].startswith("vsearch: ")
     assert b"Traceback" not in done.stderr
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A folder with the model `fast`: the weights of `mini`, whose pictures are a little darker."""
+    name = ALIASES["fast"][0]
+    place = tmp_path / "models" / names.folder_name(name)
+    shutil.copytree(built_in().path, place)
+    card = json.loads((place / "model.json").read_text())
+    card["name"] = name
+    card["image"]["mean"] = [0.5001] * 3
+    (place / "model.json").write_text(json.dumps(card))
+    return tmp_path / "models"
+
+
+def test_two_models_are_asked_the_same_and_compared(
+    vsearch: Run, tmp_path: Path, models: Path
+) -> None:
+    """Also where the set of one lacks pictures; what is no longer there is in no comparison."""
+    run = partial(vsearch, environ={"VSEARCH_MODELS": str(models)})
+    folder, index = tmp_path / "all", tmp_path / "index"
+    pictures = sorted(PHOTOS.glob("IMG_00[12]?.jpg"))
+    for one in pictures[:8]:
+        photograph(folder / one.name[-6:], one.name)
+    assert run("index", folder, "--index", index).returncode == 0
+    assert run("index", folder, "--index", index, "--model", "fast").returncode == 0
+    for one in pictures[8:]:
+        photograph(folder / one.name[-6:], one.name)
+    assert run("index", folder, "--index", index).returncode == 0  # by `fast` only
+    queries = ("query,path", "a dog,10.jpg", "a dog,13.jpg", "a spoon,12.jpg")
+    (tmp_path / "q.csv").write_text("\n".join(queries) + "\n")
+    asked = ("evaluate", tmp_path / "q.csv", "--images", folder, "--index", index, "--no-latency")
+    both = ("--model", "fast", "--model", "mini")
+    done = run(*asked, *both, "--json")
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"9 of 12 pictures not in the index")
+    found = json.loads(done.stdout)
+    galleries = [one["protocols"]["search"]["gallery"] for one in found["models"]]
+    assert galleries == [len(pictures)] * 2
+    assert metrics(found, "search") == pytest.approx(metrics(found, "search", 1), abs=0.2)
+    assert len(found["comparisons"]) > 10
+    assert all(one["p_holm"] == 1 for one in found["comparisons"])
+    (folder / pictures[-1].name[-6:]).unlink()
+    done = run(*asked, *both, "--json")
+    assert json.loads(done.stdout)["comparisons"] == []
+    assert f"vsearch: mini is not compared with {ALIASES['fast'][0]}, since" in done.stderr.decode()
+    done = run(*asked, "--model", "mini", "--model", "fats")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"\n") == 1  # before anything is measured
+
+
+def test_pictures_may_be_links_without_an_index(vsearch: Run, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    for name in ("IMG_0012.jpg", "IMG_0013.jpg"):
+        (tmp_path / "links" / name).symlink_to(PHOTOS / name)
+    (tmp_path / "links" / "q.csv").write_text(
+        "query,path\na dog,IMG_0013.jpg\na spoon,IMG_0012.jpg\n"
+    )
+    done = vsearch("evaluate", tmp_path / "links" / "q.csv", "--no-latency", "--json")
+    assert done.returncode == 0
+    assert metrics(json.loads(done.stdout), "search")["recall@1"] == 1
