@@ -434,6 +434,7 @@ def _evaluated(
                         pixel_limit=options.pixel_limit,
                         quiet=asked.quiet,
                         instead=instead,
+                        follow_links=instead is not None,  # TRUTH may name some in that folder
                     )
                 )
             bar = opened.enter_context(Bar(quiet=asked.quiet))
@@ -508,9 +509,9 @@ def _searched(
         pass
     if files:
         instead = files.union(paths)
-    else:  # links are followed to what is named only
-        instead = {os.path.commonpath([os.path.dirname(path) for path in paths]), *paths}
-    return [*paths, *sorted(files - embedded)], sorted(filter(os.path.lexists, instead))
+    else:
+        instead = {os.path.commonpath([os.path.dirname(path) for path in paths])}
+    return sorted((files - embedded).union(paths)), sorted(filter(os.path.lexists, instead))
 
 
 def _files(index: Index) -> set[str]:

@@ -23,10 +23,11 @@ def index_with(
     pixel_limit: int,
     quiet: bool,
     instead: Sequence[str] | None = None,
+    follow_links: bool = False,
 ) -> Iterator[Path]:
     """Give the folder of an index that has the pictures at `paths`, as `indexing.temporary` does.
 
-    With its progress on stderr, unless `quiet`.
+    With its progress on stderr, unless `quiet`; links in folders are followed on demand.
     """
     from vsearch.config import cores
     from vsearch.files.ending import ended_cleanly
@@ -45,7 +46,7 @@ def index_with(
             tally.add(event)
             output.show(event, tally)
 
-    options = Options(cores(), pixel_limit)
+    options = Options(cores(), pixel_limit, follow_links=follow_links)
     with ExitStack() as opened:
         opened.enter_context(ended_cleanly())
         with output:

@@ -128,11 +128,10 @@ def say_temporary(
 
     `instead`: all that is searched is, be it more than these.
     """
-    why = (
-        f"{lacking:,} of {count_of(pictures, 'picture')} not in the index {folder} as they are now"
-        if folder
-        else "there is no index"
-    )
+    some = count_of(lacking, "picture")
+    if not instead:
+        some = f"{lacking:,} of {count_of(pictures, 'picture')}"
+    why = f"{some} not in the index {folder} as they are now" if folder else "there is no index"
     what = "that is searched" if instead else f"{pictures:,}"
     say(f"{why}; embedding all {what} for the time being (`vsearch index FOLDER` would keep that)")
 

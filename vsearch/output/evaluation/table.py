@@ -82,7 +82,8 @@ def not_compared(evaluation: Evaluation) -> list[str]:
     first, *others = evaluation.models
     return [
         f"{printable(model.model.name)} is not compared with {printable(first.model.name)}, since "
-        "they had other pictures to find; bring the index up to date with `vsearch index`"
+        "they had other pictures to find; bring the index up to date with `vsearch index`, or "
+        "`vsearch forget` what is gone"
         for model in others
         if not asked_the_same(model, first)
     ]
