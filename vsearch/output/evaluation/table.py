@@ -79,13 +79,13 @@ def missing(evaluation: Evaluation) -> str:
 
 def not_compared(evaluation: Evaluation) -> list[str]:
     """Say of each model that is not compared with the first why it is not."""
-    first, *others = evaluation.models
+    models = evaluation.models
     return [
-        f"{printable(model.model.name)} is not compared with {printable(first.model.name)}, since "
+        f"{printable(one.model.name)} is not compared with {printable(models[0].model.name)}, since "
         "they had other pictures to find; bring the index up to date with `vsearch index`, or "
         "`vsearch forget` what is gone"
-        for model in others
-        if not asked_the_same(model, first)
+        for one in models[1:]
+        if not asked_the_same(one, models[0])
     ]
 
 
