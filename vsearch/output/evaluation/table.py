@@ -80,11 +80,11 @@ def missing(evaluation: Evaluation) -> str:
 def not_compared(evaluation: Evaluation) -> list[str]:
     """Say of each model that is not compared with the first why it is not."""
     models = evaluation.models
+    names = [printable(model.model.name) for model in models]
     return [
-        f"{printable(one.model.name)} is not compared with {printable(models[0].model.name)}, since "
-        "they had other pictures to find; bring the index up to date with `vsearch index`, or "
-        "`vsearch forget` what is gone"
-        for one in models[1:]
+        f"{name} is not compared with {names[0]}, since they had other pictures to find; bring the "
+        "index up to date with `vsearch index`, or `vsearch forget` what is gone"
+        for name, one in zip(names[1:], models[1:], strict=True)
         if not asked_the_same(one, models[0])
     ]
 
