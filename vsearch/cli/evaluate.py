@@ -414,10 +414,9 @@ def _evaluated(
         asked.latency,
     )
     known = index_location(asked.index_folder)
+    models = list(_models(asked, known))  # one that is not there is told before any is measured
     found = []
-    for model in list(
-        _models(asked, known)
-    ):  # one that is not there is told before any is measured
+    for model in models:
         encoder, _ = open_encoder(model, asked.device)
         with ExitStack() as opened:
             folder = known
@@ -491,7 +490,8 @@ def _searched(
     """Return what the index in `known` must have to be searched, and what is searched if not.
 
     That is the `paths` of the truth and, with any model, all files of the index. Where there is no
-    index of any of these, what is searched is the folder that all of them are below.
+    index of any of these, what is searched is the folder that all of them are below. Some may be
+    there no longer.
     """
     import os
 
@@ -511,7 +511,7 @@ def _searched(
         instead = files.union(paths)
     else:
         instead = {os.path.commonpath([os.path.dirname(path) for path in paths])}
-    return sorted((files - embedded).union(paths)), sorted(filter(os.path.lexists, instead))
+    return sorted((files - embedded).union(paths)), sorted(instead)
 
 
 def _files(index: Index) -> set[str]:

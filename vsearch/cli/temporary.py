@@ -27,10 +27,10 @@ def index_with(
 ) -> Iterator[Path]:
     """Give the folder of an index that has the pictures at `paths`, as `indexing.temporary` does.
 
-    With its progress on stderr, unless `quiet`; links in folders are followed on demand.
+    With its progress on stderr, unless `quiet`; links in folders are followed on demand. To be
+    entered within `ended_cleanly`, so that what is temporary goes.
     """
     from vsearch.config import cores
-    from vsearch.files.ending import ended_cleanly
     from vsearch.indexing.events import Tally
     from vsearch.indexing.run import Options
     from vsearch.indexing.temporary import Lacking, index_of
@@ -48,7 +48,6 @@ def index_with(
 
     options = Options(cores(), pixel_limit, follow_links=follow_links)
     with ExitStack() as opened:
-        opened.enter_context(ended_cleanly())
         with output:
             folder = opened.enter_context(
                 index_of(paths, known, encoder, options, show, instead=instead)

@@ -109,6 +109,7 @@ def asked_the_same(one: Evaluated, other: Evaluated) -> bool:
 
 def resamples_for(tests: int) -> int:
     """Return how many resamples it takes for one of so many tests to be told by Holm's method."""
+    # The least p is one in so many, and Holm multiplies the first by all tests: that is 0.4 of it.
     return max(RESAMPLES, math.ceil(2.5 * tests / SIGNIFICANT))
 
 

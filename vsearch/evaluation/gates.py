@@ -226,18 +226,18 @@ def _others(model: Evaluated, before: Earlier, most: float, of: str) -> dict[str
     """Return the protocols that were asked by too much else to compare, with a gate that fails."""
     anew = f"make the baseline anew (up to --max-drop, {most:g} of them, may differ)"
     lost = f" ({model.missing:,} pictures are missing)" if model.missing else ""
-    for name, what, now, then in (
+    for noun, what, now, then in (
         ("truth", f"judgements of the truth{lost}", model.judgements, before.judgements),
         ("gallery", "pictures to find", model.items, before.items),
     ):
         if differing(now, then) > most:
             same, many = len(now & then), max(len(now), len(then))
-            anew = anew if same or name == "gallery" else f"are its paths written as before? {anew}"
+            paths = "" if same or noun == "gallery" else "are its paths written as before? "
             gate = Gate(
-                f"baseline {name}{of}",
+                f"baseline {noun}{of}",
                 False,
                 f"only {same:,} of {many:,} {what}{of} are those of the baseline, and nothing but "
-                f"the graph is compared; {anew}",
+                f"the graph is compared; {paths}{anew}",
             )
             return {name: gate for name in before.results if name != "graph"}
     found = {}

@@ -67,7 +67,9 @@ def index_of(
     show(Lacking(folder, lacking, len(there), instead is not None))
     with TemporaryDirectory(prefix="vsearch-", ignore_cleanup_errors=True) as place:
         made = Path(place, "index")
-        for event in update(made, encoder, instead or there, options):
+        # Looked at only now: where the index has it all, nothing but `paths` is.
+        meant = there if instead is None else [one for one in instead if os.path.lexists(one)]
+        for event in update(made, encoder, meant, options):
             show(event)
         yield made
 
