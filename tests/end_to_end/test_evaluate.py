@@ -519,3 +519,14 @@ def test_pictures_may_be_links_without_an_index(vsearch: Run, tmp_path: Path) ->
     found = json.loads(done.stdout)
     assert metrics(found, "search")["recall@5"] == 1
     assert found["models"][0]["protocols"]["search"]["gallery"] == 3
+
+
+def test_without_an_index_pictures_that_are_not_there_are_named(
+    vsearch: Run, tmp_path: Path
+) -> None:
+    for head in ("query,path", "image,caption", "path,label"):
+        (tmp_path / "t.csv").write_text(f"{head}\ngone.jpg,gone.jpg\n")
+        done = vsearch("evaluate", tmp_path / "t.csv", "--no-latency")
+        assert (done.returncode, done.stdout) == (2, b"")
+        said = f"vsearch: 1 of 1 pictures are not there, or cannot be used: '{tmp_path}/gone.jpg';"
+        assert done.stderr.decode().startswith(said)

@@ -377,7 +377,7 @@ def _evaluated(
     from vsearch.config import cores, index_location
     from vsearch.errors import UsageError
     from vsearch.evaluation.comparison import compare
-    from vsearch.evaluation.evaluate import Options, evaluate
+    from vsearch.evaluation.evaluate import Options, evaluate, missing
     from vsearch.evaluation.gates import require_kind
     from vsearch.evaluation.results import Evaluation
     from vsearch.machine import facts
@@ -414,6 +414,10 @@ def _evaluated(
         asked.latency,
     )
     known = index_location(asked.index_folder)
+    if not (asked.vector_set or known.exists() or any(map(os.path.exists, truth.paths))):
+        raise missing(
+            truth.paths, len(truth.paths)
+        )  # not that there is no index, which need not be
     models = list(_models(asked, known))  # one that is not there is told before any is measured
     found = []
     for model in models:
